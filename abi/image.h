@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The boot image: an arm64 Linux `Image` (Documentation/arch/arm64/booting.rst) with a Remora
+ * header at a fixed offset and, in images made by `remora build` or `remora run`, an EROFS root
+ * appended.
+ *
+ *     0                     struct image_header         image_size = length of the whole file
+ *     IMAGE_REMORA_OFFSET   struct image_remora_header  names the root
+ *     ...                   kernel
+ *     root_offset           root (2 MiB-aligned from the start of the Image), root_size bytes
+ *
+ * All fields are little-endian. Shared by kernel, tool and the host tests; freestanding.
+ */
+#ifndef ABI_IMAGE_H
+#define ABI_IMAGE_H
+
+#include <stdint.h>
+
+/* --- The first 64 bytes, as every arm64 boot loader reads them. ------------------------------- */
+
+#define IMAGE_MAGIC 0x644d5241u /* "ARM\x64" */
+
+/* flags: bit 0 big-endian kernel, bits 1-2 page size (1: 4 KiB), bit 3 any 2 MiB-aligned base. */
+#define IMAGE_FLAG_4K       (1u << 1)
+#define IMAGE_FLAG_ANY_BASE (1u << 3)
+#define IMAGE_FLAGS         (IMAGE_FLAG_4K | IMAGE_FLAG_ANY_BASE)
+
+struct image_header {
+    uint32_t code0;
+    uint32_t code1;
+    uint64_t text_offset; /* 0 */
+    uint64_t image_size;  /* length of the file; the tool rewrites it when it appends a root */
+    uint64_t flags;
+    uint64_t res2;
+    uint64_t res3;
+    uint64_t res4;
+    uint32_t magic;
+    uint32_t pe_offset; /* of the PE header for UEFI; 0 when there is none */
+};
+
+/* --- Remora's own header. ---------------------------------------------------------------------
+ *
+ * In a kernel without a root: root_offset = root_size = 0, root_digest zero. boot.S lays it down
+ * with version and header_size; kernel_size is the linked length of the Image (a multiple of 4096).
+ * The kernel reads it through its own mapping of the Image; if magic or version differ, there is no
+ * appended root.
+ */
+#define IMAGE_REMORA_OFFSET  0x400
+#define IMAGE_REMORA_MAGIC   0x4d4941524f4d4552ull /* "REMORAIM" in memory */
+#define IMAGE_REMORA_VERSION 1
+#define IMAGE_ROOT_ALIGN     0x200000ull
+
+struct image_remora_header {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t header_size; /* sizeof(struct image_remora_header) */
+    uint64_t kernel_size; /* bytes of the Image before padding and root */
+    uint64_t
+        root_offset; /* from the first byte of the Image; multiple of IMAGE_ROOT_ALIGN; 0: none */
+    uint64_t root_size;      /* bytes, multiple of 4096 */
+    uint8_t root_digest[32]; /* SHA-256 of the root; the tool checks it, the kernel need not */
+    uint8_t reserved[56];    /* zero */
+};
+
+_Static_assert(sizeof(struct image_header) == 64, "arm64 Image header");
+_Static_assert(sizeof(struct image_remora_header) == 128, "Remora image header");
+
+#endif
