@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The form of a system call and the list of those that exist.
+ *
+ * A call is two functions: sys_name(arg), which unpacks registers and is what the number table of
+ * linux/abi64/syscalls.c points to, and a typed do_name(...) that tests and other calls can use.
+ * Both run in the calling thread with interrupts on, may sleep, hold no lock on entry or return,
+ * and give the value for x0: a result or -errno. A call that may be restarted after a signal
+ * returns -ERESTARTSYS (again if SA_RESTART), -ERESTARTNOHAND (again only if no handler ran),
+ * -ERESTARTNOINTR (always again) or -ERESTART_RESTARTBLOCK (through task->restart); linux/signal.c
+ * turns them into what the program sees.
+ *
+ * Each owner declares its calls in its own block below and adds one line per call to the table.
+ */
+#ifndef LINUX_SYSCALLS_H
+#define LINUX_SYSCALLS_H
+
+#include <lib/types.h>
+
+typedef long syscall_fn(const reg_t arg[6]);
+
+/* The table of arm64, SYSCALL_COUNT entries; NULL where there is no such call. */
+extern syscall_fn *const abi64_syscall_table[];
+
+/* The name of a call, "?" for a number without one. */
+const char *abi64_syscall_name(unsigned number);
+
+/* process.c, exec.c, clone.c, exit.c */
+extern syscall_fn sys_clone, sys_clone3, sys_execve, sys_execveat, sys_exit, sys_exit_group;
+extern syscall_fn sys_getpgid, sys_getpid, sys_getppid, sys_getsid, sys_gettid, sys_setpgid,
+    sys_setsid;
+extern syscall_fn sys_set_tid_address, sys_wait4, sys_waitid, sys_pidfd_open;
+
+/* futex.c, robust.c */
+extern syscall_fn sys_futex, sys_get_robust_list, sys_set_robust_list;
+
+/* signal.c */
+extern syscall_fn sys_kill, sys_pause, sys_restart_syscall, sys_rt_sigaction, sys_rt_sigpending;
+extern syscall_fn sys_rt_sigprocmask, sys_rt_sigqueueinfo, sys_rt_sigreturn, sys_rt_sigsuspend;
+extern syscall_fn sys_rt_sigtimedwait, sys_rt_tgsigqueueinfo, sys_sigaltstack, sys_tgkill,
+    sys_tkill;
+
+/* time.c, timers.c */
+extern syscall_fn sys_adjtimex, sys_clock_adjtime, sys_clock_getres, sys_clock_gettime;
+extern syscall_fn sys_clock_nanosleep, sys_clock_settime, sys_getitimer, sys_getrusage;
+extern syscall_fn sys_gettimeofday, sys_nanosleep, sys_setitimer, sys_settimeofday, sys_times;
+extern syscall_fn sys_timer_create, sys_timer_delete, sys_timer_getoverrun, sys_timer_gettime;
+extern syscall_fn sys_timer_settime;
+
+/* sched.c */
+extern syscall_fn sys_getcpu, sys_getpriority, sys_membarrier, sys_sched_get_priority_max;
+extern syscall_fn sys_sched_get_priority_min, sys_sched_getaffinity, sys_sched_getattr;
+extern syscall_fn sys_sched_getparam, sys_sched_getscheduler, sys_sched_rr_get_interval;
+extern syscall_fn sys_sched_setaffinity, sys_sched_setattr, sys_sched_setparam;
+extern syscall_fn sys_sched_setscheduler, sys_sched_yield, sys_setpriority, sys_ioprio_get;
+extern syscall_fn sys_ioprio_set;
+
+/* system.c, limits.c, prctl.c, cred.c */
+extern syscall_fn sys_capget, sys_capset, sys_getegid, sys_geteuid, sys_getgid, sys_getgroups;
+extern syscall_fn sys_getrandom, sys_getresgid, sys_getresuid, sys_getrlimit, sys_getuid;
+extern syscall_fn sys_personality, sys_prctl, sys_prlimit64, sys_reboot, sys_setdomainname;
+extern syscall_fn sys_setfsgid, sys_setfsuid, sys_setgid, sys_setgroups, sys_sethostname;
+extern syscall_fn sys_setregid, sys_setresgid, sys_setresuid, sys_setreuid, sys_setrlimit;
+extern syscall_fn sys_setuid, sys_sysinfo, sys_syslog, sys_uname;
+
+/* mm.c (memory) */
+
+/* file.c fs.c epoll.c poll.c socket.c (files) */
+
+#endif
