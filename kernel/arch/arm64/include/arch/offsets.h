@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Structure offsets for assembly; offsets.c asserts each. */
+#ifndef ARCH_OFFSETS_H
+#define ARCH_OFFSETS_H
+
+#define THREAD_CANARY        0
+#define THREAD_WORK          8
+#define THREAD_PREEMPT_COUNT 12
+#define THREAD_CPU           16
+#define THREAD_STACK         24
+#define THREAD_CONTEXT       32
+
+#define CONTEXT_X19       0
+#define CONTEXT_FP        80
+#define CONTEXT_SP        88
+#define CONTEXT_PC        96
+#define CONTEXT_TPIDR_EL0 104
+
+#define FRAME_X       0
+#define FRAME_X30     240
+#define FRAME_SP      248
+#define FRAME_PC      256
+#define FRAME_PSTATE  264
+#define FRAME_ORIG_X0 272
+#define FRAME_SYSCALL 280
+#define FRAME_SIZE    288
+
+/* Kernel stacks: size, and the alignment that makes one address bit tell an overflow. */
+#define STACK_SHIFT 14
+#define STACK_SIZE  (1 << STACK_SHIFT)
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Locks. Spinlocks disable preemption while held, their `_irq` forms interrupts too: a lock that an
+ * interrupt handler takes is taken with `_irq` everywhere. Mutexes and rwlocks sleep; they are for
+ * thread context with no spinlock held. Ranks (lock_rank.h) are checked in debug builds.
+ */
+#ifndef CORE_LOCK_H
+#define CORE_LOCK_H
+
+#include <arch/atomic.h>
+#include <core/lock_rank.h>
+#include <core/waitq.h>
+#include <lib/types.h>
+
+void spin_init(struct spinlock *lock, enum lock_rank rank);
+void spin_lock(struct spinlock *lock);
+bool spin_trylock(struct spinlock *lock);
+void spin_unlock(struct spinlock *lock);
+
+/* Interrupts are masked first; hand the result to spin_unlock_irq(). */
+reg_t spin_lock_irq(struct spinlock *lock);
+void spin_unlock_irq(struct spinlock *lock, reg_t flags);
+
+/* For ASSERT: does this CPU hold it? Always true in builds without checks. */
+bool spin_held(const struct spinlock *lock);
+
+struct mutex {
+    atomic64_t owner; /* struct thread *, bit 0: somebody waits */
+    struct waitq waiters;
+    enum lock_rank rank;
+};
+
+#define MUTEX_INIT(rank_) {.owner = ATOMIC_INIT(0), .waiters = WAITQ_INIT, .rank = (rank_)}
+
+void mutex_init(struct mutex *mutex, enum lock_rank rank);
+void mutex_lock(struct mutex *mutex);
+bool mutex_trylock(struct mutex *mutex);
+void mutex_unlock(struct mutex *mutex);
+bool mutex_held(const struct mutex *mutex); /* by the current thread */
+
+/* Many readers or one writer; a waiting writer holds new readers back. Not recursive. */
+struct rwlock {
+    atomic_t state; /* readers, or RWLOCK_WRITER; RWLOCK_WAITING when a writer waits */
+    struct waitq waiters;
+    enum lock_rank rank;
+};
+
+#define RWLOCK_INIT(rank_) {.state = ATOMIC_INIT(0), .waiters = WAITQ_INIT, .rank = (rank_)}
+
+void rwlock_init(struct rwlock *lock, enum lock_rank rank);
+void rwlock_read_lock(struct rwlock *lock);
+void rwlock_read_unlock(struct rwlock *lock);
+void rwlock_write_lock(struct rwlock *lock);
+void rwlock_write_unlock(struct rwlock *lock);
+void rwlock_downgrade(struct rwlock *lock); /* writer becomes reader without a gap */
+
+#endif

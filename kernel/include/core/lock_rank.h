@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The lock order: a CPU that holds a lock may take only locks of a higher rank. Debug builds check it.
+ * Two locks of one rank nest only where docs/locking.md says how they are ordered.
+ */
+#ifndef CORE_LOCK_RANK_H
+#define CORE_LOCK_RANK_H
+
+enum lock_rank {
+    /* sleeping locks */
+    RANK_PROCESS,      /* a process: threads, exec */
+    RANK_FS_RENAME,    /* renames of directories */
+    RANK_FS_MOUNT,
+    RANK_INODE,        /* parent before child, else by address */
+    RANK_FILE,         /* position of an open file */
+    RANK_SOCKET,
+    RANK_EPOLL,
+    RANK_VMSPACE,      /* areas of an address space */
+    RANK_OBJECT,       /* pages of an object */
+    /* spinlocks */
+    RANK_EVENT,        /* readiness chains: pipes, eventfd, epoll's ready list */
+    RANK_DENTRY,
+    RANK_FDTABLE,
+    RANK_SIGNAL,
+    RANK_FUTEX,
+    RANK_PAGETABLE,
+    RANK_OBJECT_PAGES,
+    RANK_TTY,
+    RANK_DEVICE,
+    RANK_WAITQ,
+    RANK_TIMER,
+    RANK_RUNQUEUE,
+    RANK_SLAB,
+    RANK_PAGE,
+    RANK_ASID,
+    RANK_IRQ,
+    RANK_DEFER,
+    RANK_RNG,
+    RANK_CONSOLE,      /* last: a message can be printed anywhere */
+    RANK_UNRANKED,     /* not checked: panic paths */
+};
+
+#endif

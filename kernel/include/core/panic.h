@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The end, for broken invariants of our own. Nothing a program or device does may lead here. */
+#ifndef CORE_PANIC_H
+#define CORE_PANIC_H
+
+#include <lib/compiler.h>
+
+/* Stops the other CPUs, prints the message, registers and a backtrace, ends the machine. */
+_Noreturn void panic(const char *format, ...) __printf(1, 2);
+
+/* For our own invariants; the expression has no side effects. */
+#define ASSERT(condition)                                                                          \
+    do {                                                                                           \
+        if (unlikely(!(condition)))                                                                \
+            panic("%s:%d: assertion failed: %s", __FILE_NAME__, __LINE__, #condition);             \
+    } while (0)
+
+/* Prints the callers of the current function. */
+void backtrace_print(void);
+
+/* What ends the machine after a panic; set by the layer that knows how (console frame, PSCI). */
+void panic_set_end(_Noreturn void (*end)(void));
+
+#endif

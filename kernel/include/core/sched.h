@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler: a run queue per CPU; real-time threads by priority, the others fair by virtual
+ * deadline. docs/scheduling.md tells how.
+ */
+#ifndef CORE_SCHED_H
+#define CORE_SCHED_H
+
+#include <lib/cpumask.h>
+#include <lib/list.h>
+#include <lib/rbtree.h>
+#include <lib/types.h>
+
+struct thread;
+struct cpu;
+
+/* Values as Linux numbers them. */
+enum sched_policy { SCHED_NORMAL = 0, SCHED_FIFO = 1, SCHED_RR = 2, SCHED_BATCH = 3, SCHED_IDLE = 5 };
+
+#define SCHED_RT_PRIORITY_MAX 99
+
+/* Fields are guarded by the lock of the run queue of thread->cpu. */
+struct sched_entity {
+    enum sched_policy policy;
+    int8_t nice;            /* -20..19 */
+    uint8_t priority;       /* 1..99 for FIFO and RR, else 0 */
+    bool reset_on_fork;
+    uint64_t deadline;      /* virtual, key of the fair tree */
+    uint64_t slice_left_ns; /* of the current request */
+    uint64_t slice_start_ns;/* clock when it was last put on the CPU */
+    struct rb_node node;    /* fair */
+    struct list_node rt_node;
+    struct cpumask affinity;
+};
+
+/* Gives the CPU away. Thread context, preemption enabled or once disabled by the caller itself. */
+void schedule(void);
+void sched_yield(void);
+
+/* 0, -EINVAL for a combination that Linux refuses. */
+int sched_set_policy(struct thread *thread, enum sched_policy policy, int priority);
+void sched_set_nice(struct thread *thread, int nice);
+
+/* Moves the thread off its CPU if need be. -EINVAL when no CPU of the mask is online. */
+int sched_set_affinity(struct thread *thread, const struct cpumask *mask);
+
+/* Round-robin interval, nanoseconds; 0 for FIFO. */
+uint64_t sched_rr_interval_ns(const struct thread *thread);
+
+/* Runnable threads of all CPUs, the running ones included; load averages as fixed point 1 << 16. */
+unsigned sched_runnable_count(void);
+void sched_load_average(uint64_t load[3]);
+uint64_t sched_switch_count(void);
+
+#endif

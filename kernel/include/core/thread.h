@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads: a kernel stack and a saved context. A thread of a program is the same with an address
+ * space and, in the linux layer, a struct around this one.
+ */
+#ifndef CORE_THREAD_H
+#define CORE_THREAD_H
+
+#include <arch/atomic.h>
+#include <arch/context.h>
+#include <arch/thread.h>
+#include <core/defer.h>
+#include <core/sched.h>
+#include <core/timer.h>
+#include <core/wait.h>
+#include <lib/cpumask.h>
+#include <lib/types.h>
+
+struct cpu;
+struct vmspace;
+
+/* Work to do before the thread returns to its program; bits of thread.work. */
+#define WORK_RESCHEDULE 0x1U /* a better thread waits */
+#define WORK_SIGNAL     0x2U /* a signal to deliver: ends interruptible sleeps */
+#define WORK_KILL       0x4U /* the thread is to end: ends killable sleeps too */
+#define WORK_FPU        0x8U /* its FP registers are not in the CPU */
+#define WORK_TRACE      0x10U
+
+enum thread_state { THREAD_NEW, THREAD_RUNNABLE, THREAD_SLEEPING, THREAD_DEAD };
+
+struct thread {
+    /* --- offsets known to assembly: arch/offsets.h --- */
+    reg_t stack_canary;
+    atomic_t work;
+    uint32_t preempt_count; /* 0: may be preempted */
+    struct cpu *cpu;        /* where it runs or last ran; changed under the run queue's lock */
+    void *stack;            /* lowest address; NULL for a boot thread */
+    struct context context; /* callee-saved registers while it is not running */
+    /* --- */
+
+    char name[16];
+    struct vmspace *vmspace; /* NULL: kernel thread, no program below 2^48 */
+    struct fpu *fpu;         /* NULL until the program first uses FP */
+
+    uint8_t state;    /* enum thread_state; written by itself, or under the run queue's lock */
+    uint8_t sleep_how;
+    bool on_queue;    /* run queue's lock */
+    bool on_cpu;      /* run queue's lock to set, release store to clear */
+    struct sched_entity sched;
+
+    void (*entry)(void *argument);
+    void *argument;
+    /*
+     * Called once the thread is off its CPU and stack for good and no look-up without lock can still
+     * see it; kernel thread context. Frees the memory around `thread`.
+     */
+    void (*release)(struct thread *thread);
+    struct deferred deferred;
+
+    struct timer sleep_timer;
+    uint64_t user_ns, kernel_ns; /* CPU time; see thread_cpu_time() */
+    uint64_t voluntary_switches, involuntary_switches;
+    struct list_node all_node; /* every thread, for the debugger and /proc; thread_list_lock */
+};
+
+/*
+ * Prepares a thread in memory of the caller's (zeroed): allocates its stack, does not start it.
+ * `release` may be NULL for memory that is not freed. -ENOMEM.
+ */
+int thread_create(struct thread *thread, const char *name, void (*entry)(void *), void *argument);
+
+/* Gives back what thread_create() took, for a thread that was never started. */
+void thread_destroy(struct thread *thread);
+
+/* Makes it runnable for the first time. */
+void thread_start(struct thread *thread);
+
+/* A kernel thread in one step, freed when `entry` returns. -ENOMEM. */
+int thread_spawn(const char *name, void (*entry)(void *), void *argument, struct thread **out);
+
+_Noreturn void thread_exit(void);
+
+/* Adds work and makes the thread notice: wakes its sleep (as `how` allows), interrupts its CPU. */
+void thread_set_work(struct thread *thread, uint32_t bits);
+void thread_clear_work(struct thread *thread, uint32_t bits);
+
+static inline bool thread_has_work(const struct thread *thread, uint32_t bits)
+{
+    return ((uint32_t)atomic_read(&thread->work) & bits) != 0;
+}
+
+/* Nanoseconds of CPU time, the current slice included. */
+void thread_cpu_time(const struct thread *thread, uint64_t *user_ns, uint64_t *kernel_ns);
+
+void thread_set_name(struct thread *thread, const char *name);
+
+/* Preemption of the current thread; the pair nests. The second may switch threads. */
+static inline void preempt_disable(void)
+{
+    current()->preempt_count++;
+    __asm__ volatile("" ::: "memory");
+}
+
+void preempt_check(void); /* core/sched.c */
+
+static inline void preempt_enable_no_check(void)
+{
+    __asm__ volatile("" ::: "memory");
+    current()->preempt_count--;
+}
+
+static inline void preempt_enable(void)
+{
+    struct thread *thread = current();
+
+    __asm__ volatile("" ::: "memory");
+    if (--thread->preempt_count == 0 && thread_has_work(thread, WORK_RESCHEDULE))
+        preempt_check();
+}
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* High-resolution timers: one-shot, per CPU, ordered by deadline. No tick: a CPU's clock event is
+ * programmed to its first deadline. */
+#ifndef CORE_TIMER_H
+#define CORE_TIMER_H
+
+#include <lib/rbtree.h>
+#include <lib/types.h>
+
+struct cpu;
+
+struct timer {
+    struct rb_node node;
+    uint64_t deadline_ns;           /* absolute, monotonic */
+    void (*fire)(struct timer *timer);
+    struct cpu *cpu;                /* whose tree it is in, NULL when idle; that tree's lock */
+};
+
+/* `fire` runs in interrupt context on the CPU that started the timer, which it may start again. */
+void timer_init(struct timer *timer, void (*fire)(struct timer *timer));
+
+/* (Re)starts it on this CPU. A deadline in the past fires at once. Any context. */
+void timer_start(struct timer *timer, uint64_t deadline_ns);
+
+/*
+ * Stops it. Afterwards `fire` is neither running nor going to run, unless called from `fire`
+ * itself. Returns whether it had been pending. The caller holds no lock that `fire` takes.
+ */
+bool timer_cancel(struct timer *timer);
+
+/* The clock event of this CPU has come (device/clock driver, interrupt context). */
+void timer_interrupt(void);
+
+/* Sets up this CPU's tree. */
+void timer_init_cpu(struct cpu *cpu);
+
+#endif
