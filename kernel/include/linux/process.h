@@ -75,7 +75,6 @@ struct process {
     struct deferred free_later;
 
     struct vmspace *vmspace; /* replaced by exec under `lock` */
-    struct fd_table *files;  /* never NULL while a task lives */
     struct fs_context *fs;   /* cwd, root, umask, credentials */
     struct file *executable; /* /proc/self/exe; replaced by exec under `lock` */
     struct exec_layout layout;
@@ -94,7 +93,9 @@ struct process {
     struct signal_pending pending;
     struct waitq signal_waitq; /* signalfd, sigtimedwait */
     unsigned queued_count;
-    bool exiting;           /* all tasks must end; exit_status is final */
+    bool exiting; /* all tasks must end; exit_status is final */
+    bool stopped; /* SIGSTOP, until SIGCONT or SIGKILL */
+    struct waitq stop_wait;
     struct task *exec_task; /* the one task that stays during an exec */
     int exit_status;        /* as wait(2) has it: code << 8 | signal */
 
@@ -134,6 +135,8 @@ struct task {
     sigset_t waiting_for; /* sigtimedwait */
     struct restart restart;
 
+    struct fd_table *files; /* this task is one of its users; NULL only while it ends */
+
     vaddr_t clear_child_tid;
     vaddr_t robust_list;
     int parent_death_signal;
@@ -144,6 +147,12 @@ struct task {
 static inline struct task *task_of(struct thread *thread)
 {
     return container_of(thread, struct task, thread);
+}
+
+/* Of the running thread: descriptors, address space. Only in a thread that runs a program. */
+static inline struct fd_table *current_files(void)
+{
+    return task_of(current())->files;
 }
 
 /* The running task. Only in a thread that runs a program (system calls, faults). */

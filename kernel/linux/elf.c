@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Checks ELF64 files before exec maps them (gABI chapters 4 and 5, the arm64 supplement). Every field
+ * that is used later is checked here; everything is arithmetic on bytes already in memory, so that
+ * the same code runs in the host's unit tests and fuzzer.
+ */
+#include <lib/align.h>
+#include <lib/compiler.h>
+#include <lib/string.h>
+#include <lib/types.h>
+#include <lib/errno.h>
+#include <linux/elf.h>
+
+#define ELF_PAGE   4096u
+#define ADDR_LIMIT ((uint64_t)1 << 48)
+
+enum { ET_EXEC = 2, ET_DYN = 3, EM_AARCH64 = 183 };
+enum { PT_LOAD = 1, PT_INTERP = 3, PT_PHDR = 6 };
+#define PT_GNU_STACK    0x6474e551u
+#define PT_GNU_PROPERTY 0x6474e553u
+enum { PF_X = 1, PF_W = 2, PF_R = 4 };
+
+#define INTERP_MAX   4096u
+#define PROPERTY_MAX 4096u
+
+struct elf_header {
+    uint8_t ident[16];
+    uint16_t type, machine;
+    uint32_t version;
+    uint64_t entry, phoff, shoff;
+    uint32_t flags;
+    uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
+
+struct elf_phdr {
+    uint32_t type, flags;
+    uint64_t offset, vaddr, paddr, filesz, memsz, align;
+};
+
+_Static_assert(sizeof(struct elf_header) == ELF_HEADER_SIZE, "Elf64_Ehdr");
+_Static_assert(sizeof(struct elf_phdr) == ELF_PHDR_SIZE, "Elf64_Phdr");
+
+static int refuse(const char **reason, const char *why)
+{
+    *reason = why;
+    return -ENOEXEC;
+}
+
+static const char *ident_fault(const struct elf_header *h)
+{
+    if (memcmp(h->ident, "\177ELF", 4) != 0)
+        return "it is not an ELF file";
+    if (h->ident[4] != 2)
+        return "it is a 32-bit ELF file";
+    if (h->ident[5] != 1)
+        return "it is big-endian";
+    if (h->ident[6] != 1 || h->version != 1)
+        return "its ELF version is unknown";
+    if (h->machine == 62)
+        return "it is for x86-64, not arm64";
+    if (h->machine != EM_AARCH64)
+        return "it is for another CPU than arm64";
+    if (h->type != ET_EXEC && h->type != ET_DYN)
+        return "it is neither an executable nor a shared object";
+    return NULL;
+}
+
+int elf_parse_header(const void *header, size_t header_bytes, uint64_t file_bytes,
+                     uint64_t *phdr_offset, size_t *phdr_bytes, const char **reason)
+{
+    struct elf_header h;
+    const char *fault;
+
+    if (header_bytes < sizeof(h)) {
+        if (header_bytes >= 4 && memcmp(header, "\177ELF", 4) == 0)
+            return refuse(reason, "it is truncated in the ELF header");
+        return refuse(reason, "it is not an ELF file");
+    }
+    memcpy(&h, header, sizeof(h));
+    fault = ident_fault(&h);
+    if (fault)
+        return refuse(reason, fault);
+    if (h.phentsize != ELF_PHDR_SIZE)
+        return refuse(reason, "its program headers have an unknown size");
+    if (h.phnum == 0 || h.phnum > ELF_MAX_PHDRS)
+        return refuse(reason, "it has no program headers or too many");
+    *phdr_bytes = (size_t)h.phnum * ELF_PHDR_SIZE;
+    if (h.phoff > file_bytes || *phdr_bytes > file_bytes - h.phoff)
+        return refuse(reason, "it is truncated in the program headers");
+    *phdr_offset = h.phoff;
+    return 0;
+}
+
+static unsigned prot_of(uint32_t flags)
+{
+    return (flags & PF_R ? 1u : 0) | (flags & PF_W ? 2u : 0) | (flags & PF_X ? 4u : 0);
+}
+
+static int check_load(const struct elf_image *image, const struct elf_phdr *p, uint64_t file_bytes,
+                      const char **reason)
+{
+    const struct elf_segment *last =
+        image->segment_count ? &image->segments[image->segment_count - 1] : NULL;
+
+    if (image->segment_count == ELF_MAX_SEGMENTS)
+        return refuse(reason, "it has too many segments");
+    if (p->filesz > p->memsz)
+        return refuse(reason, "a segment is larger in the file than in memory");
+    if (p->offset > file_bytes || p->filesz > file_bytes - p->offset)
+        return refuse(reason, "it is truncated: a segment ends behind the end of the file");
+    if (p->vaddr >= ADDR_LIMIT || p->memsz > ADDR_LIMIT - p->vaddr)
+        return refuse(reason, "a segment is outside of the address space");
+    if ((p->vaddr - p->offset) % ELF_PAGE != 0)
+        return refuse(reason, "a segment's address and offset do not agree");
+    if (last && p->vaddr < last->addr + last->mem_bytes)
+        return refuse(reason, "its segments overlap or are not in order");
+    return 0;
+}
+
+static int add_load(struct elf_image *image, const struct elf_phdr *p, uint64_t file_bytes,
+                    const char **reason)
+{
+    int error;
+
+    if (p->memsz == 0)
+        return 0;
+    error = check_load(image, p, file_bytes, reason);
+    if (error)
+        return error;
+    image->segments[image->segment_count++] = (struct elf_segment){
+        .addr = p->vaddr,
+        .offset = p->offset,
+        .file_bytes = p->filesz,
+        .mem_bytes = p->memsz,
+        .prot = prot_of(p->flags),
+    };
+    /* A wrong p_align is ignored, as Linux does. */
+    if (p->align > image->align && (p->align & (p->align - 1)) == 0)
+        image->align = p->align;
+    return 0;
+}
+
+static int add_interp(struct elf_image *image, const struct elf_phdr *p, uint64_t file_bytes,
+                      const char **reason)
+{
+    if (image->interp_bytes)
+        return 0;
+    if (p->filesz < 2 || p->filesz > INTERP_MAX)
+        return refuse(reason, "the name of its interpreter is empty or too long");
+    if (p->offset > file_bytes || p->filesz > file_bytes - p->offset)
+        return refuse(reason, "it is truncated: its interpreter's name is behind the end of the file");
+    image->interp_offset = p->offset;
+    image->interp_bytes = p->filesz - 1;
+    return 0;
+}
+
+static int add_phdr(struct elf_image *image, const struct elf_phdr *p, uint64_t file_bytes,
+                    const char **reason)
+{
+    switch (p->type) {
+    case PT_LOAD:
+        return add_load(image, p, file_bytes, reason);
+    case PT_INTERP:
+        return add_interp(image, p, file_bytes, reason);
+    case PT_GNU_STACK:
+        image->stack_is_executable = (p->flags & PF_X) != 0;
+        return 0;
+    case PT_GNU_PROPERTY:
+        if (p->offset <= file_bytes && p->filesz <= file_bytes - p->offset &&
+            p->filesz <= PROPERTY_MAX) {
+            image->property_offset = p->offset;
+            image->property_bytes = p->filesz;
+        }
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* AT_PHDR: where the segment that holds the headers' file range has them in memory. */
+static void find_phdrs(struct elf_image *image, uint64_t phoff, size_t phdr_bytes)
+{
+    for (unsigned i = 0; i < image->segment_count; i++) {
+        const struct elf_segment *s = &image->segments[i];
+
+        if (phoff >= s->offset && phoff - s->offset <= s->file_bytes &&
+            phdr_bytes <= s->file_bytes - (phoff - s->offset)) {
+            image->phdr_addr = s->addr + (phoff - s->offset);
+            return;
+        }
+    }
+}
+
+/* The entry must be in an executable segment (an interpreter's as well). */
+static bool entry_is_code(const struct elf_image *image)
+{
+    for (unsigned i = 0; i < image->segment_count; i++) {
+        const struct elf_segment *s = &image->segments[i];
+
+        if ((s->prot & 4) && image->entry >= s->addr && image->entry - s->addr < s->mem_bytes)
+            return image->entry % 4 == 0;
+    }
+    return false;
+}
+
+static int finish(struct elf_image *image, const struct elf_header *h, size_t phdr_bytes,
+                  const char **reason)
+{
+    const struct elf_segment *last;
+
+    if (image->segment_count == 0)
+        return refuse(reason, "it has nothing to load");
+    last = &image->segments[image->segment_count - 1];
+    image->first = align_down(image->segments[0].addr, ELF_PAGE);
+    image->end = align_up(last->addr + last->mem_bytes, ELF_PAGE);
+    if (image->end > ADDR_LIMIT)
+        return refuse(reason, "a segment is outside of the address space");
+    if (!image->is_pie && image->first < ELF_PAGE)
+        return refuse(reason, "it wants to be at address 0");
+    image->entry = h->entry;
+    if (!entry_is_code(image))
+        return refuse(reason, "its entry point is not in an executable segment");
+    find_phdrs(image, h->phoff, phdr_bytes);
+    return 0;
+}
+
+int elf_parse(struct elf_image *image, const void *header, const void *phdrs, size_t phdr_bytes,
+              uint64_t file_bytes, const char **reason)
+{
+    struct elf_header h;
+    int error;
+
+    memcpy(&h, header, sizeof(h));
+    memset(image, 0, sizeof(*image));
+    image->is_pie = h.type == ET_DYN;
+    image->align = ELF_PAGE;
+    image->phdr_count = (unsigned)(phdr_bytes / ELF_PHDR_SIZE);
+    /* Without PT_GNU_STACK arm64 Linux maps the stack without execute permission as well. */
+    for (unsigned i = 0; i < image->phdr_count; i++) {
+        struct elf_phdr p;
+
+        memcpy(&p, (const uint8_t *)phdrs + (size_t)i * ELF_PHDR_SIZE, sizeof(p));
+        error = add_phdr(image, &p, file_bytes, reason);
+        if (error)
+            return error;
+    }
+    return finish(image, &h, phdr_bytes, reason);
+}
+
+#define NT_GNU_PROPERTY_TYPE_0 5u
+#define PROPERTY_AARCH64_AND   0xc0000000u
+#define PROPERTY_BTI           1u
+
+static uint32_t load32(const uint8_t *bytes)
+{
+    uint32_t value;
+
+    memcpy(&value, bytes, sizeof(value));
+    return value;
+}
+
+/* The properties of one note: type, size, data padded to 8 bytes. */
+static bool properties_have_bti(const uint8_t *data, size_t bytes)
+{
+    while (bytes >= 8) {
+        uint32_t type = load32(data), size = load32(data + 4);
+        size_t step;
+
+        if (size > bytes - 8)
+            return false;
+        if (type == PROPERTY_AARCH64_AND && size >= 4)
+            return (load32(data + 8) & PROPERTY_BTI) != 0;
+        step = 8 + align_up((size_t)size, 8);
+        if (step > bytes)
+            return false;
+        data += step;
+        bytes -= step;
+    }
+    return false;
+}
+
+bool elf_property_has_bti(const void *note, size_t bytes)
+{
+    const uint8_t *data = note;
+
+    if (bytes < 16 || load32(data) != 4 || load32(data + 8) != NT_GNU_PROPERTY_TYPE_0 ||
+        memcmp(data + 12, "GNU", 4) != 0 || load32(data + 4) > bytes - 16)
+        return false;
+    return properties_have_bti(data + 16, load32(data + 4));
+}
