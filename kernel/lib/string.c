@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* Strings and comparisons of memory in portable C; see lib/memory_ops.c for the copies. */
+#include <lib/ctype.h>
+#include <lib/endian.h>
+#include <lib/errno.h>
+#include <lib/string.h>
+
+#undef memcmp
+#undef strlen
+#undef strcmp
+
+int memcmp(const void *a, const void *b, size_t size)
+{
+    const uint8_t *p = a, *q = b;
+
+    while (size >= 8 && load_u64(p) == load_u64(q)) {
+        p += 8;
+        q += 8;
+        size -= 8;
+    }
+    for (; size > 0; size--, p++, q++) {
+        if (*p != *q)
+            return *p - *q;
+    }
+    return 0;
+}
+
+void *memchr(const void *from, int byte, size_t size)
+{
+    for (const uint8_t *p = from; size > 0; size--, p++) {
+        if (*p == (uint8_t)byte)
+            return (void *)(vaddr_t)p;
+    }
+    return NULL;
+}
+
+void memzero_explicit(void *to, size_t size)
+{
+    memset(to, 0, size);
+    __asm__ volatile("" : : "r"(to) : "memory"); /* the zeroes are 'read' here */
+}
+
+bool mem_is_filled(const void *from, int byte, size_t size)
+{
+    const uint8_t *p = from;
+    uint64_t word = (uint8_t)byte * 0x0101010101010101ULL;
+
+    for (; size >= 8; size -= 8, p += 8) {
+        if (load_u64(p) != word)
+            return false;
+    }
+    for (; size > 0; size--, p++) {
+        if (*p != (uint8_t)byte)
+            return false;
+    }
+    return true;
+}
+
+bool mem_equal_constant_time(const void *a, const void *b, size_t size)
+{
+    const volatile uint8_t *p = a, *q = b;
+    unsigned differ = 0;
+
+    for (size_t i = 0; i < size; i++)
+        differ |= p[i] ^ q[i];
+    return differ == 0;
+}
+
+__no_loop_idiom size_t strlen(const char *s)
+{
+    const char *end = s;
+
+    while (*end != '\0')
+        end++;
+    return (size_t)(end - s);
+}
+
+size_t strnlen(const char *s, size_t max)
+{
+    size_t length = 0;
+
+    while (length < max && s[length] != '\0')
+        length++;
+    return length;
+}
+
+int strcmp(const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return (unsigned char)*a - (unsigned char)*b;
+}
+
+int strncmp(const char *a, const char *b, size_t max)
+{
+    for (; max > 0; max--, a++, b++) {
+        if (*a != *b || *a == '\0')
+            return (unsigned char)*a - (unsigned char)*b;
+    }
+    return 0;
+}
+
+int strcasecmp(const char *a, const char *b)
+{
+    while (*a != '\0' && char_to_lower(*a) == char_to_lower(*b)) {
+        a++;
+        b++;
+    }
+    return (unsigned char)char_to_lower(*a) - (unsigned char)char_to_lower(*b);
+}
+
+char *strchr(const char *s, int c)
+{
+    for (;; s++) {
+        if (*s == (char)c)
+            return (char *)(vaddr_t)s;
+        if (*s == '\0')
+            return NULL;
+    }
+}
+
+char *strrchr(const char *s, int c)
+{
+    const char *last = NULL;
+
+    for (;; s++) {
+        if (*s == (char)c)
+            last = s;
+        if (*s == '\0')
+            return (char *)(vaddr_t)last;
+    }
+}
+
+char *strstr(const char *s, const char *needle)
+{
+    size_t length = strlen(needle);
+
+    for (;; s++) {
+        if (strncmp(s, needle, length) == 0)
+            return (char *)(vaddr_t)s;
+        if (*s == '\0')
+            return NULL;
+    }
+}
+
+/* The length of the start of `s` whose characters are (not) in `set`. */
+static size_t span(const char *s, const char *set, bool wanted)
+{
+    size_t length = 0;
+
+    while (s[length] != '\0' && (strchr(set, s[length]) != NULL) == wanted)
+        length++;
+    return length;
+}
+
+size_t strspn(const char *s, const char *accept)
+{
+    return span(s, accept, true);
+}
+
+size_t strcspn(const char *s, const char *reject)
+{
+    return span(s, reject, false);
+}
+
+ssize_t strscpy(char *to, const char *from, size_t size)
+{
+    size_t length = strnlen(from, size);
+
+    if (length < size) {
+        memcpy(to, from, length + 1);
+        return (ssize_t)length;
+    }
+    if (size > 0) {
+        memcpy(to, from, size - 1);
+        to[size - 1] = '\0';
+    }
+    return -E2BIG;
+}
+
+bool str_starts_with(const char *s, const char *prefix)
+{
+    return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+bool str_ends_with(const char *s, const char *suffix)
+{
+    size_t length = strlen(s), suffix_length = strlen(suffix);
+
+    return length >= suffix_length && strcmp(s + length - suffix_length, suffix) == 0;
+}
+
+bool str_equal_n(const char *counted, size_t length, const char *terminated)
+{
+    return strlen(terminated) == length && memcmp(counted, terminated, length) == 0;
+}
