@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kernel objects: slab caches with per-CPU stocks, and kmalloc on top of them.
+ *
+ * Any context: slab_alloc and kmalloc never sleep and may be called with interrupts off and
+ * spinlocks held; NULL when out of memory. Memory is in the linear map: virt_phys works on it, a
+ * block of up to one page never crosses a page boundary if its size is a power of two. kmalloc
+ * serves up to 2 MiB. Alignment is 16 bytes, and the size itself for powers of two from 16 to 4096;
+ * larger blocks are page-aligned.
+ */
+#ifndef MM_SLAB_H
+#define MM_SLAB_H
+
+#include <lib/compiler.h>
+#include <lib/list.h>
+#include <lib/types.h>
+
+void *kmalloc(size_t size);
+void *kzalloc(size_t size);
+void *kmalloc_array(size_t count, size_t size); /* NULL too when count * size overflows */
+void *kzalloc_array(size_t count, size_t size);
+void *krealloc(void *old,
+               size_t size); /* keeps the contents; old may be NULL and stays valid on failure */
+void kfree(void *block);     /* NULL is fine */
+size_t kmalloc_size(const void *block); /* usable bytes */
+char *kstrdup(const char *string);
+void *kmemdup(const void *data, size_t size);
+
+struct slab_cache {
+    const char *name;
+    uint32_t size; /* of an object, rounded to its alignment */
+    uint32_t align;
+    uint16_t id;   /* index of the per-CPU stock; 0: not ready yet */
+    uint8_t order; /* frames of one slab, as a power of two */
+    uint32_t per_slab;
+    uint32_t lock;            /* guards the fields below; see slab.c */
+    struct list_node partial; /* slabs with free objects */
+    uint32_t empty;           /* slabs in `partial` without a used object */
+    uint64_t slabs;
+    uint64_t used; /* objects outside of the slabs, per-CPU stocks included */
+    struct list_node caches;
+};
+
+/* A cache that needs no call to set up: SLAB_CACHE(area_cache, struct vm_area); at file scope. */
+#define SLAB_CACHE(var, type) \
+    static struct slab_cache var = {.name = #type, .size = sizeof(type), .align = __alignof__(type)}
+
+struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align);
+void *slab_alloc(struct slab_cache *cache);
+void *slab_zalloc(struct slab_cache *cache);
+void slab_free(struct slab_cache *cache, void *object);
+
+/* For /proc/slabinfo: calls fn for each cache in use. May sleep. */
+void slab_for_each_cache(void (*fn)(const struct slab_cache *, void *), void *arg);
+
+#endif
