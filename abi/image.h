@@ -50,6 +50,11 @@ struct image_header {
 #define IMAGE_REMORA_VERSION 1
 #define IMAGE_ROOT_ALIGN     0x200000ull
 
+/* What the command may ask of this kernel; it refuses options that need an absent one. */
+#define IMAGE_FEATURE_NETWORK (1ull << 0) /* -p: virtio-net and TCP/IP */
+#define IMAGE_FEATURE_9P      (1ull << 1) /* -v: virtio-9p volumes (remora.volume=) */
+#define IMAGE_FEATURE_PORTS   (1ull << 2) /* virtio-console port instead of the UART */
+
 struct image_remora_header {
     uint64_t magic;
     uint32_t version;
@@ -59,7 +64,8 @@ struct image_remora_header {
         root_offset; /* from the first byte of the Image; multiple of IMAGE_ROOT_ALIGN; 0: none */
     uint64_t root_size;      /* bytes, multiple of 4096 */
     uint8_t root_digest[32]; /* SHA-256 of the root; the tool checks it, the kernel need not */
-    uint8_t reserved[56];    /* zero */
+    uint64_t features;       /* IMAGE_FEATURE_* of what the kernel was built with, by boot.S */
+    uint8_t reserved[48];    /* zero */
 };
 
 _Static_assert(sizeof(struct image_header) == 64, "arm64 Image header");
