@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+# A thin front: Meson and Ninja build, scripts/ do the rest. README.md tells what each target does.
+#
+#   ARCH CROSS_PREFIX CC LD STRIP OBJCOPY HOST_CC   tools (arm64, aarch64-linux-gnu-, ...)
+#   BUILD=build CONFIG=.config                      where to build, the Kconfig answers
+#   APP=deb:sqlite3 ARGS='...'                      what `make run` runs
+
+BUILD ?= build
+CONFIG ?= .config
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+APP ?= $(BUILD)/programs/hello
+ARGS ?=
+
+# make's own default for CC (cc) and LD (ld) is no choice of the user's.
+ifeq ($(origin CC),default)
+CC :=
+endif
+ifeq ($(origin LD),default)
+LD :=
+endif
+ifeq ($(origin AR),default)
+AR :=
+endif
+export ARCH CC LD AR NM STRIP OBJCOPY HOST_CC CONFIG
+ifdef CROSS_PREFIX
+export CROSS_PREFIX
+endif
+
+all: configure
+	@ninja -C $(BUILD) -j $(JOBS)
+
+configure:
+	@scripts/configure $(BUILD)
+
+setup:
+	@scripts/setup build run
+
+run: setup all
+	@$(BUILD)/remora run -V $(APP) $(ARGS)
+
+test:
+	@scripts/setup build run test
+	@$(MAKE) --no-print-directory all
+	@tests/run --build $(BUILD)
+
+test-all:
+	@scripts/setup build run test
+	@$(MAKE) --no-print-directory all
+	@tests/run --build $(BUILD) --all
+
+bench: all
+	@bench/run --build $(BUILD)
+
+check:
+	@scripts/check
+
+format:
+	@scripts/format
+
+menuconfig:
+	@scripts/kconfig.py menuconfig --answers $(abspath $(CONFIG))
+
+gdb: all
+	@scripts/gdb/start $(BUILD)
+
+install: all
+	@DESTDIR="$(DESTDIR)" scripts/install $(BUILD) $(PREFIX)
+
+uninstall:
+	@DESTDIR="$(DESTDIR)" scripts/install --remove $(PREFIX)
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all configure setup run test test-all bench check format menuconfig gdb install uninstall clean
