@@ -62,7 +62,5 @@
         *(volatile __typeof__(x) *)&(x) = (value); \
     } while (0)
 
-/* Orders what the compiler emits, not what the CPU does. */
-#define compiler_barrier() __asm__ volatile("" ::: "memory")
 
 #endif

@@ -5,8 +5,8 @@
 
 #include <lib/bitmap.h>
 
-#ifdef CONFIG_MAX_CPUS
-#define MAX_CPUS CONFIG_MAX_CPUS
+#ifdef CONFIG_CPUS_MAX
+#define MAX_CPUS CONFIG_CPUS_MAX
 #else
 #define MAX_CPUS 64
 #endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The console: one byte stream to and from the outside, with three users. Program output and input
+ * pass 8-bit clean; frames (abi/frame.h) carry exit status, stderr, messages and window size beside
+ * them when bootargs gave a nonce; kernel messages are lines of text otherwise.
+ *
+ * A UART driver registers a struct console_device. Before that an early console writes by polling.
+ */
+#ifndef DEVICE_CONSOLE_H
+#define DEVICE_CONSOLE_H
+
+#include <core/waitq.h>
+#include <lib/compiler.h>
+#include <lib/types.h>
+
+struct fw_node;
+struct tty;
+
+/* --- for drivers ------------------------------------------------------------------------------ */
+
+struct console_device;
+
+/* All are called with the console's lock held and interrupts masked; none sleeps. */
+struct console_device_ops {
+    /* Hands over what the device takes without waiting; returns how much. */
+    size_t (*write)(struct console_device *device, const uint8_t *from, size_t size);
+    /* on: call console_output_ready() once there is room again. */
+    void (*notify_output)(struct console_device *device, bool on);
+    /* off: leave input in the device, so that the sender is held back; on: go on receiving. */
+    void (*receive)(struct console_device *device, bool on);
+    /* Waits until everything has left the device: at power-off and when the kernel dies. */
+    void (*drain)(struct console_device *device);
+};
+
+struct console_device {
+    const char *name;
+    const struct console_device_ops *ops;
+    const struct fw_node *node;
+    void *data;
+};
+
+/* The device takes over from the early console if it is the same node or none was chosen. */
+void console_register(struct console_device *device);
+/* Interrupt context. Input that came; returns how much was taken: the rest must be offered again
+ * after ops->receive(on). */
+size_t console_input(struct console_device *device, const uint8_t *from, size_t size);
+void console_output_ready(struct console_device *device);
+
+/* --- start ------------------------------------------------------------------------------------ */
+
+/* Output by polling through `registers`, the mapped registers of `node`, with the driver's
+ * early_write. False if no driver knows the node. Any time before drivers. */
+bool console_early_init(const struct fw_node *node, void *registers);
+/* The first node, in document order, whose driver has an early console; NULL. */
+const struct fw_node *console_early_find(void);
+/* Moves the early console's registers to another mapping. */
+void console_early_remap(void *registers);
+
+struct console_options {
+    uint8_t nonce[32]; /* as text */
+    bool has_nonce;
+    bool is_terminal[3]; /* of the program's streams 0, 1, 2 */
+    bool stderr_frame;
+    uint16_t rows, columns;
+};
+
+/* From bootargs. Fills in what abi/bootargs.h says for absent words. */
+void console_parse_options(const char *bootargs, struct console_options *options);
+/* Allocates the rings, makes the console a sink of the log; kmalloc works. */
+int console_init(const struct console_options *options);
+const struct console_options *console_options(void);
+
+/* --- streams of the program --------------------------------------------------------------------
+ */
+
+enum console_stream { CONSOLE_OUT, CONSOLE_ERR };
+
+/*
+ * Takes at least one byte, unless nothing fits and `nowait` (-EAGAIN) or a signal comes
+ * (-ERESTARTSYS). May sleep. Ordered with respect to other writers; no translation.
+ */
+ssize_t console_write(enum console_stream stream, const void *from, size_t size, bool nowait);
+/* Up to `size` bytes of input; 0 at its end ('Z' frame). -EAGAIN, -ERESTARTSYS. Only when input is
+ * no terminal. */
+ssize_t console_read(void *to, size_t size, bool nowait);
+/* POLL bits of console_read() and console_write(). */
+unsigned console_events(void);
+struct waitq *console_input_waitq(void);
+struct waitq *console_output_waitq(void);
+size_t console_input_pending(void); /* FIONREAD */
+
+/* The terminal behind it, for /dev/console and /dev/tty; also when no stream is one. */
+struct tty *console_tty(void);
+
+/* --- frames ------------------------------------------------------------------------------------
+ */
+
+/* One frame with all of its payload (at most FRAME_PAYLOAD_MAX), in order after what was written
+ * before. Sleeps only if `may_sleep`; else it waits for the device by polling. No nonce: nothing.
+ */
+void console_frame(char type, const void *payload, size_t size, bool may_sleep);
+/* 'X' and 'S': waits until all output has left, then the frame. */
+void console_exit_status(unsigned status);
+void console_exit_signal(unsigned signal);
+/* Everything out, by polling. Any context. */
+void console_flush(void);
+/* The kernel dies: from now on all output is polled and takes no lock. */
+void console_panic_mode(void);
+
+#endif

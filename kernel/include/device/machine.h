@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine as a whole: what it is, who runs it, how it ends. */
+#ifndef DEVICE_MACHINE_H
+#define DEVICE_MACHINE_H
+
+#include <lib/types.h>
+
+/* One line for the log: "linux,dummy-virt, Cortex-A57 r1p0, 2 CPUs, TCG or no hypervisor ...". */
+void machine_log_banner(void);
+/* /proc/cpuinfo's and the banner's "Cortex-A57"; "unknown" for parts without a name here. */
+const char *machine_cpu_name(uint32_t midr);
+/* "KVM", "Xen", "QEMU TCG", "none or unknown"... */
+const char *machine_hypervisor(void);
+/* The root's `model`, else its first `compatible`, else "unknown machine". */
+const char *machine_model(void);
+
+/* Flush the console, then power off or reset by PSCI or the board; halts if nothing answers. Any
+ * context. */
+_Noreturn void machine_power_off(void);
+_Noreturn void machine_restart(void);
+
+/* The program has ended: output, frame, power off. */
+_Noreturn void machine_exit_status(unsigned status);
+_Noreturn void machine_exit_signal(unsigned signal);
+
+/* A board without PSCI registers how it ends (Raspberry Pi: watchdog). */
+struct machine_power_ops {
+    void (*off)(void);
+    void (*restart)(void);
+};
+void machine_set_power(const struct machine_power_ops *ops);
+
+#endif
