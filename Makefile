@@ -3,6 +3,7 @@
 #
 #   ARCH CROSS_PREFIX CC LD STRIP OBJCOPY HOST_CC   tools (arm64, aarch64-linux-gnu-, ...)
 #   BUILD=build CONFIG=.config                      where to build, the Kconfig answers
+#   TEST=unit:rbtree                                what `make test` runs, see tests/run --help
 #   APP=deb:sqlite3 ARGS='...'                      what `make run` runs
 
 BUILD ?= build
@@ -42,12 +43,12 @@ run: setup all
 test:
 	@scripts/setup build run test
 	@$(MAKE) --no-print-directory all
-	@tests/run --build $(BUILD)
+	@tests/run --build $(BUILD) $(TEST)
 
 test-all:
 	@scripts/setup build run test
 	@$(MAKE) --no-print-directory all
-	@tests/run --build $(BUILD) --all
+	@tests/run --build $(BUILD) --all $(TEST)
 
 bench: all
 	@bench/run --build $(BUILD)
