@@ -145,6 +145,12 @@ static inline unsigned file_poll(struct file *file, struct poll_waiter *pw)
     return file->ops->poll ? file->ops->poll(file, pw) : POLL_READABLE | POLL_WRITABLE;
 }
 
+/*
+ * For ops.write of a regular file, position known (IO_APPEND applied): cuts the request at RLIMIT_FSIZE
+ * and max_bytes. 0, or -EFBIG when it begins beyond (SIGXFSZ is sent for the limit). Does not sleep.
+ */
+int file_limit_write(struct io *io, uint64_t max_bytes);
+
 /* F_SETFL: replace O_APPEND, O_NONBLOCK, O_DIRECT, O_NOATIME, O_ASYNC. 0 or -errno of
  * ops.set_flags. */
 int file_set_flags(struct file *file, unsigned flags);

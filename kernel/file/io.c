@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests: moving bytes between kernel memory and the segments of a struct io. */
+#include <arch/uaccess.h>
+#include <file/io.h>
+#include <lib/compiler.h>
+#include <lib/errno.h>
+#include <lib/minmax.h>
+#include <lib/string.h>
+
+enum io_move { IO_MOVE_TO, IO_MOVE_FROM, IO_MOVE_ZERO };
+
+void io_init_segments(struct io *io, const struct io_segment *segments, unsigned count, size_t total,
+                      uint64_t pos, unsigned flags)
+{
+    io->flags = flags;
+    io->segment_count = count;
+    io->pos = pos;
+    io->left = total;
+    io->done = 0;
+    io->offset = 0;
+    io->segment = segments;
+}
+
+/* One run within one segment: bytes not moved. */
+static __always_inline size_t io_run(const struct io *io, vaddr_t at, void *buf, size_t n,
+                                     enum io_move how)
+{
+    if (io->flags & IO_KERNEL) {
+        if (how == IO_MOVE_TO)
+            memcpy((void *)at, buf, n);
+        else if (how == IO_MOVE_FROM)
+            memcpy(buf, (const void *)at, n);
+        else
+            memset((void *)at, 0, n);
+        return 0;
+    }
+    if (how == IO_MOVE_TO)
+        return copy_to_user_partial(at, buf, n);
+    if (how == IO_MOVE_FROM)
+        return copy_from_user_partial(buf, at, n);
+    return clear_user_partial(at, n);
+}
+
+static __always_inline ssize_t io_move(struct io *io, void *buf, size_t n, enum io_move how)
+{
+    size_t moved = 0;
+
+    n = min(n, io->left);
+    while (moved < n) {
+        size_t run = min(n - moved, io->segment->len - io->offset);
+        size_t bad;
+
+        if (run == 0) {
+            io->segment++;
+            io->segment_count--;
+            io->offset = 0;
+            continue;
+        }
+        bad = io_run(io, io->segment->base + io->offset, (char *)buf + moved, run, how);
+        run -= bad;
+        moved += run;
+        io->offset += run;
+        io->left -= run;
+        io->done += run;
+        if (bad != 0)
+            return moved != 0 ? (ssize_t)moved : -EFAULT;
+    }
+    return (ssize_t)moved;
+}
+
+ssize_t io_copy_to(struct io *io, const void *buf, size_t n)
+{
+    return io_move(io, (void *)(vaddr_t)buf, n, IO_MOVE_TO);
+}
+
+ssize_t io_copy_from(struct io *io, void *buf, size_t n)
+{
+    return io_move(io, buf, n, IO_MOVE_FROM);
+}
+
+ssize_t io_zero(struct io *io, size_t n)
+{
+    return io_move(io, NULL, n, IO_MOVE_ZERO);
+}
+
+/* Undo a short record transfer. */
+static int io_whole(struct io *io, ssize_t moved, size_t n)
+{
+    if (moved == (ssize_t)n)
+        return 0;
+    if (moved > 0)
+        io_rewind(io, (size_t)moved);
+    return -EFAULT;
+}
+
+int io_put(struct io *io, const void *buf, size_t n)
+{
+    if (io->left < n)
+        return -EINVAL;
+    return io_whole(io, io_copy_to(io, buf, n), n);
+}
+
+int io_get(struct io *io, void *buf, size_t n)
+{
+    if (io->left < n)
+        return -EINVAL;
+    return io_whole(io, io_copy_from(io, buf, n), n);
+}
+
+void io_skip(struct io *io, size_t n)
+{
+    n = min(n, io->left);
+    io->left -= n;
+    io->done += n;
+    while (n > io->segment->len - io->offset) {
+        n -= io->segment->len - io->offset;
+        io->segment++;
+        io->segment_count--;
+        io->offset = 0;
+    }
+    io->offset += n;
+}
+
+void io_rewind(struct io *io, size_t n)
+{
+    n = min(n, io->done);
+    io->left += n;
+    io->done -= n;
+    while (n > io->offset) {
+        n -= io->offset;
+        io->segment--;
+        io->segment_count++;
+        io->offset = io->segment->len;
+    }
+    io->offset -= n;
+}
