@@ -13,7 +13,7 @@
 #define FIRST_SLOTS 64u
 #define SLOTS_MAX   (1u << 20) /* Linux's sysctl fs.nr_open */
 
-static SLAB_CACHE(table_cache, struct fd_table);
+SLAB_CACHE(table_cache, struct fd_table);
 
 /* Slots and both bitmaps in one allocation, all empty. */
 static struct fd_slots *slots_alloc(unsigned size)
@@ -43,7 +43,7 @@ static void slots_copy(struct fd_slots *to, const struct fd_slots *from)
 
 static struct fd_table *table_alloc(unsigned size)
 {
-    struct fd_table *table = slab_alloc(&table_cache, 0);
+    struct fd_table *table = slab_alloc(&table_cache);
 
     if (table == NULL)
         return NULL;

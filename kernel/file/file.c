@@ -14,7 +14,7 @@
 
 #define POSITIONLESS (FILE_OPS_STREAM | FILE_OPS_NOPOS)
 
-static SLAB_CACHE(file_cache, struct file);
+SLAB_CACHE(file_cache, struct file);
 static atomic64_t last_id;
 
 uint64_t file_new_id(void)
@@ -40,7 +40,7 @@ static unsigned access_of(unsigned flags)
 
 struct file *file_create(const struct file_ops *ops, void *data, unsigned flags)
 {
-    struct file *file = slab_alloc(&file_cache, 0);
+    struct file *file = slab_alloc(&file_cache);
 
     if (file == NULL)
         return NULL;

@@ -19,6 +19,6 @@ _Noreturn void panic(const char *format, ...) __printf(1, 2);
 void backtrace_print(void);
 
 /* What ends the machine after a panic; set by the layer that knows how (console frame, PSCI). */
-void panic_set_end(_Noreturn void (*end)(void));
+void panic_set_end(void (*end)(void)); /* does not return */
 
 #endif
