@@ -9,8 +9,8 @@
 
 enum io_move { IO_MOVE_TO, IO_MOVE_FROM, IO_MOVE_ZERO };
 
-void io_init_segments(struct io *io, const struct io_segment *segments, unsigned count, size_t total,
-                      uint64_t pos, unsigned flags)
+void io_init_segments(struct io *io, const struct io_segment *segments, unsigned count,
+                      size_t total, uint64_t pos, unsigned flags)
 {
     io->flags = flags;
     io->segment_count = count;

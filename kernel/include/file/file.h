@@ -146,8 +146,9 @@ static inline unsigned file_poll(struct file *file, struct poll_waiter *pw)
 }
 
 /*
- * For ops.write of a regular file, position known (IO_APPEND applied): cuts the request at RLIMIT_FSIZE
- * and max_bytes. 0, or -EFBIG when it begins beyond (SIGXFSZ is sent for the limit). Does not sleep.
+ * For ops.write of a regular file, position known (IO_APPEND applied): cuts the request at
+ * RLIMIT_FSIZE and max_bytes. 0, or -EFBIG when it begins beyond (SIGXFSZ is sent for the limit).
+ * Does not sleep.
  */
 int file_limit_write(struct io *io, uint64_t max_bytes);
 

@@ -65,6 +65,33 @@ extern syscall_fn sys_setuid, sys_sysinfo, sys_syslog, sys_uname;
 
 /* mm.c (memory) */
 
-/* file.c fs.c epoll.c poll.c socket.c (files) */
+/* rw.c file.c open.c stat.c fs.c xattr.c splice.c */
+extern syscall_fn sys_chdir, sys_chroot, sys_close, sys_close_range, sys_copy_file_range;
+extern syscall_fn sys_dup, sys_dup3, sys_faccessat, sys_faccessat2, sys_fadvise64;
+extern syscall_fn sys_fallocate, sys_fchdir, sys_fchmod, sys_fchmodat, sys_fchmodat2;
+extern syscall_fn sys_fchown, sys_fchownat, sys_fcntl, sys_fdatasync, sys_fgetxattr;
+extern syscall_fn sys_flistxattr, sys_flock, sys_fremovexattr, sys_fsetxattr, sys_fstat;
+extern syscall_fn sys_fstatfs, sys_fsync, sys_ftruncate, sys_getcwd, sys_getdents64;
+extern syscall_fn sys_getxattr, sys_ioctl, sys_lgetxattr, sys_linkat, sys_listxattr;
+extern syscall_fn sys_llistxattr, sys_lremovexattr, sys_lseek, sys_lsetxattr, sys_memfd_create;
+extern syscall_fn sys_mkdirat, sys_mknodat, sys_mount, sys_newfstatat, sys_openat, sys_openat2;
+extern syscall_fn sys_pread64, sys_preadv, sys_preadv2, sys_pwrite64, sys_pwritev;
+extern syscall_fn sys_pwritev2, sys_read, sys_readahead, sys_readlinkat, sys_readv;
+extern syscall_fn sys_removexattr, sys_renameat, sys_renameat2, sys_sendfile, sys_setxattr;
+extern syscall_fn sys_splice, sys_statfs, sys_statx, sys_symlinkat, sys_sync;
+extern syscall_fn sys_sync_file_range, sys_syncfs, sys_tee, sys_truncate, sys_umask;
+extern syscall_fn sys_umount2, sys_unlinkat, sys_utimensat, sys_vmsplice, sys_write;
+extern syscall_fn sys_writev;
+
+/* epoll.c poll.c events.c */
+extern syscall_fn sys_epoll_create1, sys_epoll_ctl, sys_epoll_pwait, sys_epoll_pwait2;
+extern syscall_fn sys_eventfd2, sys_pipe2, sys_ppoll, sys_pselect6, sys_signalfd4;
+extern syscall_fn sys_timerfd_create, sys_timerfd_gettime, sys_timerfd_settime;
+
+/* socket.c */
+extern syscall_fn sys_accept, sys_accept4, sys_bind, sys_connect, sys_getpeername;
+extern syscall_fn sys_getsockname, sys_getsockopt, sys_listen, sys_recvfrom, sys_recvmmsg;
+extern syscall_fn sys_recvmsg, sys_sendmmsg, sys_sendmsg, sys_sendto, sys_setsockopt;
+extern syscall_fn sys_shutdown, sys_socket, sys_socketpair;
 
 #endif
