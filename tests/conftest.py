@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What system tests share: the build under test, images made of it, the `long` mark."""
+"""What tool and system tests share: the build under test, images made of it, the `long` mark."""
 import hashlib
 import os
 import subprocess
 
 import pytest
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def pytest_addoption(parser):
