@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""The build itself: both compilers, every driver off, clear errors for wrong tools."""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import TOP
+
+
+def make(*words, **environment):
+    return subprocess.run(["make", "-C", TOP, *words], capture_output=True, text=True, timeout=900,
+                          env=dict(os.environ, **environment))
+
+
+@pytest.mark.parametrize("words,names", [
+    (["CROSS_PREFIX=nope-"], ["nope-gcc", "CROSS_PREFIX"]),
+    (["CC=nope-cc"], ["nope-cc", "CC"]),
+    (["CC=gcc"], ["gcc", "x86_64" if os.uname().machine == "x86_64" else "arm64", "CC"]),
+    (["ARCH=sparc"], ["sparc", "arm64"]),
+    (["HOST_CC=nope-cc"], ["nope-cc", "HOST_CC"]),
+    (["OBJCOPY=nope-objcopy"], ["nope-objcopy", "OBJCOPY"]),
+])
+def test_wrong_tool_is_named(tmp_path, words, names):
+    result = make("configure", f"BUILD={tmp_path}/build", *words)
+    assert result.returncode != 0
+    for name in names:
+        assert name in result.stderr, result.stderr
+
+
+def test_architecture_is_printed(tmp_path):
+    for words in ([], ["ARCH=arm64"], ["ARCH=aarch64"]):
+        result = make("configure", f"BUILD={tmp_path}/build", *words)
+        assert result.returncode == 0, result.stderr
+        assert "architecture arm64" in result.stdout
+
+
+@pytest.mark.long
+def test_clang(tmp_path):
+    """Without warnings, which are errors for the compiler; the linker's are looked for."""
+    result = make("all", f"BUILD={tmp_path}/build", "CC=clang-14")
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr
+    assert "warning" not in result.stdout + result.stderr
+
+
+@pytest.mark.long
+def test_without_each_driver():
+    result = subprocess.run([os.path.join(TOP, "scripts/check-drivers-off")], capture_output=True, text=True,
+                            timeout=3000)
+    shutil.rmtree(os.path.join(TOP, "build-off"), ignore_errors=True)
+    assert result.returncode == 0, result.stdout
+
+
+def test_install(build, tmp_path):
+    prefix = tmp_path / "prefix"
+    subprocess.run([os.path.join(TOP, "scripts/install"), build.folder, prefix], check=True, timeout=60)
+    files = sorted(str(path.relative_to(prefix)) for path in prefix.rglob("*") if path.is_file())
+    assert files == ["bin/remora", "lib/remora/Image"]
+    subprocess.run([os.path.join(TOP, "scripts/install"), "--remove", prefix], check=True, timeout=60)
+    assert not [path for path in prefix.rglob("*") if path.is_file()]
