@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A fault in the kernel prints registers and a backtrace with names that match the symbols."""
+import os
 import re
+import socket
 import subprocess
+import time
+
+import pytest
 
 from guest import Machine, boot
 
@@ -30,16 +35,48 @@ def test_symbol_table_matches_nm(build):
 
 def test_kernel_image_size(build):
     """The kernel without a root is at most 700 KiB."""
-    import os
     assert os.path.getsize(build.kernel) <= 700 * 1024
 
 
-def test_kernel_fault(build):
-    """remora.fault= makes the kernel fault on purpose once it is up."""
-    result = boot(build.image(build.program("hello")), Machine(), arguments="remora.fault=null", timeout=30,
-                  stop=lambda reader: b"panic" in reader.program + b"".join(reader.of_type("L")))
+class Debugger:
+    """The few packets of gdb's remote protocol that set a register of a running guest."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(10)
+        self.socket.connect(path)
+
+    def ask(self, packet):
+        self.socket.sendall(b"+$%s#%02x" % (packet, sum(packet) & 255))
+        answer = b""
+        while b"#" not in answer:
+            answer += self.socket.recv(4096)
+        return answer
+
+    def jump(self, address):
+        """Stop the guest, let it go on at another address."""
+        self.ask(b"?")
+        self.ask(b"P20=" + address.to_bytes(8, "little").hex().encode())
+        self.socket.sendall(b"+$c#63")
+
+
+@pytest.mark.parametrize("address", [0, 0xFFFF800000000000 - 4096])
+def test_kernel_fault(build, tmp_path, address):
+    """The idle kernel is sent to an address where nothing is: registers and a backtrace with names."""
+    jumped, path = [], str(tmp_path / "gdb")
+
+    def stop(reader):
+        if b"idle" in reader.program and not jumped:
+            time.sleep(0.5)
+            jumped.append(Debugger(path))
+            jumped[0].jump(address)
+        text = bytes(reader.program) + b"".join(reader.of_type("L"))
+        return b"backtrace" in text.lower() and text.endswith(b"end of backtrace\n")
+
+    result = boot(build.image(build.program("idle"), "30"), Machine(), timeout=15, stop=stop,
+                  extra=["-gdb", f"unix:{path},server=on,wait=off"])
     text = (result.output + result.log).decode(errors="replace")
     assert re.search(r"x0\s*[:=]?\s*(0x)?[0-9a-f]+", text), text
     names = symbols(build)
     trace = re.findall(r"(\w+)\+0x[0-9a-f]+", text)
-    assert len(trace) >= 3 and all(name in names for name in trace), text
+    assert len(trace) >= 2 and all(name in names for name in trace), text
