@@ -37,6 +37,13 @@ int fifo_open(struct pipe **slot, struct file *file);
 int pipe_size(struct pipe *pipe);
 int pipe_set_size(struct pipe *pipe, size_t size, bool privileged);
 
+/*
+ * splice from a pipe: up to len bytes of `in` are written to `out` (any file) at *pos, or at its
+ * own position if pos is NULL. What was not written stays in the pipe. Bytes or -errno, 0 at the
+ * end.
+ */
+ssize_t pipe_splice_out(struct file *in, struct file *out, uint64_t *pos, size_t len, bool nowait);
+
 /* tee: copy up to len bytes from one pipe to another without consuming. Bytes or -errno. */
 ssize_t pipe_tee(struct file *in, struct file *out, size_t len, bool nowait);
 
