@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * epoll(7). Each item has a waiter on every queue that its file's poll names. A wake puts the item on
- * its set's ready list and wakes the set's own queue, on which poll, epoll_wait and outer sets wait.
+ * epoll(7). Each item has a waiter on every queue that its file's poll names. A wake puts the item
+ * on its set's ready list and wakes the set's own queue, on which poll, epoll_wait and outer sets
+ * wait.
  *
- * Locks. epoll_mutex, one for all, orders what changes the shape: adding and removing items, release
- * of a file or a set. set->lock is a spinlock taken inside queues' locks; it guards the ready list and
- * the tree. Files are asked with neither held: a collector takes an item off the ready list and pins
- * it, whoever removes an item waits until it is not pinned.
+ * Locks. epoll_mutex, one for all, orders what changes the shape: adding and removing items,
+ * release of a file or a set. set->lock is a spinlock taken inside queues' locks; it guards the
+ * ready list and the tree. Files are asked with neither held: a collector takes an item off the
+ * ready list and pins it, whoever removes an item waits until it is not pinned.
  *
  * An item holds no reference to its file: it goes when the file is released.
  */
@@ -19,10 +20,11 @@
 #include <lib/rbtree.h>
 #include <mm/slab.h>
 
-#define NESTING_MAX    5
-#define MODE_BITS      (EPOLL_WAKEUP | EPOLL_ONESHOT | EPOLL_EDGE | EPOLL_EXCLUSIVE)
-#define EXCLUSIVE_BITS (POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLL_WAKEUP | EPOLL_EDGE | EPOLL_EXCLUSIVE)
-#define INLINE_SLOTS   2 /* a poll that names more queues gets more memory */
+#define NESTING_MAX 5
+#define MODE_BITS   (EPOLL_WAKEUP | EPOLL_ONESHOT | EPOLL_EDGE | EPOLL_EXCLUSIVE)
+#define EXCLUSIVE_BITS \
+    (POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLL_WAKEUP | EPOLL_EDGE | EPOLL_EXCLUSIVE)
+#define INLINE_SLOTS 2 /* a poll that names more queues gets more memory */
 
 struct epoll_item;
 
@@ -33,7 +35,7 @@ struct epoll_slot {
 };
 
 struct epoll_item {
-    struct rb_node node;         /* epoll_mutex and set->lock to change, either to read */
+    struct rb_node node; /* epoll_mutex and set->lock to change, either to read */
     struct file *file;
     int number;
     struct epoll_set *set;
@@ -44,7 +46,7 @@ struct epoll_item {
 
     /* set->lock */
     struct list_node ready_node;
-    bool is_ready;               /* on the ready list */
+    bool is_ready; /* on the ready list */
     bool is_dead;
     unsigned pins;
     unsigned events;
@@ -54,10 +56,10 @@ struct epoll_item {
 struct epoll_set {
     struct file *file; /* not counted: it owns the set */
     struct spinlock lock;
-    struct list_node ready;  /* set->lock */
-    unsigned ready_count;    /* set->lock */
-    struct rb_root items;    /* epoll_mutex and set->lock to change, either to read */
-    struct waitq waiters;    /* collectors (exclusive), poll and outer sets */
+    struct list_node ready; /* set->lock */
+    unsigned ready_count;   /* set->lock */
+    struct rb_root items;   /* epoll_mutex and set->lock to change, either to read */
+    struct waitq waiters;   /* collectors (exclusive), poll and outer sets */
     struct waitq unpinned;
 };
 
@@ -158,7 +160,8 @@ static struct epoll_item *pop_ready(struct epoll_set *set)
 /* ---- collecting ---- */
 
 /* Report an item if it still has an event: level-triggered ones stay on the list. */
-static bool report_item(struct epoll_set *set, struct epoll_item *item, struct epoll_event_data *out)
+static bool report_item(struct epoll_set *set, struct epoll_item *item,
+                        struct epoll_event_data *out)
 {
     unsigned events = file_poll(item->file, NULL);
     reg_t flags = spin_lock_irq(&set->lock);
@@ -195,7 +198,8 @@ static unsigned harvest(struct epoll_set *set, struct epoll_event_data *out, uns
     return found;
 }
 
-int epoll_collect(struct file *file, struct epoll_event_data *out, unsigned max, uint64_t deadline_ns)
+int epoll_collect(struct file *file, struct epoll_event_data *out, unsigned max,
+                  uint64_t deadline_ns)
 {
     struct epoll_set *set = file->data;
 
@@ -334,7 +338,8 @@ static void remove_item(struct epoll_item *item)
 
 static int depth_below(const struct file *file, const struct file *forbidden, int budget);
 
-/* The deepest chain of sets from a set down, itself included; -ELOOP past the budget or at `forbidden`. */
+/* The deepest chain of sets from a set down, itself included; -ELOOP past the budget or at
+ * `forbidden`. */
 static int deepest_item(struct epoll_set *set, const struct file *forbidden, int budget)
 {
     int deepest = 0;
@@ -371,8 +376,7 @@ static int depth_above(const struct file *file, int budget)
 
     if (budget == 0)
         return NESTING_MAX;
-    list_for_each_entry(item, &file->watches, watch_node)
-    {
+    list_for_each_entry (item, &file->watches, watch_node) {
         int depth = depth_above(item->set->file, budget - 1);
 
         if (depth > highest)
@@ -408,7 +412,8 @@ static struct epoll_item *item_alloc(struct epoll_set *set, struct file *target,
     return item;
 }
 
-/* Under epoll_mutex: make the item part of its set, register it, see whether it is ready already. */
+/* Under epoll_mutex: make the item part of its set, register it, see whether it is ready already.
+ */
 static int attach_item(struct epoll_item *item)
 {
     struct registration registration = {{add_slot, item->events}, item, 0};
@@ -442,7 +447,8 @@ static int check_target(const struct file *set, const struct file *target)
     return 0;
 }
 
-int epoll_add(struct file *set, struct file *target, int number, const struct epoll_event_data *event)
+int epoll_add(struct file *set, struct file *target, int number,
+              const struct epoll_event_data *event)
 {
     struct epoll_item *item;
     int error = check_target(set, target);
@@ -547,9 +553,9 @@ static void epoll_show(struct file *file, struct text_sink *sink)
     mutex_lock(&epoll_mutex);
     rb_for_each_entry(item, &set->items, node)
     {
-        sink->print(sink, "tfd: %8d events: %8x data: %16llx  pos:%llu ino:%llx sdev:d\n", item->number,
-                    item->events, (unsigned long long)item->data, (unsigned long long)item->file->pos,
-                    (unsigned long long)item->file->id);
+        sink->print(sink, "tfd: %8d events: %8x data: %16llx  pos:%llu ino:%llx sdev:d\n",
+                    item->number, item->events, (unsigned long long)item->data,
+                    (unsigned long long)item->file->pos, (unsigned long long)item->file->id);
     }
     mutex_unlock(&epoll_mutex);
 }

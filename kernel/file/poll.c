@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* poll and select, the waiting part: one waiter per queue of every file, for the time of the call. */
+/* poll and select, the waiting part: one waiter per queue of every file, for the time of the call.
+ */
 #include <arch/barrier.h>
 #include <arch/thread.h>
 #include <core/wait.h>

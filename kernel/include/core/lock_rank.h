@@ -8,11 +8,11 @@
 
 enum lock_rank {
     /* sleeping locks */
+    RANK_FILE,         /* position of an open file: held over whole calls, user access included */
     RANK_PROCESS,      /* a process: threads, exec */
     RANK_FS_RENAME,    /* renames of directories */
     RANK_FS_MOUNT,
     RANK_INODE,        /* parent before child, else by address */
-    RANK_FILE,         /* position of an open file */
     RANK_SOCKET,
     RANK_EPOLL,
     RANK_VMSPACE,      /* areas of an address space */
@@ -27,7 +27,8 @@ enum lock_rank {
     RANK_OBJECT_PAGES,
     RANK_TTY,
     RANK_DEVICE,
-    RANK_WAITQ,
+    RANK_WAITQ,        /* a wake may wake another queue (epoll): sets are watched without loops */
+    RANK_EPOLL_READY,  /* an epoll set's ready list: taken in wakes, released before the set's own queue */
     RANK_TIMER,
     RANK_RUNQUEUE,
     RANK_SLAB,

@@ -131,7 +131,7 @@ static inline void page_ref_many(struct page *page, int count)
 {
     page = page_head(page);
     if (!(page->flags & PAGE_RESERVED))
-        atomic_add(&page->refs, count);
+        atomic_add(count, &page->refs);
 }
 
 static inline void page_ref(struct page *page)
