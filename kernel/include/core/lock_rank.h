@@ -10,6 +10,7 @@ enum lock_rank {
     /* sleeping locks */
     RANK_FILE,         /* position of an open file: held over whole calls, user access included */
     RANK_PROCESS,      /* a process: threads, exec */
+    RANK_FILE,         /* position of an open file */
     RANK_FS_RENAME,    /* renames of directories */
     RANK_FS_MOUNT,
     RANK_INODE,        /* parent before child, else by address */

@@ -24,8 +24,8 @@ struct inode;
 struct path;
 struct vm_object;
 struct file_locks;
-struct notify_marks;
 
+#define S_IXGRP       0000010u
 #define S_PERMISSIONS 07777
 
 #define NAME_MAX 255
@@ -160,14 +160,17 @@ struct super_ops {
     int (*statfs)(struct superblock *sb, struct statfs_info *info);
     int (*sync)(struct superblock *sb);
     void (*show_options)(struct superblock *sb, char *buffer, size_t size); /* ",size=..." or "" */
-    void (*release)(struct superblock *sb); /* last reference is gone */
+    void (*shutdown)(struct superblock *sb); /* the last user is gone: let go of what is kept */
+    void (*release)(struct superblock *sb);  /* and the last inode too: frees the memory */
 };
 
 #define SB_RDONLY      1u
 #define SB_NO_NEGATIVE 2u /* names may appear without a create: absence is never cached */
-#define SB_VOLATILE    4u /* nor presence: each look-up asks the file system (procfs processes) */
 
-/* A mounted instance. One reference per mount and per inode. */
+/*
+ * A mounted instance. `users` are mounts and who made it; when none is left the root and what the
+ * file system pins go. `refs` are the inodes and all users together.
+ */
 struct superblock {
     const struct super_ops *ops;
     const char *type; /* "tmpfs" */
@@ -176,12 +179,14 @@ struct superblock {
     uint64_t dev; /* st_dev */
     uint64_t magic;
     atomic_t refs;
+    atomic_t users;
     struct dentry *root; /* owns a reference */
     void *data;
 };
-int superblock_init(struct superblock *sb, const char *type, const struct super_ops *ops);
-void superblock_ref(struct superblock *sb);
-void superblock_unref(struct superblock *sb);
+/* One user: the caller. */
+void superblock_init(struct superblock *sb, const char *type, const struct super_ops *ops);
+void superblock_use(struct superblock *sb);
+void superblock_unuse(struct superblock *sb);
 
 /*
  * A file system embeds this at the start of its own inode. Owner, mode, times, size and nlink
@@ -198,19 +203,21 @@ struct inode {
     struct fs_time atime, mtime, ctime, btime;
     unsigned flags; /* INODE_* */
     struct rwlock lock;
-    atomic_t writers;           /* open for writing; < 0: that many deny it (running programs) */
-    struct vm_object *object;   /* for mmap; NULL if it cannot be mapped */
-    struct fifo *fifo;          /* S_IFIFO: kernel/file's, see <file/pipe.h> */
-    void *bound;                /* S_IFSOCK: the listening socket, see inode_bind */
-    struct file_locks *locks;   /* flock and fcntl, made on first use; <fs/lock.h> */
-    struct notify_marks *marks; /* inotify, made on first use */
+    atomic_t writers;         /* open for writing; < 0: that many deny it (running programs) */
+    struct vm_object *object; /* for mmap; NULL if it cannot be mapped */
+    struct pipe *fifo;        /* S_IFIFO: kernel/file's, see <file/pipe.h> */
+    void *bound;              /* S_IFSOCK: the listening socket, see inode_bind */
+    struct file_locks *locks; /* flock and fcntl, made on first use; <fs/lock.h> */
+    struct inode *hash_next;  /* icache.c */
     struct deferred deferred;
 };
 
-#define INODE_VOLATILE  1u  /* its names are never cached: SB_VOLATILE for one directory */
+#define INODE_HASHED    64u /* in the table of inodes by number */
+#define INODE_VOLATILE  1u  /* its name, and what is missing in it, is never cached (/proc/N) */
 #define INODE_DEAD      2u  /* a removed directory: nothing can be created in it */
 #define INODE_APPEND    4u  /* FS_APPEND_FL */
 #define INODE_IMMUTABLE 8u  /* FS_IMMUTABLE_FL */
+#define INODE_TMPFILE   32u /* made by O_TMPFILE: may still be linked */
 #define INODE_SEALS     16u /* memfd: fcntl(F_ADD_SEALS) applies */
 
 /* Sets what is generic; one reference; takes one of sb. Times are now, nlink 1. Does not sleep. */

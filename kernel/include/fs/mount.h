@@ -17,6 +17,7 @@
 #define MS_NOEXEC      8u
 #define MS_SYNCHRONOUS 16u
 #define MS_REMOUNT     32u
+#define MS_NOSYMFOLLOW 256u
 #define MS_NOATIME     1024u
 #define MS_NODIRATIME  2048u
 #define MS_BIND        4096u
@@ -24,6 +25,9 @@
 #define MS_REC         16384u
 #define MS_RELATIME    (1u << 21)
 #define MS_STRICTATIME (1u << 24)
+#define MS_PROPAGATION (0xfu << 17) /* MS_UNBINDABLE, PRIVATE, SLAVE, SHARED */
+
+#define MOUNT_LOOSE (1u << 31) /* the kernel's own, for files without a place among the mounts */
 
 struct mount {
     atomic_t refs;
@@ -66,6 +70,12 @@ int fs_mount_empty_root(uint64_t overlay_limit);
 int fs_mount(const char *source, const struct path *at, const char *target, const char *type,
              unsigned flags, const char *options);
 int fs_unmount(const struct path *at, const char *target, unsigned flags);
+
+/* Texts of /proc/N/mounts and /proc/N/mountinfo as the running thread sees them. */
+struct pseudo_text;
+struct pseudo_entry;
+int mounts_show(struct pseudo_text *text, const struct pseudo_entry *entry);
+int mountinfo_show(struct pseudo_text *text, const struct pseudo_entry *entry);
 
 void mount_ref(struct mount *mount);
 void mount_unref(struct mount *mount);

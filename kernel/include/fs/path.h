@@ -23,8 +23,9 @@ struct dentry_name {
 };
 
 /*
- * A name in a directory. Looked up without a lock (dcache.c); parent and name change only under
- * rename_lock and both directories' locks. Holds references to its parent and its inode.
+ * A name in a directory. Found without a lock (kernel/fs/dcache.c); parent and name change only
+ * under the rename lock and both directories' locks. Holds references to its parent and its inode;
+ * the cache holds one to it while it is hashed. `inode` goes from NULL to its value once.
  */
 struct dentry {
     struct dentry *parent; /* itself for a root */
@@ -32,17 +33,17 @@ struct dentry {
     struct inode *inode; /* NULL: known not to exist */
     struct superblock *sb;
     atomic_t refs;
-    unsigned flags; /* DENTRY_* under dcache_lock */
+    unsigned flags; /* DENTRY_* under dcache_lock, as the rest */
     struct dentry *hash_next;
-    struct list_node children; /* of subdirs, under dcache_lock */
+    struct list_node children;
     struct list_node sibling;
-    struct list_node lru; /* unreferenced, oldest first */
+    struct list_node cached; /* every hashed dentry, oldest first */
     struct deferred deferred;
 };
 
 #define DENTRY_HASHED  1u
 #define DENTRY_MOUNTED 2u /* something is mounted here, in some mount */
-#define DENTRY_LRU     4u
+#define DENTRY_DELETED 4u /* its name was removed */
 #define DENTRY_USED    8u /* looked up since the last pass of the pruner */
 
 struct dentry *dentry_ref(struct dentry *dentry);

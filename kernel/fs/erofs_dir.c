@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * EROFS directories: blocks of sorted entries, the blocks sorted too. A look-up is a binary search
+ * over the first names of the blocks, then one within the block.
+ */
+#include <file/file.h>
+#include <lib/errno.h>
+#include <lib/minmax.h>
+#include <lib/string.h>
+
+#include "erofs.h"
+
+/* One block of a directory: `count` entries, then the names, in `length` bytes. */
+struct dir_block {
+    const struct erofs_dirent *entries;
+    const char *text; /* the block's first byte: name offsets count from here */
+    unsigned count, length;
+};
+
+static int dir_block_get(struct inode *dir, uint64_t number, struct dir_block *block)
+{
+    struct erofs *fs = erofs_of(dir);
+    struct erofs_inode *own = erofs_inode_of(dir);
+    const uint8_t *data;
+    uint64_t length;
+    unsigned first;
+    int error = erofs_map(own, number << fs->block_bits, &data, &length);
+
+    if (error != 0)
+        return error;
+    length = min(length, (uint64_t)fs->block_size);
+    if (data == NULL || length < sizeof(struct erofs_dirent))
+        return erofs_complain(fs, own->offset, "a directory block that is too short");
+    block->entries = (const struct erofs_dirent *)data;
+    block->text = (const char *)data;
+    block->length = (unsigned)length;
+    first = block->entries[0].name_offset;
+    if (first == 0 || first % sizeof(struct erofs_dirent) != 0 || first > length)
+        return erofs_complain(fs, own->offset, "a directory block whose names start nowhere");
+    block->count = first / (unsigned)sizeof(struct erofs_dirent);
+    return 0;
+}
+
+/* A name runs to the next entry's, the last one to a NUL or the end of the block. */
+static int entry_name(struct inode *dir, const struct dir_block *block, unsigned i,
+                      const char **text, size_t *length)
+{
+    unsigned start = block->entries[i].name_offset, end = block->length;
+
+    if (i + 1 < block->count)
+        end = block->entries[i + 1].name_offset;
+    if (start >= end || end > block->length || start < block->entries[0].name_offset)
+        return erofs_complain(erofs_of(dir), erofs_inode_of(dir)->offset,
+                              "a directory entry whose name lies nowhere");
+    *text = block->text + start;
+    *length = i + 1 < block->count ? end - start : strnlen(*text, end - start);
+    if (*length == 0 || *length > NAME_MAX || memchr(*text, '/', *length) != NULL ||
+        memchr(*text, '\0', *length) != NULL)
+        return erofs_complain(erofs_of(dir), erofs_inode_of(dir)->offset,
+                              "a directory entry with an impossible name");
+    return 0;
+}
+
+static int compare(const struct name *name, const char *text, size_t length)
+{
+    int order = memcmp(name->text, text, min((size_t)name->len, length));
+
+    if (order != 0)
+        return order;
+    return name->len < length ? -1 : name->len > length;
+}
+
+/* The last block whose first name is not after `name`: 0 and *block, or -ENOENT. */
+static int find_block(struct inode *dir, const struct name *name, struct dir_block *block)
+{
+    uint64_t low = 0,
+             high = (dir->size + erofs_of(dir)->block_size - 1) >> erofs_of(dir)->block_bits;
+    bool found = false;
+
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        struct dir_block candidate;
+        const char *text;
+        size_t length;
+        int error = dir_block_get(dir, middle, &candidate);
+
+        if (error == 0)
+            error = entry_name(dir, &candidate, 0, &text, &length);
+        if (error != 0)
+            return error;
+        if (compare(name, text, length) < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
+            *block = candidate;
+            found = true;
+        }
+    }
+    return found ? 0 : -ENOENT;
+}
+
+int erofs_lookup(struct inode *dir, const struct name *name, struct inode **out)
+{
+    struct dir_block block;
+    unsigned low = 0, high;
+    int error = find_block(dir, name, &block);
+
+    if (error != 0)
+        return error;
+    high = block.count;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        const char *text;
+        size_t length;
+        int order;
+
+        error = entry_name(dir, &block, middle, &text, &length);
+        if (error != 0)
+            return error;
+        order = compare(name, text, length);
+        if (order == 0)
+            return erofs_inode_get(erofs_of(dir), block.entries[middle].nid, out);
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return -ENOENT;
+}
+
+/* EROFS counts types 1 file, 2 directory, 3 character, 4 block, 5 FIFO, 6 socket, 7 link. */
+static unsigned entry_type(uint8_t type)
+{
+    static const uint8_t types[] = {DT_UNKNOWN, DT_REG,  DT_DIR,  DT_CHR,
+                                    DT_BLK,     DT_FIFO, DT_SOCK, DT_LNK};
+
+    return type < ARRAY_SIZE(types) ? types[type] : DT_UNKNOWN;
+}
+
+/* Positions: 2 + (block << 16) + index in it. */
+static int emit_block(struct inode *dir, const struct dir_block *block, uint64_t *position,
+                      struct dir_sink *sink, bool *full)
+{
+    uint64_t base = (*position - 2) & ~0xffffull;
+    unsigned i = (unsigned)((*position - 2) & 0xffff);
+
+    for (; i < block->count; i++) {
+        const char *text;
+        size_t length;
+        int error = entry_name(dir, block, i, &text, &length);
+
+        if (error != 0)
+            return error;
+        if (!str_equal_n(text, length, ".") && !str_equal_n(text, length, "..") &&
+            !sink->emit(sink, text, length, block->entries[i].nid,
+                        entry_type(block->entries[i].type), 2 + base + i + 1)) {
+            *full = true;
+            return 0;
+        }
+        *position = 2 + base + i + 1;
+    }
+    *position = 2 + base + 0x10000;
+    return 0;
+}
+
+int erofs_readdir(struct inode *dir, uint64_t *position, struct dir_sink *sink)
+{
+    bool full = false;
+    int error = 0;
+
+    if (*position < 2)
+        *position = 2;
+    while (error == 0 && !full) {
+        struct dir_block block;
+        uint64_t number = (*position - 2) >> 16;
+
+        if (number > dir->size >> erofs_of(dir)->block_bits ||
+            number << erofs_of(dir)->block_bits >= dir->size)
+            return 0;
+        error = dir_block_get(dir, number, &block);
+        if (error == 0)
+            error = emit_block(dir, &block, position, sink, &full);
+    }
+    return error;
+}

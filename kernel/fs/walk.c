@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The walk of path_resolution(7), and openat2(2)'s restrictions on it. It is iterative: a symbolic
+ * link in the middle puts what is left of the name aside in walk->links and goes on with its text.
+ */
+#include <lib/compiler.h>
+#include <lib/errno.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+
+#include "fs.h"
+
+/* Texts of links being walked. text[i] is freed when the walk is past it; resume[i] is where the
+ * name that the link stood in goes on. */
+struct walk_links {
+    unsigned depth;
+    char *text[WALK_LINKS_MAX + 1]; /* the last: of a link with nothing to come back to */
+    const char *resume[WALK_LINKS_MAX];
+};
+
+static void walk_set_path(struct walk *walk, const struct path *path)
+{
+    path_ref(path);
+    path_unref(&walk->path);
+    walk->path = *path;
+}
+
+/* An absolute name, or link. */
+static int walk_jump_to_root(struct walk *walk)
+{
+    if (walk->flags & LOOKUP_BENEATH)
+        return -EXDEV;
+    if ((walk->flags & LOOKUP_NO_XDEV) && walk->path.mount != walk->root.mount)
+        return -EXDEV;
+    walk_set_path(walk, &walk->root);
+    return 0;
+}
+
+int walk_start(struct walk *walk, const struct path *at, const char *name, unsigned flags)
+{
+    struct fs_context *context = fs_current();
+
+    walk->cred = cred_current();
+    walk->rest = name;
+    walk->links = NULL;
+    walk->flags = flags;
+    walk->link_count = 0;
+    walk->trailing_slash = false;
+    if (name[0] == '\0' && !(flags & LOOKUP_EMPTY))
+        return -ENOENT;
+    if (name[0] == '/' && likely(!(flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT)))) {
+        fs_context_root(context, &walk->root);
+        walk->path = walk->root;
+        path_ref(&walk->path);
+        return 0;
+    }
+    if (name[0] == '/' && (flags & LOOKUP_BENEATH))
+        return -EXDEV;
+    if (at != NULL) {
+        walk->path = *at;
+        path_ref(at);
+    } else {
+        fs_context_cwd(context, &walk->path);
+    }
+    if (flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT)) {
+        walk->root = walk->path;
+        path_ref(&walk->root);
+    } else {
+        fs_context_root(context, &walk->root);
+    }
+    return 0;
+}
+
+void walk_end(struct walk *walk)
+{
+    if (walk->links != NULL) {
+        while (walk->links->depth > 0)
+            kfree(walk->links->text[--walk->links->depth]);
+        kfree(walk->links->text[WALK_LINKS_MAX]);
+        kfree(walk->links);
+    }
+    path_unref(&walk->path);
+    path_unref(&walk->root);
+}
+
+/* Cuts one component off walk->rest. 0, -ENAMETOOLONG. */
+static int next_component(struct walk *walk, struct name *name)
+{
+    const char *text = walk->rest;
+    uint32_t hash = 0, len = 0;
+
+    while (text[len] != '\0' && text[len] != '/') {
+        hash = (hash + (unsigned char)text[len]) * 0x9e3779b1u; /* name_hash */
+        len++;
+    }
+    if (len > NAME_MAX)
+        return -ENAMETOOLONG;
+    *name = (struct name){text, len, hash};
+    walk->rest = text + len;
+    return 0;
+}
+
+/* Skips slashes and returns to the names that links stood in. False at the very end. */
+static bool more_components(struct walk *walk)
+{
+    for (;;) {
+        while (*walk->rest == '/')
+            walk->rest++;
+        if (*walk->rest != '\0')
+            return true;
+        if (walk->links == NULL || walk->links->depth == 0)
+            return false;
+        struct walk_links *links = walk->links;
+        links->depth--;
+        walk->rest = links->resume[links->depth];
+        kfree(links->text[links->depth]);
+        links->text[links->depth] = NULL;
+    }
+}
+
+/* After a component: is it the last one? */
+static bool at_last(struct walk *walk)
+{
+    const char *rest = walk->rest;
+
+    if (*rest == '\0')
+        return walk->links == NULL || walk->links->depth == 0;
+    while (*rest == '/')
+        rest++;
+    if (*rest != '\0' || (walk->links != NULL && walk->links->depth != 0))
+        return false;
+    walk->rest = rest;
+    walk->trailing_slash = true;
+    return true;
+}
+
+static enum last_type component_type(const struct name *name)
+{
+    if (name->text[0] != '.' || name->len > 2)
+        return LAST_NAME;
+    if (name->len == 1)
+        return LAST_DOT;
+    return name->text[1] == '.' ? LAST_DOTDOT : LAST_NAME;
+}
+
+static bool path_equal(const struct path *a, const struct path *b)
+{
+    return a->dentry == b->dentry && a->mount == b->mount;
+}
+
+static int walk_dotdot(struct walk *walk)
+{
+    struct mount *mount = walk->path.mount;
+    struct dentry *parent;
+
+    for (;;) {
+        if (path_equal(&walk->path, &walk->root))
+            return (walk->flags & LOOKUP_BENEATH) ? -EXDEV : 0;
+        if (walk->path.dentry != walk->path.mount->root)
+            break;
+        if (!path_leave_mount(&walk->path))
+            return 0;
+    }
+    parent = dentry_parent(walk->path.dentry);
+    dentry_unref(walk->path.dentry);
+    walk->path.dentry = parent;
+    path_follow_mounts(&walk->path);
+    if ((walk->flags & LOOKUP_NO_XDEV) && walk->path.mount != mount)
+        return -EXDEV;
+    return 0;
+}
+
+void walk_enter(struct walk *walk, struct dentry *child)
+{
+    dentry_unref(walk->path.dentry);
+    walk->path.dentry = child;
+    if (unlikely(dentry_is_mounted(child)))
+        path_follow_mounts(&walk->path);
+}
+
+static int check_crossing(const struct walk *walk, const struct mount *before)
+{
+    return (walk->flags & LOOKUP_NO_XDEV) && walk->path.mount != before ? -EXDEV : 0;
+}
+
+/* A link that leads to a place (/proc/N/fd/3). */
+static int follow_magic(struct walk *walk)
+{
+    struct path target = {NULL, NULL};
+    int error;
+
+    if (walk->flags & (LOOKUP_NO_MAGICLINKS | LOOKUP_BENEATH | LOOKUP_IN_ROOT))
+        return (walk->flags & LOOKUP_NO_MAGICLINKS) ? -ELOOP : -EXDEV;
+    error = path_inode(&walk->path)->ops->follow(path_inode(&walk->path), &target);
+    if (error != 0)
+        return error;
+    if ((walk->flags & LOOKUP_NO_XDEV) && target.mount != walk->path.mount) {
+        path_unref(&target);
+        return -EXDEV;
+    }
+    path_unref(&walk->path);
+    walk->path = target;
+    return 0;
+}
+
+/* Puts the rest of the name aside and goes on with a link's text. */
+static void push_text(struct walk *walk, char *text)
+{
+    struct walk_links *links = walk->links;
+
+    if (*walk->rest == '\0') { /* the link was last: nothing to come back to, its own text is */
+        kfree(links->text[WALK_LINKS_MAX]);
+        links->text[WALK_LINKS_MAX] = text;
+    } else {
+        links->text[links->depth] = text;
+        links->resume[links->depth] = walk->rest;
+        links->depth++;
+    }
+    walk->rest = text;
+}
+
+static int read_link_text(struct inode *inode, char **out)
+{
+    ssize_t len = -EINVAL;
+    char *text = NULL;
+
+    text = kmalloc(PATH_MAX);
+    if (text == NULL)
+        return -ENOMEM;
+    if (inode->ops->readlink != NULL)
+        len = inode->ops->readlink(inode, text, PATH_MAX - 1);
+    if (len <= 0) {
+        kfree(text);
+        return len < 0 ? (int)len : -ENOENT;
+    }
+    text[len] = '\0';
+    *out = text;
+    return 0;
+}
+
+int walk_follow(struct walk *walk, const struct path *dir, bool *jumped)
+{
+    struct inode *inode = path_inode(&walk->path);
+    char *text = NULL;
+    int error;
+
+    *jumped = false;
+    if (++walk->link_count > WALK_LINKS_MAX || (walk->flags & LOOKUP_NO_SYMLINKS))
+        return -ELOOP;
+    if (walk->path.mount->flags & MS_NOSYMFOLLOW)
+        return -ELOOP;
+    if (inode->ops->follow != NULL) {
+        *jumped = true;
+        return follow_magic(walk);
+    }
+    if (walk->links == NULL) {
+        walk->links = kzalloc(sizeof(*walk->links));
+        if (walk->links == NULL)
+            return -ENOMEM;
+    }
+    error = read_link_text(inode, &text);
+    if (error != 0)
+        return error;
+    push_text(walk, text);
+    if (text[0] == '/')
+        return walk_jump_to_root(walk);
+    walk_set_path(walk, dir);
+    return 0;
+}
+
+/* Into a component that more follows upon. */
+static int walk_through(struct walk *walk, const struct name *name)
+{
+    struct path dir = walk->path;
+    struct dentry *child;
+    bool jumped;
+    int error;
+
+    error = dentry_lookup(dir.dentry, name, (walk->flags & LOOKUP_CACHED) != 0, &child);
+    if (error != 0)
+        return error;
+    if (child->inode == NULL) {
+        dentry_unref(child);
+        return -ENOENT;
+    }
+    if (likely(!S_ISLNK(child->inode->mode))) {
+        walk_enter(walk, child);
+        return check_crossing(walk, dir.mount);
+    }
+    path_ref(&dir);
+    walk_enter(walk, child);
+    error = walk_follow(walk, &dir, &jumped);
+    path_unref(&dir);
+    return error;
+}
+
+int walk_to_last(struct walk *walk)
+{
+    struct name name;
+    int error;
+
+    while (more_components(walk)) {
+        struct inode *dir = path_inode(&walk->path);
+
+        if (!S_ISDIR(dir->mode))
+            return -ENOTDIR;
+        if ((dir->mode & 0111) != 0111 || dir->ops->permission != NULL) {
+            error = inode_permission(dir, MAY_EXEC, walk->cred);
+            if (error != 0)
+                return error;
+        }
+        error = next_component(walk, &name);
+        if (error != 0)
+            return error;
+        walk->last_type = component_type(&name);
+        if (at_last(walk)) {
+            walk->last = name;
+            return 0;
+        }
+        if (likely(walk->last_type == LAST_NAME))
+            error = walk_through(walk, &name);
+        else if (walk->last_type == LAST_DOTDOT)
+            error = walk_dotdot(walk);
+        if (error != 0)
+            return error;
+    }
+    walk->last_type = LAST_NONE;
+    return 0;
+}
+
+/* The last component, when it has a name: `*again` when it was a link that leads to another. */
+static int finish_name(struct walk *walk, bool follow, bool *again)
+{
+    struct path dir = walk->path;
+    struct dentry *child;
+    bool jumped = true;
+    int error;
+
+    error = dentry_lookup(dir.dentry, &walk->last, (walk->flags & LOOKUP_CACHED) != 0, &child);
+    if (error != 0)
+        return error;
+    if (child->inode == NULL) {
+        dentry_unref(child);
+        return -ENOENT;
+    }
+    if (!S_ISLNK(child->inode->mode) || !(follow || walk->trailing_slash)) {
+        walk_enter(walk, child);
+        return check_crossing(walk, dir.mount);
+    }
+    path_ref(&dir);
+    walk_enter(walk, child);
+    error = walk_follow(walk, &dir, &jumped);
+    path_unref(&dir);
+    *again = !jumped;
+    return error;
+}
+
+int walk_last_once(struct walk *walk, bool follow)
+{
+    bool again = false;
+    int error = 0;
+
+    if (walk->last_type == LAST_NAME)
+        error = finish_name(walk, follow, &again);
+    else if (walk->last_type == LAST_DOTDOT)
+        error = walk_dotdot(walk);
+    if (error == 0 && again)
+        error = walk_to_last(walk);
+    return error != 0 ? error : again;
+}
+
+int walk_finish(struct walk *walk, bool follow)
+{
+    int result;
+
+    do {
+        result = walk_last_once(walk, follow);
+    } while (result == 1);
+    return result;
+}
+
+int path_lookup(const struct path *at, const char *name, unsigned flags, struct path *out)
+{
+    struct walk walk;
+    int error;
+
+    error = walk_start(&walk, at, name, flags);
+    if (error != 0)
+        return error;
+    error = walk_to_last(&walk);
+    if (error == 0)
+        error = walk_finish(&walk, (flags & LOOKUP_FOLLOW) != 0);
+    if (error == 0 && ((flags & LOOKUP_DIRECTORY) || walk.trailing_slash) &&
+        !S_ISDIR(path_inode(&walk.path)->mode))
+        error = -ENOTDIR;
+    if (error == 0) {
+        *out = walk.path;
+        path_ref(out);
+    }
+    walk_end(&walk);
+    return error;
+}
