@@ -10,10 +10,10 @@ enum lock_rank {
     /* sleeping locks */
     RANK_FILE,         /* position of an open file: held over whole calls, user access included */
     RANK_PROCESS,      /* a process: threads, exec */
-    RANK_FILE,         /* position of an open file */
     RANK_FS_RENAME,    /* renames of directories */
     RANK_FS_MOUNT,
     RANK_INODE,        /* parent before child, else by address */
+    RANK_PSEUDO,       /* registered entries of /proc, /sys, /dev */
     RANK_SOCKET,
     RANK_EPOLL,
     RANK_VMSPACE,      /* areas of an address space */
