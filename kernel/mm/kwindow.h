@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MM_KWINDOW_PRIVATE_H
+#define MM_KWINDOW_PRIVATE_H
+
+#include <mm/kwindow.h>
+
+int kwindow_init(void);
+uint64_t kstack_page_count(void);
+
+#endif

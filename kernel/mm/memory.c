@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* RAM as a whole: banks and reservations as the machine describes them, start of the memory system, counters. */
+#include <mm/memory.h>
+
+#include "frames.h"
+#include "kwindow.h"
+#include "slab.h"
+#include "tables.h"
+
+#include <arch/boot.h>
+#include <arch/pagetable.h>
+#include <core/percpu.h>
+#include <lib/align.h>
+#include <lib/errno.h>
+#include <lib/minmax.h>
+#include <mm/pagecache.h>
+
+static struct memory_range bank[MEMORY_BANKS_MAX]; /* sorted, apart, whole pages; fixed after start */
+static size_t bank_count;
+static struct memory_reservation reserved[MEMORY_RESERVED_MAX];
+static size_t reserved_count;
+uint64_t memory_total_pages;
+uintptr_t kernel_image_offset;
+
+size_t memory_bank_count(void)
+{
+    return bank_count;
+}
+
+const struct memory_range *memory_bank(size_t i)
+{
+    return &bank[i];
+}
+
+bool memory_is_ram(paddr_t base, uint64_t size)
+{
+    for (size_t i = 0; i < bank_count; i++) {
+        if (base >= bank[i].base && base - bank[i].base < bank[i].size &&
+            size <= bank[i].size - (base - bank[i].base))
+            return true;
+    }
+    return false;
+}
+
+/* Inserts in order and merges with neighbours that touch. */
+static int add_bank(paddr_t base, paddr_t end)
+{
+    size_t i = 0, merged;
+
+    while (i < bank_count && bank[i].base + bank[i].size < base)
+        i++;
+    for (merged = i; merged < bank_count && bank[merged].base <= end; merged++) {
+        base = min(base, bank[merged].base);
+        end = max(end, bank[merged].base + bank[merged].size);
+    }
+    if (merged == i && bank_count == MEMORY_BANKS_MAX)
+        return -EINVAL;
+    size_t tail = bank_count - merged;
+
+    if (merged == i) {
+        for (size_t j = bank_count; j > i; j--)
+            bank[j] = bank[j - 1];
+    } else {
+        for (size_t j = 0; j < tail; j++)
+            bank[i + 1 + j] = bank[merged + j];
+    }
+    bank_count = i + 1 + tail;
+    bank[i] = (struct memory_range){.base = base, .size = end - base};
+    return 0;
+}
+
+static int take_banks(const struct memory_range *given, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        paddr_t base = align_up(given[i].base, PAGE_SIZE);
+        paddr_t end = given[i].base + given[i].size;
+
+        if (end < given[i].base || end > LINEAR_SIZE)
+            end = LINEAR_SIZE; /* what the linear map cannot reach is left alone */
+        end = align_down(end, PAGE_SIZE);
+        if (base < end && add_bank(base, end) != 0)
+            return -EINVAL;
+    }
+    for (size_t i = 0; i < bank_count; i++)
+        memory_total_pages += bank[i].size / PAGE_SIZE;
+    return bank_count == 0 ? -EINVAL : 0;
+}
+
+static int add_reservation(paddr_t base, uint64_t size, enum memory_kind kind)
+{
+    paddr_t end = base + size;
+
+    if (size == 0)
+        return 0;
+    if (reserved_count == MEMORY_RESERVED_MAX)
+        return -EINVAL;
+    base = align_down(base, PAGE_SIZE);
+    end = end < base ? ~(paddr_t)0 : end;
+    end = end > ~(paddr_t)0 - PAGE_SIZE ? align_down(end, PAGE_SIZE) : align_up(end, PAGE_SIZE);
+    reserved[reserved_count++] =
+        (struct memory_reservation){.base = base, .size = end - base, .kind = kind};
+    return 0;
+}
+
+static int take_reservations(const struct memory_reservation *given, size_t count)
+{
+    paddr_t text = boot_entry.image, data = image_phys(__data_start);
+    int error = add_reservation(text, data - text, MEMORY_READONLY);
+
+    if (error == 0)
+        error = add_reservation(data, image_phys(__image_end) - data, MEMORY_KEEP);
+    for (size_t i = 0; i < count && error == 0; i++)
+        error = add_reservation(given[i].base, given[i].size, given[i].kind);
+    return error;
+}
+
+/* MEMORY_FREE counts below the others: NOMAP > READONLY > KEEP > free. */
+enum memory_kind memory_kind_at(paddr_t pa, paddr_t *end)
+{
+    int kind = -1;
+
+    *end = ~(paddr_t)0;
+    for (size_t i = 0; i < reserved_count; i++) {
+        const struct memory_reservation *r = &reserved[i];
+
+        if (pa < r->base) {
+            *end = min(*end, r->base);
+        } else if (pa - r->base < r->size) {
+            *end = min(*end, r->base + r->size);
+            kind = max(kind, (int)r->kind);
+        }
+    }
+    return (enum memory_kind)kind;
+}
+
+static void find_unused(void)
+{
+    for (size_t i = 0; i < bank_count; i++) {
+        paddr_t end = bank[i].base + bank[i].size, stop;
+
+        for (paddr_t pa = bank[i].base; pa < end; pa = stop) {
+            enum memory_kind kind = memory_kind_at(pa, &stop);
+
+            stop = min(stop, end);
+            if (kind == MEMORY_FREE)
+                ranges_add(pa, stop);
+        }
+    }
+}
+
+int memory_init(const struct memory_range *banks, size_t count,
+                const struct memory_reservation *reservations, size_t reservation_count)
+{
+    int error;
+
+    kernel_image_offset = boot_entry.image_virtual - boot_entry.image;
+    kernel_pagetable.root = image_phys(kernel_root_table);
+    error = take_banks(banks, count);
+    if (error == 0)
+        error = take_reservations(reservations, reservation_count);
+    if (error != 0)
+        return error;
+    find_unused();
+    error = linear_map_init();
+    if (error != 0)
+        return error;
+    memory_page_init(memory_total_pages);
+    tables_from_pages();
+    slab_init();
+    return kwindow_init();
+}
+
+int memory_cpu_init(unsigned id)
+{
+    struct cpu *cpu = cpu_table[id];
+    int error = memory_cpu_stock_init(cpu);
+
+    return error != 0 ? error : slab_cpu_init(cpu);
+}
+
+void memory_get_stats(struct memory_stats *stats)
+{
+    uint64_t evictable;
+
+    *stats = (struct memory_stats){
+        .total = memory_total_pages,
+        .free = memory_free_pages(),
+        .slab = slab_page_count(),
+        .page_tables = tables_count(),
+        .kernel_stacks = kstack_page_count(),
+        .anonymous = (uint64_t)atomic64_read(&memory_anonymous_pages),
+    };
+    pagecache_get_stats(stats);
+    evictable = stats->cached - min(stats->cached, stats->shared + stats->dirty);
+    stats->available = stats->free + evictable;
+    stats->available -= min(stats->available, memory_reserve_pages());
+}
