@@ -56,4 +56,7 @@ extern atomic64_t memory_anonymous_pages;
 /* reclaim.c */
 uint64_t memory_reclaim(uint64_t pages);
 
+/* pagecache.c: cached, shared, dirty */
+void pagecache_get_stats(struct memory_stats *stats);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "frames.h"
 
+#include <arch/barrier.h>
 #include <arch/pagetable.h>
 #include <core/panic.h>
 #include <lib/align.h>

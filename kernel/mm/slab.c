@@ -8,6 +8,7 @@
 
 #include "frames.h"
 
+#include <arch/barrier.h>
 #include <arch/irqflags.h>
 #include <core/panic.h>
 #include <core/percpu.h>

@@ -62,7 +62,7 @@ static inline void unmap_leaf(vaddr_t va, uint64_t *entry, unsigned level, void 
 
     WRITE_ONCE(*entry, 0);
     tlb_add_range(batch, va, LEVEL_SIZE(level));
-    if ((old & PTE_NOREF) || pt_frame_queue(batch, entry_address(old)))
+    if ((old & PTE_NOREF) || pt_frame_queue(batch, entry_address(old), LEVEL_SIZE(level)))
         return;
     if (batch->frame_count == TLB_BATCH_FRAMES)
         tlb_flush(batch);

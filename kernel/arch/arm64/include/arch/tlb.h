@@ -50,7 +50,7 @@ void tlb_invalidate_all_local(void); /* every ASID, this CPU only */
 
 /* Defined by mm. A frame of a user mapping that was just taken out of the table: mm either keeps it on its
  * own chain (batch->list, true) or leaves it to the array (false). */
-bool pt_frame_queue(struct tlb_batch *batch, paddr_t frame);
+bool pt_frame_queue(struct tlb_batch *batch, paddr_t frame, size_t size);
 void pt_frame_release(paddr_t frame);   /* drops the mapping's reference, after the invalidation */
 void pt_frame_release_list(void *list); /* the same for the chain */
 
