@@ -52,6 +52,10 @@ void at_name_put(struct at_name *at);
 /* at_name_get and path_lookup; *out owns references. `flags`: LOOKUP_*. */
 int at_lookup(int dirfd, vaddr_t user_name, unsigned flags, struct path *out);
 
+/* Two new files get descriptors, written to `user` as two ints; the references are consumed. 0 or
+ * -errno. */
+int fd_publish_pair(struct file *files[2], bool cloexec, vaddr_t user);
+
 /* An iovec array from user memory. */
 #define IOV_INLINE 8
 struct iov {

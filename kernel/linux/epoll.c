@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* The epoll system calls; file/epoll.c has the mechanism. */
+#include <arch/uaccess.h>
+#include <core/clock.h>
+#include <core/wait.h>
+#include <file/epoll.h>
+#include <lib/compiler.h>
+#include <lib/errno.h>
+#include <lib/minmax.h>
+#include <linux/signal.h>
+#include <linux/syscalls.h>
+#include <mm/slab.h>
+
+#include "abi64/timespec.h"
+#include "deadline.h"
+#include "files.h"
+
+#define EPOLL_CTL_ADD 1
+#define EPOLL_CTL_DEL 2
+#define EPOLL_CTL_MOD 3
+
+/* struct epoll_event is packed on x86 only. */
+struct abi64_epoll_event {
+    uint32_t events;
+    uint32_t pad;
+    uint64_t data;
+};
+_Static_assert(sizeof(struct abi64_epoll_event) == 16, "struct epoll_event");
+
+#define EVENTS_MAX    (INT32_MAX / (int)sizeof(struct abi64_epoll_event))
+#define EVENTS_INLINE 16u
+#define EVENTS_BATCH  256u /* the most that one call reports */
+
+static long do_epoll_create1(unsigned flags)
+{
+    struct file *file;
+
+    if (flags & ~O_CLOEXEC)
+        return -EINVAL;
+    file = epoll_create();
+    return file == NULL ? -ENOMEM : fd_publish(file, (flags & O_CLOEXEC) != 0);
+}
+
+long sys_epoll_create1(const reg_t arg[6])
+{
+    return do_epoll_create1((unsigned)arg[0]);
+}
+
+static long control(struct file *set, int op, struct file *target, int number,
+                    const struct epoll_event_data *event)
+{
+    switch (op) {
+    case EPOLL_CTL_ADD:
+        return epoll_add(set, target, number, event);
+    case EPOLL_CTL_DEL:
+        return epoll_remove(set, target, number);
+    case EPOLL_CTL_MOD:
+        return epoll_modify(set, target, number, event);
+    default:
+        return -EINVAL;
+    }
+}
+
+static long do_epoll_ctl(unsigned epfd, int op, unsigned fd, vaddr_t user)
+{
+    struct abi64_epoll_event from = {0};
+    struct epoll_event_data event;
+    struct fd set, target;
+    long result = -EBADF;
+
+    if (op != EPOLL_CTL_DEL && copy_from_user(&from, user, sizeof(from)) != 0)
+        return -EFAULT;
+    event = (struct epoll_event_data){from.events, from.data};
+    set = fd_get(current_files(), epfd);
+    if (set.file == NULL)
+        return -EBADF;
+    target = fd_get(current_files(), fd);
+    if (target.file != NULL) {
+        if (!(target.file->access & FILE_PATH))
+            result = control(set.file, op, target.file, (int)fd, &event);
+        fd_put(target);
+    }
+    fd_put(set);
+    return result;
+}
+
+long sys_epoll_ctl(const reg_t arg[6])
+{
+    return do_epoll_ctl((unsigned)arg[0], (int)arg[1], (unsigned)arg[2], arg[3]);
+}
+
+/* One by one: the padding must not carry kernel bytes. */
+static long events_to_user(vaddr_t user, const struct epoll_event_data *from, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct abi64_epoll_event event = {.events = from[i].events, .data = from[i].data};
+
+        if (copy_to_user(user + (vaddr_t)i * sizeof(event), &event, sizeof(event)) != 0)
+            return i != 0 ? i : -EFAULT;
+    }
+    return count;
+}
+
+static long collect(struct file *set, vaddr_t user, unsigned max, uint64_t deadline_ns)
+{
+    struct epoll_event_data inline_events[EVENTS_INLINE], *events = inline_events;
+    long result;
+
+    max = min(max, EVENTS_BATCH);
+    if (max > EVENTS_INLINE) {
+        events = kmalloc_array(max, sizeof(*events));
+        if (events == NULL) {
+            events = inline_events;
+            max = EVENTS_INLINE;
+        }
+    }
+    result = epoll_collect(set, events, max, deadline_ns);
+    if (result > 0)
+        result = events_to_user(user, events, (int)result);
+    if (events != inline_events)
+        kfree(events);
+    return result;
+}
+
+static long do_epoll_wait(unsigned epfd, vaddr_t user, int max, uint64_t deadline_ns)
+{
+    struct fd set;
+    long result = -EINVAL;
+
+    if (max <= 0 || max > EVENTS_MAX)
+        return -EINVAL;
+    if (!user_range_ok(user, (size_t)max * sizeof(struct abi64_epoll_event)))
+        return -EFAULT;
+    set = fd_get(current_files(), epfd);
+    if (set.file == NULL)
+        return -EBADF;
+    if (epoll_is(set.file))
+        result = collect(set.file, user, (unsigned)max, deadline_ns);
+    fd_put(set);
+    return result;
+}
+
+long sys_epoll_pwait(const reg_t arg[6])
+{
+    long result = signal_mask_temporary(arg[4], arg[5]);
+
+    if (result != 0)
+        return result;
+    result = do_epoll_wait((unsigned)arg[0], arg[1], (int)arg[2], deadline_of_ms((int)arg[3]));
+    return arg[4] != 0 ? signal_mask_restore(result) : result;
+}
+
+long sys_epoll_pwait2(const reg_t arg[6])
+{
+    uint64_t deadline_ns;
+    long result = deadline_from_user(arg[3], &deadline_ns);
+
+    if (result == 0)
+        result = signal_mask_temporary(arg[4], arg[5]);
+    if (result != 0)
+        return result;
+    result = do_epoll_wait((unsigned)arg[0], arg[1], (int)arg[2], deadline_ns);
+    return arg[4] != 0 ? signal_mask_restore(result) : result;
+}
