@@ -62,5 +62,6 @@ int get_user32_nofault(uint32_t *value, vaddr_t source);
  */
 void user_fault_disable(void);
 void user_fault_enable(void);
+bool user_faults_disabled(void);
 
 #endif

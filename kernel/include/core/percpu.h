@@ -20,6 +20,7 @@ struct cpu {
     bool online;
     struct thread *idle;
     struct thread *fpu_owner; /* whose FP state is in the registers, if still so; see arch/fpu.h */
+    bool fpu_open;            /* CPACR_EL1 lets EL0 use FP */
     struct vmspace *vmspace;  /* whose tables TTBR0 holds, NULL for none */
     uint64_t asid_generation;
 

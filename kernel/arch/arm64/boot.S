@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the loader's jump to C in the high half. The entry contract is Linux's (booting.rst): MMU
+ * off, x0 = device tree, any exception level, any 2 MiB-aligned address. Callee-saved registers carry
+ * what is known until there is memory that caches agree on:
+ *
+ *   x19 device tree   x20 exception level of the entry   x21 image, physical   x22 image, virtual
+ */
+#include <arch/asm.h>
+#include <arch/memory_map.h>
+#include <arch/offsets.h>
+#include <arch/registers.h>
+
+    .section .head, "ax"
+    .globl _start
+_start:
+    b       primary_entry
+    nop
+    .quad   0                               /* text_offset */
+    .quad   __image_end - __image_start     /* image_size, appended root excluded */
+    .quad   0xa                             /* little-endian, 4 KiB pages, any base */
+    .quad   0, 0, 0
+    .ascii  "ARM\x64"
+    .long   0
+    .org    0x400                           /* IMAGE_REMORA_OFFSET of abi/image.h */
+    .globl  image_remora_header
+image_remora_header:
+    .ascii  "REMORAIM"
+    .long   1, 128
+    .quad   __image_end - __image_start
+    .quad   0, 0
+    .fill   32 + 56, 1, 0
+
+    .text
+
+primary_entry:
+    mov     x19, x0
+    mrs     x20, CurrentEL
+    lsr     x20, x20, #2
+    adr_l   x21, _start
+    cmp     x20, #3
+    b.ne    1f
+    bl      elect_cpu
+1:  bl      drop_to_el1
+    bl      invalidate_tables
+    adr_l   x1, early_stack_top
+    mov     sp, x1
+    mov     x0, x21
+    mov     x1, x19
+    bl      early_map_image
+    mov     x22, x0
+    bl      invalidate_tables
+    adr_l   x0, kernel_root_table
+    adr_l   x1, idmap_root_table
+    bl      enable_mmu
+    adr_l   x8, primary_high
+    sub     x8, x8, x21
+    add     x8, x8, x22
+    br      x8
+
+/* In the high half; everything is addressed relative to PC, so it now has high addresses. */
+primary_high:
+    adr_l   x0, boot_thread
+    msr     tpidr_el1, x0
+    adr_l   x1, boot_stack_top
+    mov     sp, x1
+    mov     x29, xzr
+    adr_l   x1, vectors
+    msr     vbar_el1, x1
+    isb
+    ldr     x1, =IMAGE_BASE
+    sub     x0, x22, x1                     /* slide */
+    bl      early_relocate
+    adr_l   x0, boot_entry
+    stp     x19, x20, [x0]
+    stp     x21, x22, [x0, #16]
+    bl      kernel_main
+    b       .
+
+/*
+ * All CPUs of a boot wrapper may enter at EL3 at once. Memory is Device here, where exclusives are not
+ * promised: the last CPU that wrote its name before the door shut goes on, the others sleep.
+ */
+elect_cpu:
+    mrs     x0, mpidr_el1
+    orr     x0, x0, #1 << 63
+    adr_l   x1, election
+    ldr     x2, [x1, #8]
+    cbnz    x2, park
+    str     x0, [x1]
+    dsb     sy
+    mov     x3, #2000
+2:  subs    x3, x3, #1
+    b.ne    2b
+    ldr     x2, [x1]
+    cmp     x2, x0
+    b.ne    park
+    mov     x2, #1
+    str     x2, [x1, #8]
+    dsb     sy
+    ldr     x2, [x1]
+    cmp     x2, x0
+    b.ne    park
+    ret
+
+/* Sleeps until `pen_mpidr` names this CPU, then enters as a secondary. */
+    .globl park
+park:
+    mrs     x0, mpidr_el1
+    ldr     x2, =MPIDR_AFFINITY
+    and     x0, x0, x2
+    adr_l   x1, pen_mpidr
+3:  wfe
+    ldr     x2, [x1]
+    cmp     x2, x0
+    b.ne    3b
+    b       secondary_entry
+
+/*
+ * Entry of secondary CPUs (PSCI CPU_ON, spin table, pen): the MMU is off. What the boot CPU left for
+ * them in `secondary_boot` was cleaned to the point of coherency.
+ */
+    .globl secondary_entry
+secondary_entry:
+    bl      drop_to_el1
+    adr_l   x0, kernel_root_table
+    adr_l   x1, idmap_root_table
+    bl      enable_mmu
+    adr_l   x8, _start
+    adr_l   x9, secondary_high
+    sub     x9, x9, x8
+    adr_l   x10, boot_entry
+    ldr     x10, [x10, #24]                 /* image, virtual: cacheable now */
+    add     x9, x9, x10
+    br      x9
+secondary_high:
+    adr_l   x1, vectors
+    msr     vbar_el1, x1
+    adr_l   x2, secondary_boot
+    ldp     x3, x4, [x2]                    /* thread, stack top */
+    msr     tpidr_el1, x3
+    mov     sp, x4
+    mov     x29, xzr
+    isb
+    mov     x0, x3
+    bl      secondary_main
+    b       .
+
+/* Leaves EL3 and EL2 for EL1 with the MMU off; EL2 keeps a stub. Uses x0-x5, returns to LR at EL1. */
+drop_to_el1:
+    mov     x5, lr
+    mrs     x0, CurrentEL
+    cmp     x0, #3 << 2
+    b.ne    4f
+    bl      leave_el3
+4:  mrs     x0, CurrentEL
+    cmp     x0, #2 << 2
+    b.ne    5f
+    bl      leave_el2
+5:  mov_l   x0, SCTLR_EL1_OFF
+    msr     sctlr_el1, x0
+    isb
+    msr     daifset, #0xf
+    msr     spsel, #1
+    ret     x5
+
+/* EL3 -> EL2 if there is one, else EL1 (Arm ARM D19.2: SCR_EL3, CPTR_EL3, MDCR_EL3, ICC_SRE_EL3). */
+leave_el3:
+    mov_l   x0, SCR_EL3_VALUE
+    mrs     x1, id_aa64isar1_el1
+    mov_l   x2, ID_AA64ISAR1_PAUTH
+    tst     x1, x2
+    b.eq    6f
+    orr     x0, x0, #SCR_EL3_API | SCR_EL3_APK
+6:  msr     scr_el3, x0
+    mov     x0, #CPTR_EL3_EZ
+    msr     cptr_el3, x0
+    msr     mdcr_el3, xzr
+    mrs     x1, id_aa64pfr0_el1
+    ubfx    x2, x1, #ID_AA64PFR0_SVE_SHIFT, #4
+    cbz     x2, 7f
+    isb
+    mov     x2, #0xf
+    msr     S3_6_C1_C2_0, x2                /* ZCR_EL3.LEN: the longest vectors */
+7:  ubfx    x2, x1, #ID_AA64PFR0_GIC_SHIFT, #4
+    cbz     x2, 8f
+    mov     x2, #0xf                        /* SRE, no bypass, EL2 may choose */
+    msr     S3_6_C12_C12_5, x2              /* ICC_SRE_EL3 */
+    isb
+8:  adr_l   x2, el3_vectors
+    msr     vbar_el3, x2
+    msr     elr_el3, lr
+    mov     x2, #SPSR_EL1H_MASKED
+    ubfx    x1, x1, #ID_AA64PFR0_EL2_SHIFT, #4
+    cbz     x1, 9f
+    mov     x2, #SPSR_EL2H_MASKED
+9:  msr     spsr_el3, x2
+    isb
+    eret
+
+/* EL2 -> EL1: nothing of EL1 is trapped, counters are open, stage 2 is off, EL2 stays free. */
+leave_el2:
+    mrs     x1, id_aa64isar1_el1
+    mov_l   x2, ID_AA64ISAR1_PAUTH
+    mov     x0, #HCR_EL2_RW
+    tst     x1, x2
+    b.eq    1f
+    mov_l   x3, HCR_EL2_API_APK
+    orr     x0, x0, x3
+1:  msr     hcr_el2, x0
+    isb
+    mov     x0, #3
+    msr     cnthctl_el2, x0
+    msr     cntvoff_el2, xzr
+    mrs     x0, midr_el1
+    msr     vpidr_el2, x0
+    mrs     x0, mpidr_el1
+    msr     vmpidr_el2, x0
+    msr     vttbr_el2, xzr
+    msr     hstr_el2, xzr
+    mrs     x1, id_aa64dfr0_el1
+    ubfx    x2, x1, #8, #4                  /* PMUVer */
+    cbz     x2, 2f
+    cmp     x2, #0xf
+    b.eq    2f
+    mrs     x2, pmcr_el0
+    ubfx    x2, x2, #11, #5                 /* all event counters to EL1 */
+2:  msr     mdcr_el2, x2
+    mrs     x1, id_aa64pfr0_el1
+    mov_l   x0, CPTR_EL2_OPEN
+    ubfx    x2, x1, #ID_AA64PFR0_SVE_SHIFT, #4
+    cbz     x2, 3f
+    bic     x0, x0, #CPTR_EL2_TZ
+3:  msr     cptr_el2, x0
+    isb
+    cbz     x2, 4f
+    mov     x2, #0xf
+    msr     S3_4_C1_C2_0, x2                /* ZCR_EL2.LEN */
+4:  ubfx    x2, x1, #ID_AA64PFR0_GIC_SHIFT, #4
+    cbz     x2, 5f
+    mrs     x2, S3_4_C12_C9_5               /* ICC_SRE_EL2 */
+    orr     x2, x2, #9
+    msr     S3_4_C12_C9_5, x2
+    isb
+    msr     S3_4_C12_C11_0, xzr             /* ICH_HCR_EL2 */
+5:  mrs     x1, id_aa64mmfr0_el1
+    ubfx    x2, x1, #56, #4                 /* fine-grained traps */
+    cbz     x2, 6f
+    msr     S3_4_C1_C1_4, xzr               /* HFGRTR_EL2 */
+    msr     S3_4_C1_C1_5, xzr               /* HFGWTR_EL2 */
+    msr     S3_4_C1_C1_6, xzr               /* HFGITR_EL2 */
+    msr     S3_4_C3_C1_4, xzr               /* HDFGRTR_EL2 */
+    msr     S3_4_C3_C1_5, xzr               /* HDFGWTR_EL2 */
+6:  adr_l   x2, el2_vectors
+    msr     vbar_el2, x2
+    mov_l   x0, SCTLR_EL1_OFF
+    msr     sctlr_el1, x0
+    msr     elr_el2, lr
+    mov     x0, #SPSR_EL1H_MASKED
+    msr     spsr_el2, x0
+    isb
+    eret
+
+/*
+ * x0 = table for TTBR1, x1 = table for TTBR0 (identity). Returns with the MMU and caches on. What
+ * MAIR_EL1 and TCR_EL1 hold is in arch/registers.h. (Arm ARM D8.2.)
+ */
+enable_mmu:
+    tlbi    vmalle1
+    dsb     nsh
+    mov_l   x2, MAIR_EL1_VALUE
+    msr     mair_el1, x2
+    mov_l   x2, TCR_EL1_VALUE
+    mrs     x3, id_aa64mmfr0_el1
+    and     x4, x3, #0xf                    /* PARange; 48 bits at most: no LPA2 */
+    mov     x6, #5
+    cmp     x4, x6
+    csel    x4, x4, x6, ls
+    bfi     x2, x4, #TCR_IPS_SHIFT, #3
+    ubfx    x4, x3, #4, #4                  /* ASIDBits */
+    cbz     x4, 1f
+    orr     x2, x2, #TCR_AS_16BIT
+1:  msr     tcr_el1, x2
+    msr     ttbr0_el1, x1
+    msr     ttbr1_el1, x0
+    mov     x2, #CPACR_TRAP_EL0_FP
+    msr     cpacr_el1, x2
+    mov     x2, #1 << 12                    /* debug registers locked away from EL0: TDCC */
+    msr     mdscr_el1, x2
+    mrs     x2, id_aa64dfr0_el1
+    ubfx    x2, x2, #8, #4
+    cbz     x2, 2f
+    cmp     x2, #0xf
+    b.eq    2f
+    msr     pmuserenr_el0, xzr
+2:  mov     x2, #2                          /* EL0 reads the virtual counter, nothing else */
+    msr     cntkctl_el1, x2
+    msr     tpidr_el0, xzr
+    msr     tpidrro_el0, xzr
+    ic      iallu
+    dsb     nsh
+    isb
+    mov_l   x2, SCTLR_EL1_ON
+    msr     sctlr_el1, x2
+    isb
+    ret
+
+/* Drops stale lines of the boot tables, which are written with the caches off. */
+invalidate_tables:
+    adr_l   x0, boot_tables_start
+    adr_l   x1, boot_tables_end
+    mrs     x2, ctr_el0
+    ubfx    x2, x2, #16, #4                 /* DminLine, log2 of words */
+    mov     x3, #4
+    lsl     x3, x3, x2
+    dmb     sy
+1:  dc      ivac, x0
+    add     x0, x0, x3
+    cmp     x0, x1
+    b.lo    1b
+    dsb     sy
+    ret
+
+    .section .bss, "aw", %nobits
+    .balign 64
+election:       .skip 16                    /* last CPU that asked; door shut */
+    .globl pen_mpidr
+    .balign 64
+pen_mpidr:      .skip 64
+    .globl boot_entry
+boot_entry:     .skip 64                    /* struct boot_entry of arch/boot.h */
+    .globl secondary_boot
+secondary_boot: .skip 64
+
+    .balign 16
+early_stack:    .skip 2048
+early_stack_top:
+
+    .section .bss_page_aligned, "aw", %nobits
+    .balign 4096
+    .globl boot_tables_start, boot_tables_end
+boot_tables_start:
+    .irp name, kernel_root_table, idmap_root_table, empty_table, idmap_l1, idmap_l2, image_l1, image_l2, fixmap_l1, fixmap_l2, fixmap_l3, image_l3
+    .globl \name
+\name:
+    .skip 4096
+    .endr
+    .skip KERNEL_IMAGE_MAX / 512 - 4096     /* the rest of image_l3 */
+boot_tables_end:
+    .globl boot_stack, boot_stack_top
+    .balign 32768
+boot_stack:
+    .skip STACK_SIZE
+boot_stack_top:

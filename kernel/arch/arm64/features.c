@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CPU features: ID registers, AT_HWCAP, and code alternatives. A field is "signed" where 0xf means
+ * absent. Not offered to programs though a CPU may have it: SVE, SME, MTE, pointer authentication
+ * (their state is not switched); such fields read as absent.
+ */
+#include <arch/alternative.h>
+#include <arch/boot.h>
+#include <arch/cpu.h>
+#include <arch/features.h>
+#include <arch/fixmap.h>
+#include <arch/idregs.h>
+#include <arch/registers.h>
+#include <arch/sysreg.h>
+#include <core/lock.h>
+#include <lib/compiler.h>
+#include <lib/printf.h>
+#include <lib/string.h>
+
+static uint64_t id_value[ID_COUNT];
+static bool id_known;
+static struct spinlock id_lock = SPINLOCK_INIT(RANK_DEVICE);
+
+/* Two fields of ID_AA64PFR0_EL1 are signed: FP and AdvSIMD. */
+static bool field_signed(enum id_register which, unsigned shift)
+{
+    return which == ID_PFR0 && (shift == 16 || shift == 20);
+}
+
+static uint64_t lower_fields(enum id_register which, uint64_t a, uint64_t b)
+{
+    uint64_t result = 0;
+
+    for (unsigned shift = 0; shift < 64; shift += 4) {
+        unsigned x = a >> shift & 15, y = b >> shift & 15, low = x < y ? x : y;
+
+        if (field_signed(which, shift) && (x == 15 || y == 15))
+            low = 15;
+        result |= (uint64_t)low << shift;
+    }
+    return result;
+}
+
+void features_cpu_init(void)
+{
+    uint64_t own[ID_COUNT] = {
+            [ID_PFR0] = sysreg_read(S3_0_C0_C4_0),  [ID_PFR1] = sysreg_read(S3_0_C0_C4_1),
+            [ID_ZFR0] = 0,                          [ID_DFR0] = sysreg_read(S3_0_C0_C5_0),
+            [ID_ISAR0] = sysreg_read(S3_0_C0_C6_0), [ID_ISAR1] = sysreg_read(S3_0_C0_C6_1),
+            [ID_ISAR2] = sysreg_read(S3_0_C0_C6_2), [ID_MMFR0] = sysreg_read(S3_0_C0_C7_0),
+            [ID_MMFR1] = sysreg_read(S3_0_C0_C7_1), [ID_MMFR2] = sysreg_read(S3_0_C0_C7_2),
+    };
+    reg_t flags = spin_lock_irq(&id_lock);
+
+    for (unsigned i = 0; i < ID_COUNT; i++)
+        id_value[i] = id_known ? lower_fields(i, id_value[i], own[i]) : own[i];
+    id_known = true;
+    spin_unlock_irq(&id_lock, flags);
+}
+
+unsigned id_field(enum id_register which, unsigned shift)
+{
+    return id_value[which] >> shift & 15;
+}
+
+struct hwcap {
+    uint8_t bit, which, shift, least;
+};
+
+static const struct hwcap hwcap_table[] = {
+        {3, ID_ISAR0, 4, 1},   /* AES */
+        {4, ID_ISAR0, 4, 2},   /* PMULL */
+        {5, ID_ISAR0, 8, 1},   /* SHA1 */
+        {6, ID_ISAR0, 12, 1},  /* SHA2 */
+        {7, ID_ISAR0, 16, 1},  /* CRC32 */
+        {8, ID_ISAR0, 20, 2},  /* ATOMICS */
+        {12, ID_ISAR0, 28, 1}, /* ASIMDRDM */
+        {13, ID_ISAR1, 12, 1}, /* JSCVT */
+        {14, ID_ISAR1, 16, 1}, /* FCMA */
+        {15, ID_ISAR1, 20, 1}, /* LRCPC */
+        {16, ID_ISAR1, 0, 1},  /* DCPOP */
+        {17, ID_ISAR0, 32, 1}, /* SHA3 */
+        {18, ID_ISAR0, 36, 1}, /* SM3 */
+        {19, ID_ISAR0, 40, 1}, /* SM4 */
+        {20, ID_ISAR0, 44, 1}, /* ASIMDDP */
+        {21, ID_ISAR0, 12, 2}, /* SHA512 */
+        {23, ID_ISAR0, 48, 1}, /* ASIMDFHM */
+        {24, ID_PFR0, 48, 1},  /* DIT */
+        {25, ID_MMFR2, 32, 1}, /* USCAT */
+        {26, ID_ISAR1, 20, 2}, /* ILRCPC */
+        {27, ID_ISAR0, 52, 1}, /* FLAGM */
+        {28, ID_PFR1, 4, 2},   /* SSBS */
+        {29, ID_ISAR1, 36, 1}, /* SB */
+};
+
+static const struct hwcap hwcap2_table[] = {
+        {0, ID_ISAR1, 0, 2},   /* DCPODP */
+        {7, ID_ISAR0, 52, 2},  /* FLAGM2 */
+        {8, ID_ISAR1, 32, 1},  /* FRINT */
+        {13, ID_ISAR1, 52, 1}, /* I8MM */
+        {14, ID_ISAR1, 44, 1}, /* BF16 */
+        {15, ID_ISAR1, 48, 1}, /* DGH */
+        {16, ID_ISAR0, 60, 1}, /* RNG */
+        {19, ID_MMFR0, 60, 1}, /* ECV */
+        {20, ID_MMFR1, 44, 1}, /* AFP */
+        {21, ID_ISAR2, 4, 1},  /* RPRES */
+        {31, ID_ISAR2, 0, 2},  /* WFXT */
+        {32, ID_ISAR1, 44, 2}, /* EBF16 */
+};
+
+static uint64_t hwcap_collect(const struct hwcap *table, size_t count)
+{
+    uint64_t bits = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (id_field(table[i].which, table[i].shift) >= table[i].least)
+            bits |= 1UL << table[i].bit;
+    }
+    return bits;
+}
+
+#define HWCAP_FP      (1UL << 0)
+#define HWCAP_ASIMD   (1UL << 1)
+#define HWCAP_FPHP    (1UL << 9)
+#define HWCAP_ASIMDHP (1UL << 10)
+#define HWCAP_CPUID   (1UL << 11)
+
+uint64_t features_hwcap(void)
+{
+    uint64_t bits = hwcap_collect(hwcap_table, ARRAY_SIZE(hwcap_table)) | HWCAP_CPUID;
+    unsigned fp = id_field(ID_PFR0, 16), simd = id_field(ID_PFR0, 20);
+
+    if (fp != 15)
+        bits |= fp >= 1 ? HWCAP_FP | HWCAP_FPHP : HWCAP_FP;
+    if (simd != 15)
+        bits |= simd >= 1 ? HWCAP_ASIMD | HWCAP_ASIMDHP : HWCAP_ASIMD;
+    return bits;
+}
+
+uint64_t features_hwcap2(void)
+{
+    return hwcap_collect(hwcap2_table, ARRAY_SIZE(hwcap2_table));
+}
+
+bool cpu_has(unsigned capability)
+{
+    switch (capability) {
+    case CAP_LSE:
+        return id_field(ID_ISAR0, 20) >= 2;
+    case CAP_PAN:
+        return id_field(ID_MMFR1, 20) >= 1;
+    default:
+        return false;
+    }
+}
+
+/* What a program may see of each register; the rest reads as `fixed`, as Linux has it. */
+static const struct {
+    uint64_t visible, fixed;
+} user_view[ID_COUNT] = {
+        [ID_PFR0] = {0x000f000000ff0000, 0x11},
+        [ID_PFR1] = {0x00000000000000f0, 0},
+        [ID_ISAR0] = {0xf0fffffff0fffff0, 0},
+        [ID_ISAR1] = {0x00fff0ff00fff00f, 0},
+        [ID_ISAR2] = {0x00000000000000ff, 0},
+        [ID_MMFR0] = {0xf000000000000000, 0xff000000},
+        [ID_MMFR1] = {0x0000f00000000000, 0},
+        [ID_MMFR2] = {0x0000000f00000000, 0},
+        [ID_DFR0] = {0, 0x6},
+};
+
+uint64_t id_user_view(enum id_register which)
+{
+    return (id_value[which] & user_view[which].visible) | user_view[which].fixed;
+}
+
+/* --- code alternatives --- */
+
+struct alternative {
+    int32_t original, replacement; /* relative to the field */
+    uint16_t size, capability;
+};
+
+extern const struct alternative __alternatives_start[], __alternatives_end[];
+
+static void patch(const struct alternative *alternative)
+{
+    const char *original = (const char *)&alternative->original + alternative->original;
+    const char *replacement = (const char *)&alternative->replacement + alternative->replacement;
+
+    for (size_t i = 0; i < alternative->size; i += 4) {
+        uint32_t instruction;
+        uint32_t *writable = fixmap_set(FIXMAP_PROBE, image_phys(original + i), false);
+
+        memcpy(&instruction, replacement + i, sizeof(instruction));
+        WRITE_ONCE(*writable, instruction);
+        dcache_clean_poc(writable, sizeof(*writable));
+    }
+    icache_sync(original, alternative->size);
+}
+
+/*
+ * Text is read-only: it is written through a second mapping. Other CPUs are not executing yet or
+ * sit in their idle loop; each passes an ISB on its way out of it.
+ */
+void alternatives_apply(void)
+{
+    for (const struct alternative *a = __alternatives_start; a < __alternatives_end; a++) {
+        if (cpu_has(a->capability))
+            patch(a);
+    }
+    fixmap_clear(FIXMAP_PROBE);
+    isb();
+}
+
+/* --- MRS at EL0 --- */
+
+static const uint8_t register_by_encoding[8][8] = {
+        [4] = {ID_PFR0 + 1, ID_PFR1 + 1, 0, 0, ID_ZFR0 + 1},
+        [5] = {ID_DFR0 + 1},
+        [6] = {ID_ISAR0 + 1, ID_ISAR1 + 1, ID_ISAR2 + 1},
+        [7] = {ID_MMFR0 + 1, ID_MMFR1 + 1, ID_MMFR2 + 1},
+};
+
+static bool identity_register(unsigned op2, uint64_t *value)
+{
+    switch (op2) {
+    case 0:
+        *value = sysreg_read(midr_el1);
+        return true;
+    case 5:
+        *value = 1UL << 31; /* MPIDR_EL1: topology is not shown */
+        return true;
+    case 6:
+        *value = 0; /* REVIDR_EL1 */
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool idreg_emulate(struct trapframe *frame, uint64_t esr)
+{
+    unsigned op0 = esr >> 20 & 3, op1 = esr >> 14 & 7, op2 = esr >> 17 & 7;
+    unsigned crn = esr >> 10 & 15, crm = esr >> 1 & 15, rt = esr >> 5 & 31;
+    uint64_t value = 0;
+
+    if ((esr & 1) == 0 || op0 != 3 || op1 != 0 || crn != 0 || crm > 7)
+        return false;
+    if (crm == 0) {
+        if (!identity_register(op2, &value))
+            return false;
+    } else if (crm >= 4 && register_by_encoding[crm][op2] != 0) {
+        value = id_user_view(register_by_encoding[crm][op2] - 1);
+    }
+    if (rt != 31)
+        frame->x[rt] = value;
+    frame->pc += 4;
+    return true;
+}
+
+/* --- names --- */
+
+static const struct {
+    uint16_t part;
+    uint8_t implementer;
+    const char *name;
+} part_names[] = {
+        {0xd03, 0x41, "Cortex-A53"}, {0xd04, 0x41, "Cortex-A35"}, {0xd05, 0x41, "Cortex-A55"},
+        {0xd07, 0x41, "Cortex-A57"}, {0xd08, 0x41, "Cortex-A72"}, {0xd09, 0x41, "Cortex-A73"},
+        {0xd0a, 0x41, "Cortex-A75"}, {0xd0b, 0x41, "Cortex-A76"}, {0xd0c, 0x41, "Neoverse-N1"},
+        {0xd40, 0x41, "Neoverse-V1"}, {0xd49, 0x41, "Neoverse-N2"}, {0x051, 0x00, "QEMU max"},
+        {0x022, 0x61, "Apple M1"},   {0x000, 0x50, "X-Gene"},
+};
+
+void cpu_describe(char *text, size_t size)
+{
+    uint64_t midr = sysreg_read(midr_el1);
+    unsigned part = midr >> 4 & 0xfff, implementer = midr >> 24 & 0xff;
+    const char *name = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(part_names); i++) {
+        if (part_names[i].part == part && part_names[i].implementer == implementer)
+            name = part_names[i].name;
+    }
+    if (name != NULL)
+        snprintf(text, size, "%s r%up%u", name, (unsigned)(midr >> 20 & 15), (unsigned)midr & 15);
+    else
+        snprintf(text, size, "CPU %#lx r%up%u", midr, (unsigned)(midr >> 20 & 15),
+                 (unsigned)midr & 15);
+}

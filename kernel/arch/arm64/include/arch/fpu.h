@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program's FP and SIMD registers. The kernel uses none, so they stay in the CPU across
+ * exceptions. A thread has no state until its first FP instruction traps; from then on the state is
+ * saved when the thread leaves the CPU and loaded on its next return to the program (WORK_FPU), unless
+ * this CPU still holds it.
+ */
+#ifndef ARCH_FPU_H
+#define ARCH_FPU_H
+
+#include <lib/compiler.h>
+#include <lib/types.h>
+
+struct thread;
+struct cpu;
+
+/* As in memory of the program too: the fields of struct user_fpsimd_state. */
+struct fpsimd {
+    uint64_t v[32][2];
+    uint32_t fpsr, fpcr;
+} __aligned(16);
+
+struct fpu {
+    struct fpsimd regs;
+    struct cpu *cpu; /* where the registers were loaded last */
+};
+
+/* Trap of a first FP instruction, thread context. 0 or -ENOMEM. */
+int fpu_first_use(void);
+
+/* With interrupts masked, for a thread with WORK_FPU: puts its state into the registers. */
+void fpu_load(void);
+
+/* In the switch, interrupts masked: saves `from`, readies `to`. */
+void fpu_switch(struct thread *from, struct thread *to);
+
+/* Copies the current thread's state out (zeros if it has none), or replaces it. 0 or -ENOMEM. */
+void fpu_user_get(struct fpsimd *regs);
+int fpu_user_set(const struct fpsimd *regs);
+
+/* A new thread starts with a copy of the current one's state. 0 or -ENOMEM. */
+int fpu_fork(struct thread *child);
+
+/* execve: the current thread has no state any more. */
+void fpu_reset(void);
+
+/* Frees the state of a thread that will not run again. */
+void fpu_free(struct thread *thread);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel image. One position-independent file whose length is its size in memory: .bss is stored.
+ * Text, read-only data and data start on pages of their own, to be mapped RX, RO and RW. The symbol
+ * table comes last, so that filling it moves nothing else.
+ */
+#include <arch/memory_map.h>
+
+OUTPUT_ARCH(aarch64)
+ENTRY(_start)
+
+PHDRS
+{
+    text PT_LOAD FLAGS(5);
+    rodata PT_LOAD FLAGS(4);
+    data PT_LOAD FLAGS(6);
+    dynamic PT_DYNAMIC FLAGS(4);
+}
+
+SECTIONS
+{
+    . = IMAGE_BASE;
+    __image_start = .;
+
+    .head : { KEEP(*(.head)) } :text
+    .text : {
+        *(.text.vectors)
+        *(.text .text.*)
+        *(.alternatives.code)
+    } :text
+    . = ALIGN(4096);
+    __text_end = .;
+
+    __rodata_start = .;
+    .rodata : {
+        *(.rodata .rodata.*)
+        . = ALIGN(8);
+        __exception_table_start = .;
+        KEEP(*(.exception_table))
+        __exception_table_end = .;
+        . = ALIGN(8);
+        __alternatives_start = .;
+        KEEP(*(.alternatives))
+        __alternatives_end = .;
+        . = ALIGN(8);
+        __drivers_start = .;
+        KEEP(*(.drivers))
+        __drivers_end = .;
+        . = ALIGN(8);
+        __vdso_start = .;
+        KEEP(*(.vdso))
+        __vdso_end = .;
+    } :rodata
+    .data.rel.ro : { *(.data.rel.ro .data.rel.ro.*) } :rodata
+    .rela.dyn : {
+        __rela_start = .;
+        *(.rela .rela.*)
+        __rela_end = .;
+    } :rodata
+    .dynamic : { *(.dynamic) } :rodata :dynamic
+    .got : { *(.got) *(.got.plt) } :rodata
+    .hash : { *(.hash) *(.gnu.hash) } :rodata
+    .dynsym : { *(.dynsym) } :rodata
+    .dynstr : { *(.dynstr) } :rodata
+    . = ALIGN(4096);
+    __rodata_end = .;
+
+    __data_start = .;
+    .data : {
+        *(.data .data.*)
+        . = ALIGN(64);
+        __bss_start = .;
+        *(.bss .bss.*)
+        *(COMMON)
+        . = ALIGN(64);
+        *(.bss_page_aligned)
+        . = ALIGN(4096);
+    } :data
+    __data_end = .;
+
+    .symbols : {
+        __symbols_start = .;
+        KEEP(*(.symbols))
+        . = ALIGN(4096);
+    } :data
+    __symbols_end = .;
+    __image_end = .;
+
+    /DISCARD/ : { *(.comment) *(.note .note.*) *(.eh_frame*) *(.interp) *(.gnu.version*) }
+}
+
+ASSERT(__image_end - __image_start <= KERNEL_IMAGE_MAX, "the kernel is larger than its window")

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Switching kernel contexts, and the first steps of a new one. */
+#include <arch/asm.h>
+#include <arch/offsets.h>
+
+    .text
+
+/* void context_switch(struct thread *from, struct thread *to): interrupts masked. */
+function context_switch
+    add     x9, x0, #THREAD_CONTEXT
+    add     x10, x1, #THREAD_CONTEXT
+    mov     x11, sp
+    mrs     x12, tpidr_el0
+    mrs     x13, tpidrro_el0
+    stp     x19, x20, [x9, #CONTEXT_X19]
+    stp     x21, x22, [x9, #CONTEXT_X19 + 16]
+    stp     x23, x24, [x9, #CONTEXT_X19 + 32]
+    stp     x25, x26, [x9, #CONTEXT_X19 + 48]
+    stp     x27, x28, [x9, #CONTEXT_X19 + 64]
+    stp     x29, x11, [x9, #CONTEXT_FP]
+    str     x30, [x9, #CONTEXT_PC]
+    stp     x12, x13, [x9, #CONTEXT_TPIDR_EL0]
+    ldp     x19, x20, [x10, #CONTEXT_X19]
+    ldp     x21, x22, [x10, #CONTEXT_X19 + 16]
+    ldp     x23, x24, [x10, #CONTEXT_X19 + 32]
+    ldp     x25, x26, [x10, #CONTEXT_X19 + 48]
+    ldp     x27, x28, [x10, #CONTEXT_X19 + 64]
+    ldp     x29, x11, [x10, #CONTEXT_FP]
+    ldr     x30, [x10, #CONTEXT_PC]
+    ldp     x12, x13, [x10, #CONTEXT_TPIDR_EL0]
+    mov     sp, x11
+    msr     tpidr_el0, x12
+    msr     tpidrro_el0, x13
+    msr     tpidr_el1, x1
+    ret
+end_function context_switch
+
+/* Where a new thread starts: context_prepare() left its entry in x19, the argument in x20. */
+function context_entry
+    bl      sched_thread_entered
+    mov     x0, x20
+    blr     x19
+    bl      thread_exit
+end_function context_entry
+
+/* _Noreturn void user_enter(const struct trapframe *): drops the kernel stack and enters EL0. */
+function user_enter
+    msr     daifset, #3
+    mrs     x1, tpidr_el1
+    ldr     x2, [x1, #THREAD_STACK]
+    add     x2, x2, #STACK_SIZE
+    sub     x2, x2, #FRAME_SIZE
+    mov     x3, #FRAME_SIZE / 16
+    mov     x4, x2
+1:  ldp     x5, x6, [x0], #16
+    stp     x5, x6, [x4], #16
+    subs    x3, x3, #1
+    b.ne    1b
+    mov     sp, x2
+    mov     x29, xzr
+    b       return_to_user
+end_function user_enter

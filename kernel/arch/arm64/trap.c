@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Synchronous exceptions and SErrors: the syndrome (ESR_EL1, Arm ARM D19.2.37) is told apart here,
+ * once, and handed on in neutral terms (arch/trap.h).
+ */
+#include <arch/backtrace.h>
+#include <arch/exception_table.h>
+#include <arch/fpu.h>
+#include <arch/idregs.h>
+#include <arch/irqflags.h>
+#include <arch/registers.h>
+#include <arch/sysreg.h>
+#include <arch/trap.h>
+#include <core/log.h>
+#include <core/panic.h>
+#include <core/percpu.h>
+#include <core/thread.h>
+
+#define ESR_ISS    0x1ffffffUL
+#define ESR_WNR    (1UL << 6)
+#define ESR_CM     (1UL << 8)
+#define ESR_FSC    0x3fUL
+#define ADDRESS_56 ((1UL << 56) - 1)
+
+/* Fault status codes, the level in the two low bits where there is one. */
+#define FSC_TRANSLATION 0x04
+#define FSC_ACCESS_FLAG 0x08
+#define FSC_PERMISSION  0x0c
+#define FSC_LEVEL_MASK  0x3c
+#define FSC_EXTERNAL    0x10
+#define FSC_WALK        0x14
+#define FSC_ALIGNMENT   0x21
+
+_Static_assert(sizeof(struct trapframe) % 16 == 0, "SP stays aligned");
+
+/* An address of the lower half may carry a tag (TBI0); the upper half has none. */
+static vaddr_t untag(vaddr_t address)
+{
+    return address >> 55 & 1 ? address : address & ADDRESS_56;
+}
+
+static bool fault_is_page_fault(uint64_t esr)
+{
+    unsigned code = esr & FSC_LEVEL_MASK;
+
+    return code == FSC_TRANSLATION || code == FSC_ACCESS_FLAG || code == FSC_PERMISSION;
+}
+
+static struct fault fault_decode(uint64_t esr, vaddr_t address, bool user)
+{
+    unsigned class = esr >> ESR_EC_SHIFT;
+    bool fetch = class == EC_INSTRUCTION_LOW || class == EC_INSTRUCTION_SAME;
+    /* Cache maintenance reports a write, yet needs only read permission. */
+    bool write = !fetch && (esr & ESR_WNR) != 0 && (esr & ESR_CM) == 0;
+
+    return (struct fault){
+            .addr = untag(address),
+            .access = fetch ? FAULT_EXEC : write ? FAULT_WRITE : FAULT_READ,
+            .user = user,
+            .present = (esr & FSC_LEVEL_MASK) != FSC_TRANSLATION,
+            .esr = esr,
+    };
+}
+
+static void raise(struct trapframe *frame, enum exception_kind kind, vaddr_t address, unsigned code,
+                  uint64_t esr)
+{
+    struct exception exception = {.kind = kind, .addr = address, .code = code, .esr = esr};
+
+    trap_exception(frame, &exception);
+}
+
+static void user_abort(struct trapframe *frame, uint64_t esr, vaddr_t address)
+{
+    if (fault_is_page_fault(esr)) {
+        struct fault fault = fault_decode(esr, address, true);
+
+        trap_fault(frame, &fault);
+        return;
+    }
+    bool alignment = (esr & ESR_FSC) == FSC_ALIGNMENT;
+
+    raise(frame, alignment ? EXCEPTION_ALIGN_DATA : EXCEPTION_EXTERNAL, untag(address), 0, esr);
+}
+
+/* Which IEEE exception a trapped FP instruction met: FPE_* as Linux numbers them. */
+static unsigned fp_exception_code(uint64_t esr)
+{
+    enum { FPE_FLTDIV = 3, FPE_FLTOVF, FPE_FLTUND, FPE_FLTRES, FPE_FLTINV, FPE_FLTUNK = 14 };
+
+    if ((esr & (1UL << 23)) == 0) /* TFV: the flags are not valid */
+        return FPE_FLTUNK;
+    if (esr & 1)
+        return FPE_FLTINV;
+    if (esr & 2)
+        return FPE_FLTDIV;
+    if (esr & 4)
+        return FPE_FLTOVF;
+    if (esr & 8)
+        return FPE_FLTUND;
+    return FPE_FLTRES;
+}
+
+/* From vectors.S: interrupts masked, the program's context in `frame`. */
+void trap_user_sync(struct trapframe *frame, uint64_t esr, vaddr_t address);
+void trap_user_sync(struct trapframe *frame, uint64_t esr, vaddr_t address)
+{
+    irq_enable();
+    switch (esr >> ESR_EC_SHIFT) {
+    case EC_DATA_LOW:
+    case EC_INSTRUCTION_LOW:
+        user_abort(frame, esr, address);
+        break;
+    case EC_FP_ACCESS:
+        if (fpu_first_use() != 0)
+            raise(frame, EXCEPTION_UNDEFINED, frame->pc, 0, esr);
+        break;
+    case EC_SYSREG:
+        if (!idreg_emulate(frame, esr))
+            raise(frame, EXCEPTION_UNDEFINED, frame->pc, 0, esr);
+        break;
+    case EC_PC_ALIGN:
+        raise(frame, EXCEPTION_ALIGN_PC, untag(address), 0, esr);
+        break;
+    case EC_SP_ALIGN:
+        raise(frame, EXCEPTION_ALIGN_SP, frame->sp, 0, esr);
+        break;
+    case EC_FP_EXCEPTION:
+        raise(frame, EXCEPTION_FP, frame->pc, fp_exception_code(esr), esr);
+        break;
+    case EC_BRK:
+        raise(frame, EXCEPTION_BREAKPOINT, frame->pc, esr & 0xffff, esr);
+        break;
+    case EC_BTI:
+    case EC_PAC_FAIL:
+        raise(frame, EXCEPTION_POINTER_AUTH, frame->pc, 0, esr);
+        break;
+    case EC_BREAKPOINT_LOW ... EC_WATCHPOINT_SAME:
+        raise(frame, EXCEPTION_STEP, frame->pc, 0, esr);
+        break;
+    default:
+        raise(frame, EXCEPTION_UNDEFINED, frame->pc, 0, esr);
+        break;
+    }
+}
+
+static const char *class_name(unsigned class)
+{
+    switch (class) {
+    case EC_UNKNOWN:
+        return "undefined instruction";
+    case EC_FP_ACCESS:
+        return "FP instruction in the kernel";
+    case EC_BTI:
+        return "branch to a place that is no branch target";
+    case EC_ILLEGAL_STATE:
+        return "illegal execution state";
+    case EC_PAC_FAIL:
+        return "pointer authentication failed";
+    case EC_INSTRUCTION_SAME:
+        return "instruction fetch refused";
+    case EC_PC_ALIGN:
+        return "PC not aligned";
+    case EC_DATA_SAME:
+        return "memory access refused";
+    case EC_SP_ALIGN:
+        return "SP not aligned";
+    case EC_BRK:
+        return "BRK instruction";
+    default:
+        return "unexpected exception";
+    }
+}
+
+/* From vectors.S: an exception of the kernel's own code. */
+void trap_kernel_sync(struct trapframe *frame, uint64_t esr, vaddr_t address);
+void trap_kernel_sync(struct trapframe *frame, uint64_t esr, vaddr_t address)
+{
+    unsigned class = esr >> ESR_EC_SHIFT;
+
+    frame->esr_class = class;
+    if (class == EC_DATA_SAME || class == EC_INSTRUCTION_SAME) {
+        /* A user address is only ever touched on behalf of the program. */
+        bool user = (address >> 55 & 1) == 0 && class == EC_DATA_SAME;
+        struct fault fault = fault_decode(esr, address, user);
+
+        if (fault_is_page_fault(esr)) {
+            if (!(frame->pstate & DAIF_IRQ_MASKED))
+                irq_enable();
+            trap_fault(frame, &fault);
+            return;
+        }
+        if (trap_fixup(frame))
+            return;
+        trap_fatal(frame, &fault, class_name(class));
+    }
+    trap_fatal(frame, NULL, class_name(class));
+}
+
+bool trap_fixup(struct trapframe *frame)
+{
+    vaddr_t fixup = exception_table_find(frame->pc);
+
+    if (fixup == 0)
+        return false;
+    frame->pc = fixup;
+    return true;
+}
+
+/*
+ * An SError is imprecise. With RAS (ESR.DFSC = 0x11) a corrected or restartable one can be passed
+ * over; of the others, those taken from the program end the program.
+ */
+void trap_serror(struct trapframe *frame, uint64_t esr);
+void trap_serror(struct trapframe *frame, uint64_t esr)
+{
+    bool ras = (esr & (1UL << 24)) == 0 && (esr & ESR_FSC) == 0x11;
+    unsigned severity = esr >> 10 & 7; /* AET */
+
+    if (ras && (severity == 2 || severity == 6)) {
+        log_warn("SError passed over: the error was %s (ESR_EL1 %#lx)",
+                 severity == 6 ? "corrected" : "restartable", esr);
+        return;
+    }
+    if (!trapframe_user(frame))
+        trap_fatal(frame, NULL, "SError: a device or memory reported an error");
+    raise(frame, EXCEPTION_SERROR, frame->pc, 0, esr);
+}
+
+static void print_registers(const struct trapframe *frame)
+{
+    for (unsigned i = 0; i < 30; i += 3)
+        log_error("x%-2u %016lx  x%-2u %016lx  x%-2u %016lx", i, frame->x[i], i + 1,
+                  frame->x[i + 1], i + 2, frame->x[i + 2]);
+    log_error("lr  %016lx  sp  %016lx  pc  %016lx", frame->x[30], frame->sp, frame->pc);
+    log_error("pstate %lx  esr %lx  far %lx", frame->pstate, sysreg_read(esr_el1),
+              sysreg_read(far_el1));
+}
+
+_Noreturn void trap_fatal(const struct trapframe *frame, const struct fault *fault, const char *why)
+{
+    irq_disable();
+    log_error("kernel fault in thread '%s' on CPU %u: %s", current()->name, this_cpu()->id, why);
+    if (fault != NULL)
+        log_error("%s at %#lx: %s",
+                  fault->access == FAULT_WRITE  ? "write"
+                  : fault->access == FAULT_EXEC ? "execution"
+                                                : "read",
+                  fault->addr, fault->present ? "not permitted there" : "nothing is mapped there");
+    print_registers(frame);
+    backtrace_frame(frame);
+    panic("the kernel stopped itself: %s", why);
+}
+
+/* From vectors.S, on the overflow stack. */
+void trap_stack_overflow(struct trapframe *frame, uint64_t esr, vaddr_t address);
+void trap_stack_overflow(struct trapframe *frame, uint64_t esr, vaddr_t address)
+{
+    (void)esr;
+    (void)address;
+    trap_fatal(frame, NULL, "stack overflow of this thread");
+}
+
+void trap_invalid(struct trapframe *frame, uint64_t esr, vaddr_t address);
+void trap_invalid(struct trapframe *frame, uint64_t esr, vaddr_t address)
+{
+    log_error("exception from a state that Remora never enters: esr %#lx far %#lx", esr, address);
+    trap_fatal(frame, NULL, "invalid exception vector");
+}
+
+/* From vectors.S: the program is about to be resumed and there is work. Interrupts masked. */
+void return_work(struct trapframe *frame);
+void return_work(struct trapframe *frame)
+{
+    struct thread *thread = current();
+
+    while (atomic_read(&thread->work) != 0) {
+        if (atomic_read(&thread->work) == WORK_FPU) {
+            fpu_load();
+            continue;
+        }
+        irq_enable();
+        trap_user_work(frame);
+        irq_disable();
+    }
+}

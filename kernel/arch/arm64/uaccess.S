@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Copies between kernel and program by unprivileged loads and stores. Each returns the bytes not
+ * copied. Words first, 32 bytes a turn; after a fault in a word the rest goes bytewise, so that every
+ * byte before the first unreachable one arrives.
+ */
+#include <arch/asm.h>
+
+    .text
+
+/* size_t user_copy_in(void *destination, vaddr_t source, size_t length) */
+function user_copy_in
+    cmp     x2, #32
+    b.lo    2f
+1:  ldtr    x3, [x1]
+11: ldtr    x4, [x1, #8]
+12: ldtr    x5, [x1, #16]
+13: ldtr    x6, [x1, #24]
+    stp     x3, x4, [x0], #16
+    stp     x5, x6, [x0], #16
+    add     x1, x1, #32
+    sub     x2, x2, #32
+    cmp     x2, #32
+    b.hs    1b
+2:  cmp     x2, #8
+    b.lo    4f
+3:  ldtr    x3, [x1]
+    str     x3, [x0], #8
+    add     x1, x1, #8
+    sub     x2, x2, #8
+    b       2b
+4:  cbz     x2, 6f
+5:  ldtrb   w3, [x1]
+    strb    w3, [x0], #1
+    add     x1, x1, #1
+    sub     x2, x2, #1
+    b       4b
+6:  mov     x0, x2
+    ret
+    on_fault 1b, 4b
+    on_fault 11b, 4b
+    on_fault 12b, 4b
+    on_fault 13b, 4b
+    on_fault 3b, 4b
+    on_fault 5b, 6b
+end_function user_copy_in
+
+/* size_t user_copy_out(vaddr_t destination, const void *source, size_t length) */
+function user_copy_out
+    cmp     x2, #32
+    b.lo    2f
+1:  ldp     x3, x4, [x1]
+    ldp     x5, x6, [x1, #16]
+10: sttr    x3, [x0]
+11: sttr    x4, [x0, #8]
+12: sttr    x5, [x0, #16]
+13: sttr    x6, [x0, #24]
+    add     x0, x0, #32
+    add     x1, x1, #32
+    sub     x2, x2, #32
+    cmp     x2, #32
+    b.hs    1b
+2:  cmp     x2, #8
+    b.lo    4f
+    ldr     x3, [x1]
+3:  sttr    x3, [x0]
+    add     x0, x0, #8
+    add     x1, x1, #8
+    sub     x2, x2, #8
+    b       2b
+4:  cbz     x2, 6f
+    ldrb    w3, [x1]
+5:  sttrb   w3, [x0]
+    add     x0, x0, #1
+    add     x1, x1, #1
+    sub     x2, x2, #1
+    b       4b
+6:  mov     x0, x2
+    ret
+    on_fault 10b, 4b
+    on_fault 11b, 4b
+    on_fault 12b, 4b
+    on_fault 13b, 4b
+    on_fault 3b, 4b
+    on_fault 5b, 6b
+end_function user_copy_out
+
+/* size_t user_clear(vaddr_t destination, size_t length) */
+function user_clear
+1:  cmp     x1, #32
+    b.lo    3f
+2:  sttr    xzr, [x0]
+20: sttr    xzr, [x0, #8]
+21: sttr    xzr, [x0, #16]
+22: sttr    xzr, [x0, #24]
+    add     x0, x0, #32
+    sub     x1, x1, #32
+    b       1b
+3:  cbz     x1, 5f
+4:  sttrb   wzr, [x0]
+    add     x0, x0, #1
+    sub     x1, x1, #1
+    b       3b
+5:  mov     x0, x1
+    ret
+    on_fault 2b, 3b
+    on_fault 20b, 3b
+    on_fault 21b, 3b
+    on_fault 22b, 3b
+    on_fault 4b, 5b
+end_function user_clear
+
+/* ssize_t user_copy_string(char *destination, vaddr_t source, size_t size) */
+function user_copy_string
+    mov     x3, #0
+1:  cmp     x3, x2
+    b.hs    3f
+2:  ldtrb   w4, [x1]
+    strb    w4, [x0, x3]
+    cbz     w4, 3f
+    add     x1, x1, #1
+    add     x3, x3, #1
+    b       1b
+3:  mov     x0, x3
+    ret
+4:  mov     x0, #-14                        /* -EFAULT */
+    ret
+    on_fault 2b, 4b
+end_function user_copy_string
+
+/* int user_load8/32/64(pointer, vaddr_t), user_store8/32/64(vaddr_t, value) */
+    .macro user_load name, instruction, register, store
+function \name
+1:  \instruction \register, [x1]
+    \store  \register, [x0]
+    mov     w0, #0
+    ret
+2:  mov     w0, #-14
+    ret
+    on_fault 1b, 2b
+end_function \name
+    .endm
+    user_load user_load8, ldtrb, w2, strb
+    user_load user_load32, ldtr, w2, str
+    user_load user_load64, ldtr, x2, str
+
+    .macro user_store name, instruction, register
+function \name
+1:  \instruction \register, [x0]
+    mov     w0, #0
+    ret
+2:  mov     w0, #-14
+    ret
+    on_fault 1b, 2b
+end_function \name
+    .endm
+    user_store user_store8, sttrb, w1
+    user_store user_store32, sttr, w1
+    user_store user_store64, sttr, x1
+
+/*
+ * Exclusives have no unprivileged form: with PAN they need it lifted for two instructions. The page
+ * was checked by an LDTR first; what the MMU then checks is EL1's right to it, which a page that is
+ * read-only at EL0 denies as well.
+ * int user_exclusive_cmpxchg(vaddr_t word, uint32_t *old, uint32_t desired)
+ */
+function user_exclusive_cmpxchg
+    ldr     w3, [x1]
+1:  ldtr    w4, [x0]
+2:  ldaxr   w4, [x0]
+    cmp     w4, w3
+    b.ne    4f
+3:  stlxr   w5, w2, [x0]
+    cbnz    w5, 2b
+4:  str     w4, [x1]
+    mov     w0, #0
+    ret
+5:  mov     w0, #-14
+    ret
+    on_fault 1b, 5b
+    on_fault 2b, 5b
+    on_fault 3b, 5b
+end_function user_exclusive_cmpxchg

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* The range checks in front of uaccess.S. */
+#include <arch/alternative.h>
+#include <arch/exception_table.h>
+#include <arch/uaccess.h>
+#include <core/percpu.h>
+#include <core/thread.h>
+#include <lib/errno.h>
+
+size_t user_copy_in(void *destination, vaddr_t source, size_t length);
+size_t user_copy_out(vaddr_t destination, const void *source, size_t length);
+size_t user_clear(vaddr_t destination, size_t length);
+ssize_t user_copy_string(char *destination, vaddr_t source, size_t size);
+int user_load8(uint8_t *value, vaddr_t source);
+int user_load32(uint32_t *value, vaddr_t source);
+int user_load64(uint64_t *value, vaddr_t source);
+int user_store8(vaddr_t destination, uint8_t value);
+int user_store32(vaddr_t destination, uint32_t value);
+int user_store64(vaddr_t destination, uint64_t value);
+int user_exclusive_cmpxchg(vaddr_t word, uint32_t *old, uint32_t desired);
+
+size_t copy_from_user_partial(void *destination, vaddr_t source, size_t length)
+{
+    if (!user_range_ok(source, length))
+        return length;
+    return user_copy_in(destination, source, length);
+}
+
+size_t copy_to_user_partial(vaddr_t destination, const void *source, size_t length)
+{
+    if (!user_range_ok(destination, length))
+        return length;
+    return user_copy_out(destination, source, length);
+}
+
+size_t clear_user_partial(vaddr_t destination, size_t length)
+{
+    if (!user_range_ok(destination, length))
+        return length;
+    return user_clear(destination, length);
+}
+
+int copy_from_user(void *destination, vaddr_t source, size_t length)
+{
+    return copy_from_user_partial(destination, source, length) == 0 ? 0 : -EFAULT;
+}
+
+int copy_to_user(vaddr_t destination, const void *source, size_t length)
+{
+    return copy_to_user_partial(destination, source, length) == 0 ? 0 : -EFAULT;
+}
+
+int clear_user(vaddr_t destination, size_t length)
+{
+    return clear_user_partial(destination, length) == 0 ? 0 : -EFAULT;
+}
+
+ssize_t strncpy_from_user(char *destination, vaddr_t source, size_t size)
+{
+    if (source >= USER_TOP)
+        return -EFAULT;
+    if (size <= USER_TOP - source)
+        return user_copy_string(destination, source, size);
+    ssize_t length = user_copy_string(destination, source, USER_TOP - source);
+
+    return length == (ssize_t)(USER_TOP - source) ? -EFAULT : length;
+}
+
+int get_user8(uint8_t *value, vaddr_t source)
+{
+    return user_range_ok(source, sizeof(*value)) ? user_load8(value, source) : -EFAULT;
+}
+
+int get_user32(uint32_t *value, vaddr_t source)
+{
+    return user_range_ok(source, sizeof(*value)) ? user_load32(value, source) : -EFAULT;
+}
+
+int get_user64(uint64_t *value, vaddr_t source)
+{
+    return user_range_ok(source, sizeof(*value)) ? user_load64(value, source) : -EFAULT;
+}
+
+int put_user8(vaddr_t destination, uint8_t value)
+{
+    return user_range_ok(destination, sizeof(value)) ? user_store8(destination, value) : -EFAULT;
+}
+
+int put_user32(vaddr_t destination, uint32_t value)
+{
+    return user_range_ok(destination, sizeof(value)) ? user_store32(destination, value) : -EFAULT;
+}
+
+int put_user64(vaddr_t destination, uint64_t value)
+{
+    return user_range_ok(destination, sizeof(value)) ? user_store64(destination, value) : -EFAULT;
+}
+
+/* PSTATE.PAN off and on, where there is one (MSR PAN, #imm). */
+static void pan_lift(void)
+{
+    __asm__ volatile(ALTERNATIVE("nop\n", ".inst 0xd500409f\n", CAP_PAN)::: "memory");
+}
+
+static void pan_set(void)
+{
+    __asm__ volatile(ALTERNATIVE("nop\n", ".inst 0xd500419f\n", CAP_PAN)::: "memory");
+}
+
+int user_cmpxchg32(vaddr_t word, uint32_t *old, uint32_t desired)
+{
+    if (!user_range_ok(word, sizeof(*old)) || (word & 3) != 0)
+        return -EFAULT;
+    pan_lift();
+    int error = user_exclusive_cmpxchg(word, old, desired);
+
+    pan_set();
+    return error;
+}
+
+static uint32_t apply(enum user_op op, uint32_t word, uint32_t operand)
+{
+    switch (op) {
+    case USER_SET:
+        return operand;
+    case USER_ADD:
+        return word + operand;
+    case USER_OR:
+        return word | operand;
+    case USER_ANDN:
+        return word & ~operand;
+    case USER_XOR:
+        return word ^ operand;
+    }
+    return word;
+}
+
+int user_fetch_op32(vaddr_t word, enum user_op op, uint32_t operand, uint32_t *old)
+{
+    uint32_t seen, found;
+    int error = get_user32(&seen, word);
+
+    while (error == 0) {
+        found = seen;
+        error = user_cmpxchg32(word, &found, apply(op, seen, operand));
+        if (error == 0 && found == seen) {
+            *old = seen;
+            return 0;
+        }
+        seen = found;
+    }
+    return error;
+}
+
+void user_fault_disable(void)
+{
+    preempt_disable();
+    current()->user_faults_disabled++;
+}
+
+void user_fault_enable(void)
+{
+    current()->user_faults_disabled--;
+    preempt_enable();
+}
+
+bool user_faults_disabled(void)
+{
+    return current()->user_faults_disabled != 0;
+}
+
+int get_user32_nofault(uint32_t *value, vaddr_t source)
+{
+    user_fault_disable();
+    int error = get_user32(value, source);
+
+    user_fault_enable();
+    return error;
+}
