@@ -4,6 +4,7 @@
 #include <arch/offsets.h>
 #include <arch/port.h>
 #include <arch/trap.h>
+#include <arch/user.h>
 #include <core/thread.h>
 #include <lib/compiler.h>
 

@@ -88,19 +88,22 @@ static void save_current(struct thread *thread)
     irq_restore(flags);
 }
 
-void fpu_user_get(struct fpsimd *regs)
+void fpu_user_get(__uint128_t v[32], uint32_t *fpsr, uint32_t *fpcr)
 {
+    static const struct fpsimd zero;
     struct thread *thread = current();
+    const struct fpsimd *regs = &zero;
 
-    if (thread->fpu == NULL) {
-        memset(regs, 0, sizeof(*regs));
-        return;
+    if (thread->fpu != NULL) {
+        save_current(thread);
+        regs = &thread->fpu->regs;
     }
-    save_current(thread);
-    *regs = thread->fpu->regs;
+    memcpy(v, regs->v, sizeof(regs->v));
+    *fpsr = regs->fpsr;
+    *fpcr = regs->fpcr;
 }
 
-int fpu_user_set(const struct fpsimd *regs)
+int fpu_user_set(const __uint128_t v[32], uint32_t fpsr, uint32_t fpcr)
 {
     struct thread *thread = current();
 
@@ -108,14 +111,16 @@ int fpu_user_set(const struct fpsimd *regs)
         return -ENOMEM;
     reg_t flags = irq_save();
 
-    thread->fpu->regs = *regs;
+    memcpy(thread->fpu->regs.v, v, sizeof(thread->fpu->regs.v));
+    thread->fpu->regs.fpsr = fpsr;
+    thread->fpu->regs.fpcr = fpcr;
     thread->fpu->cpu = NULL;
     atomic_fetch_or(WORK_FPU, &thread->work);
     irq_restore(flags);
     return 0;
 }
 
-int fpu_fork(struct thread *child)
+int fpu_inherit(struct thread *child)
 {
     struct thread *parent = current();
 
@@ -128,7 +133,7 @@ int fpu_fork(struct thread *child)
     return 0;
 }
 
-void fpu_reset(void)
+void fpu_user_reset(void)
 {
     struct thread *thread = current();
     reg_t flags = irq_save();

@@ -28,4 +28,7 @@ void defer_wait(void);
 /* This CPU holds no reading section now: called by the scheduler and on entry from a program. */
 void defer_quiescent(void);
 
+/* Starts the reclaimer; what was deferred before waits for it. */
+int defer_init(void);
+
 #endif

@@ -25,19 +25,19 @@ struct cpu {
     uint64_t asid_generation;
 
     struct run_queue *queue;
+    struct thread *queue_running; /* whom its run queue has on the CPU now */
 
     struct {            /* core/timer.c */
         struct spinlock lock;
-        struct rb_tree tree;
+        struct rb_root tree;
         struct timer *running;
         uint64_t programmed_ns; /* deadline the hardware is set to, UINT64_MAX for none */
+        uint64_t slice_end_ns;  /* when the running thread's slice is up, UINT64_MAX: never */
     } timers;
 
     struct {            /* core/defer.c */
         uint64_t seen;  /* grace period whose end this CPU has passed; written by itself */
         bool idle;      /* asleep: counts as quiescent */
-        struct deferred *first, **last;
-        unsigned count;
     } defer;
 
     unsigned interrupt_depth;
@@ -57,9 +57,7 @@ static inline struct cpu *this_cpu(void)
     return current()->cpu;
 }
 
-#define CPU_MAX 256
-
-extern struct cpu *cpu_table[CPU_MAX];
+extern struct cpu *cpu_table[MAX_CPUS];
 
 /* CPUs that the machine has and that came up; ids are dense. */
 unsigned cpu_count(void);

@@ -37,6 +37,12 @@ struct sched_entity {
 void schedule(void);
 void sched_yield(void);
 
+/* Switches to a better thread, on the way out of an interrupt; interrupts masked, preemption on. */
+void sched_preempt(void);
+
+/* Policy, nice level and affinity of a new thread as those of its parent, SCHED_RESET_ON_FORK observed. */
+void sched_inherit(struct thread *child, const struct thread *parent);
+
 /* 0, -EINVAL for a combination that Linux refuses. */
 int sched_set_policy(struct thread *thread, enum sched_policy policy, int priority);
 void sched_set_nice(struct thread *thread, int nice);

@@ -45,8 +45,7 @@ struct thread {
     uint8_t state;    /* enum thread_state; written by itself, or under the run queue's lock */
     uint8_t sleep_how;
     uint8_t user_faults_disabled; /* depth; see arch/uaccess.h */
-    bool on_queue;    /* run queue's lock */
-    bool on_cpu;      /* run queue's lock to set, release store to clear */
+    bool on_queue;    /* running, or waiting for its CPU; run queue's lock */
     struct sched_entity sched;
 
     void (*entry)(void *argument);

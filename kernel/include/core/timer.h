@@ -31,7 +31,10 @@ bool timer_cancel(struct timer *timer);
 /* The clock event of this CPU has come (device/clock driver, interrupt context). */
 void timer_interrupt(void);
 
-/* Sets up this CPU's tree. */
+/* Sets up a CPU's tree. */
 void timer_init_cpu(struct cpu *cpu);
+
+/* Scheduler: interrupt this CPU also at `end_ns` (UINT64_MAX: not); interrupts masked. */
+void timer_set_slice_end(uint64_t end_ns);
 
 #endif

@@ -21,6 +21,9 @@ extern const char __image_start[], __text_end[], __rodata_start[], __rodata_end[
 /* Boot tables; the allocator's tables hang below kernel_root_table later. */
 extern uint64_t kernel_root_table[512], empty_table[512];
 
+/* Where secondary CPUs enter, MMU off (boot.S). */
+extern const char secondary_entry[];
+
 /* Physical address of something inside the image. */
 static inline paddr_t image_phys(const void *address)
 {

@@ -14,11 +14,11 @@
 struct thread;
 struct cpu;
 
-/* As in memory of the program too: the fields of struct user_fpsimd_state. */
+/* The layout of struct user_fpsimd_state of Linux. */
 struct fpsimd {
-    uint64_t v[32][2];
+    __uint128_t v[32];
     uint32_t fpsr, fpcr;
-} __aligned(16);
+};
 
 struct fpu {
     struct fpsimd regs;
@@ -35,14 +35,14 @@ void fpu_load(void);
 void fpu_switch(struct thread *from, struct thread *to);
 
 /* Copies the current thread's state out (zeros if it has none), or replaces it. 0 or -ENOMEM. */
-void fpu_user_get(struct fpsimd *regs);
-int fpu_user_set(const struct fpsimd *regs);
+void fpu_user_get(__uint128_t v[32], uint32_t *fpsr, uint32_t *fpcr);
+int fpu_user_set(const __uint128_t v[32], uint32_t fpsr, uint32_t fpcr);
 
 /* A new thread starts with a copy of the current one's state. 0 or -ENOMEM. */
-int fpu_fork(struct thread *child);
+int fpu_inherit(struct thread *child);
 
-/* execve: the current thread has no state any more. */
-void fpu_reset(void);
+/* execve: the current thread's registers are zero again. */
+void fpu_user_reset(void);
 
 /* Frees the state of a thread that will not run again. */
 void fpu_free(struct thread *thread);

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Locks. A spinlock is one word taken by exchange and waited for with loads: with more virtual CPUs
+ * than cores a fair queue would wait for vCPUs that do not run. A mutex is its owner's address, taken
+ * by one exchange; an rwlock counts readers. Sleepers wait on the lock's queue.
+ */
+#include <arch/barrier.h>
+#include <arch/irqflags.h>
+#include <core/lock.h>
+#include <core/panic.h>
+#include <core/percpu.h>
+#include <core/thread.h>
+#include <core/wait.h>
+
+/* --- ranks --- */
+
+#ifdef CONFIG_DEBUG_LOCKS
+static void rank_enter(const struct spinlock *lock)
+{
+    struct cpu *cpu = this_cpu();
+
+    for (uint32_t i = 0; i < cpu->held_count; i++) {
+        if (cpu->held[i] == lock)
+            panic("spinlock %ps taken twice on CPU %u", (const void *)lock, cpu->id);
+        if (cpu->held[i]->rank > lock->rank && lock->rank != RANK_UNRANKED)
+            panic("spinlock of rank %d taken while one of rank %d is held", lock->rank,
+                  cpu->held[i]->rank);
+    }
+    ASSERT(cpu->held_count < sizeof(cpu->held) / sizeof(cpu->held[0]));
+    cpu->held[cpu->held_count++] = lock;
+}
+
+static void rank_leave(const struct spinlock *lock)
+{
+    struct cpu *cpu = this_cpu();
+
+    for (uint32_t i = cpu->held_count; i-- > 0;) {
+        if (cpu->held[i] != lock)
+            continue;
+        cpu->held[i] = cpu->held[--cpu->held_count];
+        return;
+    }
+    panic("spinlock released that CPU %u does not hold", cpu->id);
+}
+
+bool spin_held(const struct spinlock *lock)
+{
+    struct cpu *cpu = this_cpu();
+
+    for (uint32_t i = 0; i < cpu->held_count; i++) {
+        if (cpu->held[i] == lock)
+            return true;
+    }
+    return false;
+}
+
+static void assert_may_sleep(void)
+{
+    if (this_cpu()->held_count != 0 || current()->preempt_count != 0)
+        panic("thread '%s' would sleep with a spinlock held or preemption off", current()->name);
+}
+#else
+static inline void rank_enter(const struct spinlock *lock)
+{
+    (void)lock;
+}
+
+static inline void rank_leave(const struct spinlock *lock)
+{
+    (void)lock;
+}
+
+bool spin_held(const struct spinlock *lock)
+{
+    (void)lock;
+    return true;
+}
+
+static inline void assert_may_sleep(void)
+{
+}
+#endif
+
+/* --- spinlocks --- */
+
+void spin_init(struct spinlock *lock, enum lock_rank rank)
+{
+    lock->locked = 0;
+    lock->rank = rank;
+}
+
+static inline bool try_once(struct spinlock *lock)
+{
+    return atomic_xchg((atomic_t *)&lock->locked, 1) == 0;
+}
+
+static void acquire(struct spinlock *lock)
+{
+    while (!try_once(lock)) {
+        while (READ_ONCE(lock->locked) != 0)
+            cpu_relax();
+    }
+    rank_enter(lock);
+}
+
+void spin_lock(struct spinlock *lock)
+{
+    preempt_disable();
+    acquire(lock);
+}
+
+bool spin_trylock(struct spinlock *lock)
+{
+    preempt_disable();
+    if (try_once(lock)) {
+        rank_enter(lock);
+        return true;
+    }
+    preempt_enable();
+    return false;
+}
+
+void spin_unlock(struct spinlock *lock)
+{
+    rank_leave(lock);
+    smp_store_release(&lock->locked, 0); /* pairs with the exchange in try_once() */
+    preempt_enable();
+}
+
+reg_t spin_lock_irq(struct spinlock *lock)
+{
+    reg_t flags = irq_save();
+
+    preempt_disable();
+    acquire(lock);
+    return flags;
+}
+
+void spin_unlock_irq(struct spinlock *lock, reg_t flags)
+{
+    rank_leave(lock);
+    smp_store_release(&lock->locked, 0);
+    preempt_enable_no_check();
+    irq_restore(flags);
+    if (!(flags & DAIF_IRQ_MASKED) && current()->preempt_count == 0 &&
+        thread_has_work(current(), WORK_RESCHEDULE))
+        preempt_check();
+}
+
+/* --- mutexes --- */
+
+#define MUTEX_WAITED 1L
+
+void mutex_init(struct mutex *mutex, enum lock_rank rank)
+{
+    atomic64_set(&mutex->owner, 0);
+    waitq_init(&mutex->waiters);
+    mutex->rank = rank;
+}
+
+bool mutex_trylock(struct mutex *mutex)
+{
+    return atomic64_cmpxchg(&mutex->owner, 0, (int64_t)current()) == 0;
+}
+
+/* Takes it, or marks that somebody waits and says no. */
+static bool mutex_take_or_mark(struct mutex *mutex)
+{
+    int64_t seen = atomic64_read(&mutex->owner);
+
+    for (;;) {
+        int64_t wanted = seen == 0 ? ((int64_t)current() | MUTEX_WAITED) : (seen | MUTEX_WAITED);
+        int64_t old = atomic64_cmpxchg(&mutex->owner, seen, wanted);
+
+        if (old == seen)
+            return seen == 0;
+        seen = old;
+    }
+}
+
+/* A short wait while the owner runs on another CPU: it is likely to finish before a switch would. */
+static bool mutex_spin(struct mutex *mutex)
+{
+    for (unsigned turn = 0; turn < 200; turn++) {
+        int64_t seen = atomic64_read(&mutex->owner);
+
+        if (seen == 0 && mutex_trylock(mutex))
+            return true;
+        if ((seen & MUTEX_WAITED) != 0 || cpu_count() == 1)
+            return false;
+        cpu_relax();
+    }
+    return false;
+}
+
+void mutex_lock(struct mutex *mutex)
+{
+    assert_may_sleep();
+    if (mutex_trylock(mutex) || mutex_spin(mutex))
+        return;
+    wait_event_exclusive(&mutex->waiters, mutex_take_or_mark(mutex), WAIT_FOREVER,
+                         WAIT_UNINTERRUPTIBLE);
+}
+
+void mutex_unlock(struct mutex *mutex)
+{
+    if (atomic64_cmpxchg(&mutex->owner, (int64_t)current(), 0) == (int64_t)current())
+        return;
+    atomic64_xchg(&mutex->owner, 0);
+    waitq_wake(&mutex->waiters, 1, 0);
+}
+
+bool mutex_held(const struct mutex *mutex)
+{
+    return (atomic64_read(&mutex->owner) & ~MUTEX_WAITED) == (int64_t)current();
+}
+
+/* --- readers and writers --- */
+
+#define RWLOCK_READER  1
+#define RWLOCK_WRITER  0x20000000
+#define RWLOCK_WAITING 0x40000000 /* somebody sleeps; a waiting writer holds readers back */
+#define RWLOCK_HOLDERS (RWLOCK_WAITING - 1)
+
+void rwlock_init(struct rwlock *lock, enum lock_rank rank)
+{
+    atomic_set(&lock->state, 0);
+    waitq_init(&lock->waiters);
+    lock->rank = rank;
+}
+
+static bool rwlock_try(struct rwlock *lock, int amount, int blockers)
+{
+    int seen = atomic_read(&lock->state);
+
+    while ((seen & blockers) == 0) {
+        int old = atomic_cmpxchg(&lock->state, seen, seen + amount);
+
+        if (old == seen)
+            return true;
+        seen = old;
+    }
+    return false;
+}
+
+/* As rwlock_try(), but leaves the WAITING mark if it fails. `blockers` are holders only. */
+static bool rwlock_take_or_mark(struct rwlock *lock, int amount, int blockers)
+{
+    int seen = atomic_read(&lock->state);
+
+    for (;;) {
+        bool free = (seen & blockers) == 0;
+        int wanted = free ? seen + amount : (seen | RWLOCK_WAITING);
+        int old = atomic_cmpxchg(&lock->state, seen, wanted);
+
+        if (old == seen)
+            return free;
+        seen = old;
+    }
+}
+
+/* The last holder to leave clears the mark and wakes all: they compete anew. */
+static void rwlock_leave(struct rwlock *lock, int amount)
+{
+    int left = atomic_add_return(-amount, &lock->state);
+
+    if (left == RWLOCK_WAITING) {
+        atomic_fetch_and(~RWLOCK_WAITING, &lock->state);
+        waitq_wake_all(&lock->waiters);
+    }
+}
+
+void rwlock_read_lock(struct rwlock *lock)
+{
+    assert_may_sleep();
+    if (rwlock_try(lock, RWLOCK_READER, RWLOCK_WRITER | RWLOCK_WAITING))
+        return;
+    wait_event(&lock->waiters,
+               rwlock_take_or_mark(lock, RWLOCK_READER, RWLOCK_WRITER | RWLOCK_WAITING),
+               WAIT_FOREVER, WAIT_UNINTERRUPTIBLE);
+}
+
+void rwlock_read_unlock(struct rwlock *lock)
+{
+    rwlock_leave(lock, RWLOCK_READER);
+}
+
+void rwlock_write_lock(struct rwlock *lock)
+{
+    assert_may_sleep();
+    if (rwlock_try(lock, RWLOCK_WRITER, RWLOCK_HOLDERS | RWLOCK_WAITING))
+        return;
+    wait_event(&lock->waiters, rwlock_take_or_mark(lock, RWLOCK_WRITER, RWLOCK_HOLDERS),
+               WAIT_FOREVER, WAIT_UNINTERRUPTIBLE);
+}
+
+void rwlock_write_unlock(struct rwlock *lock)
+{
+    rwlock_leave(lock, RWLOCK_WRITER);
+}
+
+void rwlock_downgrade(struct rwlock *lock)
+{
+    atomic_add(RWLOCK_READER - RWLOCK_WRITER, &lock->state);
+    if (atomic_read(&lock->state) & RWLOCK_WAITING)
+        waitq_wake_all(&lock->waiters);
+}

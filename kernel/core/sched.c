@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Switching threads, sleeping and waking. The lock of a CPU's run queue is held across the switch:
+ * the thread that goes takes it, the one that comes releases it, so whoever gets the lock finds no
+ * thread half switched. `thread->cpu` names the queue that a thread belongs to, asleep or not.
+ */
+#include "run_queue.h"
+
+#include <arch/barrier.h>
+#include <arch/fpu.h>
+#include <arch/irqflags.h>
+#include <arch/port.h>
+#include <core/clock.h>
+#include <core/ipi.h>
+#include <core/panic.h>
+#include <core/sched.h>
+#include <core/timer.h>
+#include <lib/errno.h>
+#include <lib/minmax.h>
+#include <mm/vmspace.h>
+
+#include "sched_internal.h"
+
+static struct run_queue *lock_queue_of(struct thread *thread, reg_t *flags)
+{
+    for (;;) {
+        struct cpu *cpu = READ_ONCE(thread->cpu);
+
+        *flags = spin_lock_irq(&cpu->queue->lock);
+        if (READ_ONCE(thread->cpu) == cpu)
+            return cpu->queue;
+        spin_unlock_irq(&cpu->queue->lock, *flags);
+    }
+}
+
+/* The running thread of `queue` should look whether it is still the best. */
+static void poke(struct run_queue *queue)
+{
+    struct thread *running = queue->running;
+
+    if (thread_has_work(running, WORK_RESCHEDULE))
+        return;
+    atomic_fetch_or(WORK_RESCHEDULE, &running->work);
+    if (queue->cpu != this_cpu())
+        ipi_send_cpu(queue->cpu->id, IPI_RESCHED);
+}
+
+/* Times the running thread's slice, if somebody waits for its end. */
+static void arm_slice(struct run_queue *queue)
+{
+    struct thread *running = queue->running;
+    bool timed = queue->count > 1 && running != queue->cpu->idle &&
+                 running->sched.policy != SCHED_FIFO;
+
+    timer_set_slice_end(timed ? running->sched.slice_start_ns + running->sched.slice_left_ns
+                              : UINT64_MAX);
+}
+
+/* Makes a thread that is in no queue runnable on `queue`; lock held. */
+static void activate(struct run_queue *queue, struct thread *thread, bool at_head)
+{
+    thread->on_queue = true;
+    queue->count++;
+    queue_insert(queue, thread, at_head);
+    if (queue_before(queue, thread, queue->running))
+        poke(queue);
+    else if (queue->count == 2 && queue->cpu == this_cpu())
+        arm_slice(queue);
+    else if (queue->count == 2)
+        ipi_send_cpu(queue->cpu->id, IPI_RESCHED); /* it has no slice timer running */
+}
+
+/* Puts a runnable thread that belongs nowhere on a CPU that it may use. No queue lock held. */
+static void find_home(struct thread *thread)
+{
+    struct run_queue *queue = sched_choose_cpu(thread)->queue;
+    reg_t flags = spin_lock_irq(&queue->lock);
+
+    thread->cpu = queue->cpu;
+    thread->sched.deadline += queue->virtual_ns;
+    queue_place(queue, thread);
+    activate(queue, thread, false);
+    spin_unlock_irq(&queue->lock, flags);
+}
+
+/* Takes a thread's deadline out of the virtual time of `queue`; find_home() puts it into another. */
+static void leave_home(struct run_queue *queue, struct thread *thread)
+{
+    thread->sched.deadline = thread->sched.deadline > queue->virtual_ns
+                                     ? thread->sched.deadline - queue->virtual_ns
+                                     : 0;
+}
+
+/* The second half of a switch, on the new thread's stack: the old one is off its CPU. */
+static void finish_switch(void)
+{
+    struct run_queue *queue = this_cpu()->queue;
+    struct thread *dead = queue->dead, *homeless = queue->homeless;
+
+    queue->dead = NULL;
+    queue->homeless = NULL;
+    spin_unlock(&queue->lock);
+    if (dead != NULL)
+        thread_retire(dead);
+    if (homeless != NULL)
+        find_home(homeless);
+}
+
+/* First code of a new thread, interrupts masked. */
+void sched_thread_entered(void)
+{
+    finish_switch();
+    irq_enable();
+}
+
+static void put_back(struct run_queue *queue, struct thread *thread, bool preempted)
+{
+    if (thread == queue->cpu->idle)
+        return;
+    if (thread->state == THREAD_RUNNABLE || (thread->state == THREAD_SLEEPING && preempted)) {
+        if (cpumask_test(&thread->sched.affinity, queue->cpu->id)) {
+            queue_insert(queue, thread, preempted);
+            return;
+        }
+        queue->homeless = thread;
+        leave_home(queue, thread);
+    } else if (thread->state == THREAD_DEAD) {
+        queue->dead = thread;
+    }
+    thread->on_queue = false;
+    queue->count--;
+}
+
+/* Interrupts masked. `preempted`: the thread did not ask, and keeps running even if about to sleep. */
+static void switch_away(bool preempted)
+{
+    struct thread *from = current();
+    struct cpu *cpu = from->cpu;
+    struct run_queue *queue = cpu->queue;
+
+    spin_lock(&queue->lock);
+    uint64_t now = clock_monotonic_ns();
+
+    queue_charge(queue, now);
+    atomic_fetch_and(~(int32_t)WORK_RESCHEDULE, &from->work);
+    put_back(queue, from, preempted);
+    defer_quiescent();
+
+    struct thread *to = queue_first(queue);
+
+    if (to == NULL) {
+        to = cpu->idle;
+    } else {
+        queue_remove(queue, to);
+        if (!sched_is_realtime(to) && to->sched.deadline > queue_request_ns(to))
+            queue->virtual_ns =
+                    max(queue->virtual_ns, to->sched.deadline - queue_request_ns(to));
+    }
+    queue->running = to;
+    WRITE_ONCE(cpu->queue_running, to);
+    to->sched.slice_start_ns = now;
+    arm_slice(queue);
+    if (to == from) {
+        finish_switch();
+        return;
+    }
+    queue->switches++;
+    if (preempted)
+        from->involuntary_switches++;
+    else
+        from->voluntary_switches++;
+    fpu_switch(from, to);
+    if (to->vmspace != NULL && to->vmspace != cpu->vmspace)
+        vmspace_activate(to->vmspace);
+    context_switch(from, to);
+    finish_switch();
+}
+
+void schedule(void)
+{
+    reg_t flags = irq_save();
+
+    switch_away(false);
+    irq_restore(flags);
+}
+
+/* Preemption was enabled again, or an interrupt ends, with a better thread waiting. */
+void preempt_check(void)
+{
+    if (!irqs_enabled())
+        return;
+    irq_disable();
+    sched_preempt();
+    irq_enable();
+}
+
+void sched_preempt(void)
+{
+    switch_away(true);
+}
+
+void sched_yield(void)
+{
+    struct thread *thread = current();
+    reg_t flags = irq_save();
+
+    spin_lock(&thread->cpu->queue->lock);
+    thread->sched.slice_left_ns = 0; /* the request is over: the deadline moves behind the others */
+    spin_unlock(&thread->cpu->queue->lock);
+    switch_away(false);
+    irq_restore(flags);
+}
+
+/* From the timer interrupt, when the slice set by timer_set_slice_end() is up. */
+void sched_slice_ended(void)
+{
+    atomic_fetch_or(WORK_RESCHEDULE, &current()->work);
+    sched_balance();
+}
+
+/* --- sleep and wake --- */
+
+static bool sleep_broken(const struct thread *thread)
+{
+    switch (thread->sleep_how) {
+    case WAIT_INTERRUPTIBLE:
+        return thread_has_work(thread, WORK_SIGNAL | WORK_KILL);
+    case WAIT_KILLABLE:
+        return thread_has_work(thread, WORK_KILL);
+    default:
+        return false;
+    }
+}
+
+void thread_prepare_sleep(enum wait_how how)
+{
+    struct thread *thread = current();
+
+    thread->sleep_how = how;
+    WRITE_ONCE(thread->state, THREAD_SLEEPING);
+    smp_mb(); /* pairs with waitq_wake() and thread_set_work() */
+}
+
+void thread_cancel_sleep(void)
+{
+    WRITE_ONCE(current()->state, THREAD_RUNNABLE);
+}
+
+int thread_sleep(uint64_t deadline_ns)
+{
+    struct thread *thread = current();
+
+    if (sleep_broken(thread)) {
+        thread_cancel_sleep();
+        return -ERESTARTSYS;
+    }
+    if (deadline_ns != WAIT_FOREVER) {
+        if (clock_monotonic_ns() >= deadline_ns) {
+            thread_cancel_sleep();
+            return -ETIMEDOUT;
+        }
+        timer_start(&thread->sleep_timer, deadline_ns);
+    }
+    schedule();
+    if (deadline_ns != WAIT_FOREVER) {
+        timer_cancel(&thread->sleep_timer);
+        if (clock_monotonic_ns() >= deadline_ns)
+            return sleep_broken(thread) ? -ERESTARTSYS : -ETIMEDOUT;
+    }
+    return sleep_broken(thread) ? -ERESTARTSYS : 0;
+}
+
+int thread_sleep_until(uint64_t deadline_ns, enum wait_how how)
+{
+    for (;;) {
+        thread_prepare_sleep(how);
+        int error = thread_sleep(deadline_ns);
+
+        if (error != 0)
+            return error == -ETIMEDOUT ? 0 : error;
+    }
+}
+
+void thread_wake(struct thread *thread)
+{
+    reg_t flags;
+
+    smp_mb(); /* what the sleeper waits for was written before its state is read */
+    if (READ_ONCE(thread->state) != THREAD_SLEEPING)
+        return;
+    struct run_queue *queue = lock_queue_of(thread, &flags);
+
+    if (thread->state != THREAD_SLEEPING) {
+        spin_unlock_irq(&queue->lock, flags);
+        return;
+    }
+    thread->state = THREAD_RUNNABLE;
+    if (thread->on_queue) { /* still on its CPU: the sleep is called off */
+        spin_unlock_irq(&queue->lock, flags);
+        return;
+    }
+    if (sched_choose_cpu(thread) == queue->cpu) {
+        queue_place(queue, thread);
+        activate(queue, thread, false);
+        spin_unlock_irq(&queue->lock, flags);
+        return;
+    }
+    leave_home(queue, thread);
+    spin_unlock_irq(&queue->lock, flags);
+    find_home(thread);
+}
+
+void thread_start(struct thread *thread)
+{
+    thread->state = THREAD_RUNNABLE;
+    find_home(thread);
+}
+
+void thread_set_work(struct thread *thread, uint32_t bits)
+{
+    atomic_fetch_or((int32_t)bits, &thread->work);
+    smp_mb(); /* pairs with thread_prepare_sleep() */
+    if (thread == current())
+        return;
+    if (READ_ONCE(thread->state) == THREAD_SLEEPING) {
+        if (sleep_broken(thread))
+            thread_wake(thread);
+        return;
+    }
+    struct cpu *cpu = READ_ONCE(thread->cpu);
+
+    if (READ_ONCE(cpu->queue->running) == thread && cpu != this_cpu())
+        ipi_send_cpu(cpu->id, IPI_RESCHED); /* the way back to the program looks at the work */
+}
+
+void thread_clear_work(struct thread *thread, uint32_t bits)
+{
+    atomic_fetch_and(~(int32_t)bits, &thread->work);
+}
+
+/* --- attributes --- */
+
+/* Runs `change` on a thread out of its queue, so that no order depends on what changes. */
+static void change_entity(struct thread *thread, void (*change)(struct thread *, const void *),
+                          const void *with)
+{
+    reg_t flags;
+    struct run_queue *queue = lock_queue_of(thread, &flags);
+    bool waiting = thread->on_queue && queue->running != thread;
+    bool evicted = false;
+
+    if (waiting)
+        queue_remove(queue, thread);
+    change(thread, with);
+    if (waiting && !cpumask_test(&thread->sched.affinity, queue->cpu->id)) {
+        thread->on_queue = false;
+        queue->count--;
+        leave_home(queue, thread);
+        evicted = true;
+    } else if (waiting) {
+        queue_insert(queue, thread, false);
+    }
+    if (thread->on_queue)
+        poke(queue);
+    spin_unlock_irq(&queue->lock, flags);
+    if (evicted)
+        find_home(thread);
+}
+
+struct policy {
+    enum sched_policy policy;
+    int priority;
+};
+
+static void change_policy(struct thread *thread, const void *with)
+{
+    const struct policy *wanted = with;
+
+    thread->sched.policy = wanted->policy;
+    thread->sched.priority = (uint8_t)wanted->priority;
+    thread->sched.slice_left_ns = wanted->policy == SCHED_RR ? RR_SLICE_NS : SLICE_NS;
+}
+
+int sched_set_policy(struct thread *thread, enum sched_policy policy, int priority)
+{
+    bool realtime = policy == SCHED_FIFO || policy == SCHED_RR;
+
+    if (policy != SCHED_NORMAL && policy != SCHED_BATCH && policy != SCHED_IDLE && !realtime)
+        return -EINVAL;
+    if (realtime ? priority < 1 || priority > SCHED_RT_PRIORITY_MAX : priority != 0)
+        return -EINVAL;
+    change_entity(thread, change_policy, &(struct policy){policy, priority});
+    return 0;
+}
+
+static void change_nice(struct thread *thread, const void *with)
+{
+    thread->sched.nice = (int8_t)clamp(*(const int *)with, -20, 19);
+}
+
+void sched_set_nice(struct thread *thread, int nice)
+{
+    change_entity(thread, change_nice, &nice);
+}
+
+static void change_affinity(struct thread *thread, const void *with)
+{
+    thread->sched.affinity = *(const struct cpumask *)with;
+}
+
+int sched_set_affinity(struct thread *thread, const struct cpumask *mask)
+{
+    struct cpumask usable = cpumask_and(mask, &cpu_online_mask);
+
+    if (cpumask_empty(&usable))
+        return -EINVAL;
+    change_entity(thread, change_affinity, mask);
+    if (thread == current() && !cpumask_test(mask, this_cpu()->id))
+        schedule();
+    return 0;
+}
+
+void sched_inherit(struct thread *child, const struct thread *parent)
+{
+    child->sched.affinity = parent->sched.affinity;
+    if (parent->sched.reset_on_fork) {
+        child->sched.nice = parent->sched.nice < 0 ? 0 : parent->sched.nice;
+        return;
+    }
+    child->sched.policy = parent->sched.policy;
+    child->sched.priority = parent->sched.priority;
+    child->sched.nice = parent->sched.nice;
+}
+
+uint64_t sched_rr_interval_ns(const struct thread *thread)
+{
+    switch (thread->sched.policy) {
+    case SCHED_FIFO:
+        return 0;
+    case SCHED_RR:
+        return RR_SLICE_NS;
+    default:
+        return SLICE_NS;
+    }
+}
+
+unsigned sched_runnable_count(void)
+{
+    struct cpu *cpu;
+    unsigned count = 0;
+
+    for_each_cpu(cpu)
+        count += READ_ONCE(cpu->queue->count);
+    return count;
+}
+
+uint64_t sched_switch_count(void)
+{
+    struct cpu *cpu;
+    uint64_t count = 0;
+
+    for_each_cpu(cpu)
+        count += READ_ONCE(cpu->queue->switches);
+    return count;
+}

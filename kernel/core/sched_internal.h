@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the files of the scheduler and its callers in core/ and arch/. */
+#ifndef CORE_SCHED_INTERNAL_H
+#define CORE_SCHED_INTERNAL_H
+
+#include <core/percpu.h>
+
+/* The CPU that a runnable thread should go to. Any locks: it only reads. */
+struct cpu *sched_choose_cpu(const struct thread *thread);
+
+/* Evens out this CPU's queue with the others'; interrupts masked, no queue lock held. */
+void sched_balance(void);
+
+/* A thread of another CPU for this idle one; interrupts masked. Returns whether one came. */
+bool sched_pull(unsigned least_count);
+
+void sched_slice_ended(void);
+
+/* First code of a new thread; called by arch. */
+void sched_thread_entered(void);
+
+/* The thread is off its CPU for good: frees it once no reader can see it. */
+void thread_retire(struct thread *thread);
+
+/* Creates the queue of a CPU and makes `idle` (running on it now, or first thing) its idle thread. */
+int sched_init_cpu(struct cpu *cpu, struct thread *idle);
+
+/* What the idle thread does for ever. */
+_Noreturn void idle_loop(void);
+
+#endif

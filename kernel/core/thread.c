@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of threads, from memory of their owner's to the release of that memory. */
+#include "sched_internal.h"
+
+#include <arch/fpu.h>
+#include <arch/irqflags.h>
+#include <arch/offsets.h>
+#include <arch/port.h>
+#include <core/clock.h>
+#include <core/panic.h>
+#include <core/percpu.h>
+#include <core/thread.h>
+#include <core/thread_list.h>
+#include <device/rng.h>
+#include <lib/errno.h>
+#include <lib/string.h>
+#include <mm/kwindow.h>
+#include <mm/slab.h>
+
+struct list_node thread_list = LIST_INIT(thread_list);
+struct spinlock thread_list_lock = SPINLOCK_INIT(RANK_RUNQUEUE);
+
+static void sleep_timer_fired(struct timer *timer)
+{
+    thread_wake(container_of(timer, struct thread, sleep_timer));
+}
+
+void thread_set_name(struct thread *thread, const char *name)
+{
+    strlcpy(thread->name, name, sizeof(thread->name));
+}
+
+/* The fields that every thread needs, the boot thread included. */
+void thread_init(struct thread *thread, const char *name)
+{
+    thread_set_name(thread, name);
+    thread->stack_canary = rng_u64();
+    thread->preempt_count = 1; /* given back by sched_thread_entered() */
+    thread->sched.policy = SCHED_NORMAL;
+    for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++)
+        cpumask_set(&thread->sched.affinity, cpu);
+    timer_init(&thread->sleep_timer, sleep_timer_fired);
+    reg_t flags = spin_lock_irq(&thread_list_lock);
+
+    list_add_tail(&thread_list, &thread->all_node);
+    spin_unlock_irq(&thread_list_lock, flags);
+}
+
+int thread_create(struct thread *thread, const char *name, void (*entry)(void *), void *argument)
+{
+    thread->stack = kstack_alloc();
+    if (thread->stack == NULL)
+        return -ENOMEM;
+    thread_init(thread, name);
+    thread->cpu = this_cpu();
+    thread->state = THREAD_NEW;
+    context_prepare(thread, entry, argument);
+    return 0;
+}
+
+void thread_destroy(struct thread *thread)
+{
+    reg_t flags = spin_lock_irq(&thread_list_lock);
+
+    list_del(&thread->all_node);
+    spin_unlock_irq(&thread_list_lock, flags);
+    fpu_free(thread);
+    kstack_free(thread->stack);
+}
+
+_Noreturn void thread_exit(void)
+{
+    struct thread *thread = current();
+
+    irq_disable();
+    WRITE_ONCE(thread->state, THREAD_DEAD);
+    schedule();
+    panic("a dead thread runs");
+}
+
+static void reap(struct deferred *deferred)
+{
+    struct thread *thread = container_of(deferred, struct thread, deferred);
+    void (*release)(struct thread *) = thread->release;
+
+    thread_destroy(thread);
+    if (release != NULL)
+        release(thread);
+}
+
+void thread_retire(struct thread *thread)
+{
+    defer_free(&thread->deferred, reap);
+}
+
+static void free_thread(struct thread *thread)
+{
+    kfree(thread);
+}
+
+int thread_spawn(const char *name, void (*entry)(void *), void *argument, struct thread **out)
+{
+    struct thread *thread = kzalloc(sizeof(*thread));
+
+    if (thread == NULL)
+        return -ENOMEM;
+    int error = thread_create(thread, name, entry, argument);
+
+    if (error != 0) {
+        kfree(thread);
+        return error;
+    }
+    thread->release = free_thread;
+    if (out != NULL)
+        *out = thread;
+    thread_start(thread);
+    return 0;
+}
+
+void thread_cpu_time(const struct thread *thread, uint64_t *user_ns, uint64_t *kernel_ns)
+{
+    *user_ns = READ_ONCE(thread->user_ns);
+    *kernel_ns = READ_ONCE(thread->kernel_ns);
+    if (thread == current())
+        *kernel_ns += clock_monotonic_ns() - thread->sched.slice_start_ns;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Wait queues. Exclusive waiters stand behind the others, so that one pass tells all of those and
+ * then as many exclusive ones as were asked for. A queue of queues (epoll) nests two of these locks;
+ * that the order has no circle is the nesting owner's business.
+ */
+#include <core/lock.h>
+#include <core/thread.h>
+#include <core/wait.h>
+
+void waitq_init(struct waitq *queue)
+{
+    spin_init(&queue->lock, RANK_WAITQ);
+    list_init(&queue->waiters);
+}
+
+bool waiter_wake_thread(struct waiter *waiter, unsigned events)
+{
+    (void)events;
+    waiter->woken = true;
+    thread_wake(waiter->thread);
+    return true;
+}
+
+void waiter_init(struct waiter *waiter)
+{
+    *waiter = (struct waiter){.thread = current(), .notify = waiter_wake_thread};
+}
+
+void waitq_add(struct waitq *queue, struct waiter *waiter)
+{
+    reg_t flags = spin_lock_irq(&queue->lock);
+
+    if (queue->waiters.next == NULL)
+        list_init(&queue->waiters);
+    waiter->queue = queue;
+    if (waiter->exclusive)
+        list_add_tail(&queue->waiters, &waiter->node);
+    else
+        list_add(&queue->waiters, &waiter->node);
+    spin_unlock_irq(&queue->lock, flags);
+}
+
+void waitq_remove(struct waiter *waiter)
+{
+    struct waitq *queue = waiter->queue;
+
+    if (queue == NULL)
+        return;
+    reg_t flags = spin_lock_irq(&queue->lock);
+
+    list_del(&waiter->node);
+    waiter->queue = NULL;
+    spin_unlock_irq(&queue->lock, flags);
+}
+
+unsigned waitq_wake(struct waitq *queue, unsigned max, unsigned events)
+{
+    unsigned count = 0;
+
+    /* Pairs with the barrier in thread_prepare_sleep(): the waiter sees our change, or we see it. */
+    smp_mb();
+    if (!waitq_active(queue))
+        return 0;
+    reg_t flags = spin_lock_irq(&queue->lock);
+    struct waiter *waiter, *next;
+
+    list_for_each_entry_safe(waiter, next, &queue->waiters, node) {
+        bool exclusive = waiter->exclusive;
+
+        if (exclusive && count >= max)
+            break;
+        if (waiter->notify(waiter, events) && exclusive)
+            count++;
+    }
+    spin_unlock_irq(&queue->lock, flags);
+    return count;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Bringing CPUs up. Boot only. */
+#ifndef CORE_CPU_H
+#define CORE_CPU_H
+
+#include <lib/types.h>
+
+/* The boot CPU and its thread become usable: current(), this_cpu(), locks. First call of all. */
+void cpu_init_boot(void);
+
+/*
+ * Starts the CPU with that MPIDR by `start`, which makes it enter `entry` (physical) with the MMU off
+ * (PSCI CPU_ON, spin table), and waits up to a second for it. Nothing to do for the boot CPU. One at
+ * a time. -ENOMEM, -ENOSPC, -ETIMEDOUT, or what `start` returned; the kernel goes on without it.
+ */
+int cpu_bring_up(uint64_t mpidr, int (*start)(uint64_t mpidr, paddr_t entry, void *argument),
+                 void *argument);
+
+/* The boot thread's last act: it becomes the idle thread. */
+_Noreturn void idle_loop(void);
+
+#endif
