@@ -5,6 +5,7 @@
  * above N or sleeps. CPUs that stay in a program are nudged: their way through the interrupt is
  * quiescent. With one CPU, the reclaimer running at all means that no reader is.
  */
+#include <arch/barrier.h>
 #include <arch/irqflags.h>
 #include <core/clock.h>
 #include <core/defer.h>

@@ -9,7 +9,7 @@
 #include <lib/printf.h>
 
 static atomic_t panicking = ATOMIC_INIT(0);
-static _Noreturn void (*end_machine)(void);
+static void (*end_machine)(void);
 
 _Noreturn void cpu_halt(void)
 {
@@ -18,7 +18,7 @@ _Noreturn void cpu_halt(void)
         cpu_wait_for_interrupt();
 }
 
-void panic_set_end(_Noreturn void (*end)(void))
+void panic_set_end(void (*end)(void))
 {
     end_machine = end;
 }

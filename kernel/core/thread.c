@@ -27,7 +27,7 @@ static void sleep_timer_fired(struct timer *timer)
 
 void thread_set_name(struct thread *thread, const char *name)
 {
-    strlcpy(thread->name, name, sizeof(thread->name));
+    strscpy(thread->name, name, sizeof(thread->name));
 }
 
 /* The fields that every thread needs, the boot thread included. */

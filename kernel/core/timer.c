@@ -6,6 +6,7 @@
  */
 #include "sched_internal.h"
 
+#include <arch/barrier.h>
 #include <arch/irqflags.h>
 #include <core/clock.h>
 #include <core/clockevent.h>
@@ -109,7 +110,7 @@ static bool running_elsewhere(const struct timer *timer)
     struct cpu *cpu;
 
     for_each_cpu(cpu) {
-        if (cpu != this_cpu() && smp_load_acquire(&cpu->timers.running) == timer)
+        if (cpu != this_cpu() && (smp_load_acquire(&cpu->timers.running) == timer))
             return true;
     }
     return false;

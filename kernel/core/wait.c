@@ -4,6 +4,7 @@
  * then as many exclusive ones as were asked for. A queue of queues (epoll) nests two of these locks;
  * that the order has no circle is the nesting owner's business.
  */
+#include <arch/barrier.h>
 #include <core/lock.h>
 #include <core/thread.h>
 #include <core/wait.h>

@@ -9,8 +9,8 @@
 #include <arch/trap.h>
 #include <core/log.h>
 #include <core/panic.h>
-#include <core/symbols.h>
 #include <lib/align.h>
+#include <lib/printf.h>
 
 #define DEPTH_MAX 32
 
@@ -42,10 +42,10 @@ size_t backtrace_collect(vaddr_t fp, vaddr_t *address, size_t count)
 
 static void print_place(vaddr_t address)
 {
-    char name[96];
     size_t offset;
+    const char *name = symbol_name(address, &offset);
 
-    if (symbol_lookup(address, name, sizeof(name), &offset))
+    if (name != NULL)
         log_error("  %016lx %s+%#zx", address, name, offset);
     else
         log_error("  %016lx ?", address);

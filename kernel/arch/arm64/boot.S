@@ -17,7 +17,7 @@ _start:
     b       primary_entry
     nop
     .quad   0                               /* text_offset */
-    .quad   __image_end - __image_start     /* image_size, appended root excluded */
+    .long   __image_size, 0                 /* image_size, appended root excluded */
     .quad   0xa                             /* little-endian, 4 KiB pages, any base */
     .quad   0, 0, 0
     .ascii  "ARM\x64"
@@ -27,7 +27,7 @@ _start:
 image_remora_header:
     .ascii  "REMORAIM"
     .long   1, 128
-    .quad   __image_end - __image_start
+    .long   __image_size, 0
     .quad   0, 0
     .fill   32 + 56, 1, 0
 
@@ -239,7 +239,8 @@ leave_el2:
 4:  ubfx    x2, x1, #ID_AA64PFR0_GIC_SHIFT, #4
     cbz     x2, 5f
     mrs     x2, S3_4_C12_C9_5               /* ICC_SRE_EL2 */
-    orr     x2, x2, #9
+    mov     x3, #9                          /* SRE, and EL1 may choose */
+    orr     x2, x2, x3
     msr     S3_4_C12_C9_5, x2
     isb
     msr     S3_4_C12_C11_0, xzr             /* ICH_HCR_EL2 */

@@ -24,7 +24,8 @@ function fpsimd_save
     stp     q30, q31, [x0, #480]
     mrs     x1, fpsr
     mrs     x2, fpcr
-    stp     w1, w2, [x0, #512]
+    add     x0, x0, #512
+    stp     w1, w2, [x0]
     ret
 end_function fpsimd_save
 
@@ -45,7 +46,8 @@ function fpsimd_load
     ldp     q26, q27, [x0, #416]
     ldp     q28, q29, [x0, #448]
     ldp     q30, q31, [x0, #480]
-    ldp     w1, w2, [x0, #512]
+    add     x0, x0, #512
+    ldp     w1, w2, [x0]
     msr     fpsr, x1
     msr     fpcr, x2
     ret

@@ -85,6 +85,7 @@ SECTIONS
     } :data
     __symbols_end = .;
     __image_end = .;
+    __image_size = ABSOLUTE(__image_end - __image_start);
 
     /DISCARD/ : { *(.comment) *(.note .note.*) *(.eh_frame*) *(.interp) *(.gnu.version*) }
 }
