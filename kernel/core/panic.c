@@ -9,7 +9,7 @@
 #include <lib/printf.h>
 
 static atomic_t panicking = ATOMIC_INIT(0);
-static void (*end_machine)(void);
+static void (*begin_report)(void), (*end_machine)(void);
 
 _Noreturn void cpu_halt(void)
 {
@@ -18,8 +18,9 @@ _Noreturn void cpu_halt(void)
         cpu_wait_for_interrupt();
 }
 
-void panic_set_end(void (*end)(void))
+void panic_set_handlers(void (*begin)(void), void (*end)(void))
 {
+    begin_report = begin;
     end_machine = end;
 }
 
@@ -35,6 +36,8 @@ _Noreturn void panic(const char *format, ...)
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     ipi_stop_others();
+    if (begin_report != NULL)
+        begin_report();
     log_error("PANIC: %s", text);
     log_error("thread '%s' on CPU %u", current()->name, this_cpu()->id);
     backtrace_print();

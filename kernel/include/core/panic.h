@@ -18,7 +18,8 @@ _Noreturn void panic(const char *format, ...) __printf(1, 2);
 /* Prints the callers of the current function. */
 void backtrace_print(void);
 
-/* What ends the machine after a panic; set by the layer that knows how (console frame, PSCI). */
-void panic_set_end(void (*end)(void)); /* does not return */
+/* What readies the console for the report, and what ends the machine after it; called once each,
+ * interrupts masked, other CPUs stopped. Set by init. */
+void panic_set_handlers(void (*begin)(void), void (*end)(void));
 
 #endif

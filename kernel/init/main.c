@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* The boot order, as calls that a breakpoint can be put on. boot.S calls kernel_main(). */
+#include "boot_tree.h"
+#include "root.h"
+
+#include <arch/boot.h>
+#include <arch/features.h>
+#include <arch/irqflags.h>
+#include <arch/pagetable.h>
+#include <arch/psci.h>
+#include <core/cpu.h>
+#include <core/defer.h>
+#include <core/log.h>
+#include <core/panic.h>
+#include <core/thread.h>
+#include <core/work.h>
+#include <device/console.h>
+#include <device/device.h>
+#include <device/dt.h>
+#include <device/machine.h>
+#include <device/rng.h>
+#include <fs/mount.h>
+#include <linux/process.h>
+#include <mm/memory.h>
+
+static struct dt_boot boot;
+
+static void panic_end(void)
+{
+    console_flush();
+    machine_power_off();
+}
+
+static int start_cpu_psci(uint64_t mpidr, paddr_t entry, void *argument)
+{
+    (void)argument;
+    return psci_cpu_on(mpidr, entry, 0);
+}
+
+static void start_other_cpus(void)
+{
+    struct dt_cpu cpu;
+
+    for (unsigned i = 0;; i++) {
+        int error = dt_cpu(i, &cpu);
+
+        if (error == -ENOENT)
+            return;
+        if (error != 0)
+            continue;
+        if (cpu.method == CPU_START_PSCI)
+            cpu_bring_up(cpu.mpidr, start_cpu_psci, NULL);
+        else if (dt_cpu_count() > 1)
+            log_warn("CPU with MPIDR %#lx has no start method that Remora knows: left off",
+                     (unsigned long)cpu.mpidr);
+    }
+}
+
+/* On a thread of its own: everything works, calls may sleep. */
+static void init_thread(void *argument)
+{
+    (void)argument;
+    device_probe(PROBE_DEVICE);
+    fs_init();
+    root_mount(&boot);
+    process_start_init();
+}
+
+_Noreturn void kernel_main(void);
+_Noreturn void kernel_main(void)
+{
+    struct console_options options;
+    int error;
+
+    cpu_init_boot();
+    boot_tree_find();
+    dt_boot_info(&boot);
+    boot_tree_console(&boot);
+    panic_set_handlers(console_panic_mode, panic_end);
+    console_parse_options(boot.bootargs, &options);
+    machine_log_banner();
+
+    error = boot_tree_memory(&boot);
+    if (error != 0)
+        panic("too little memory to start in, or none described (%d)", error);
+    pt_cpu_init();
+    boot_tree_keep();
+    error = console_init(&options);
+    if (error != 0)
+        panic("no memory for the console (%d)", error);
+    rng_init(boot.seed, boot.seed_size);
+
+    device_match_all();
+    device_probe(PROBE_IRQCHIP);
+    device_probe(PROBE_TIMER);
+    device_probe(PROBE_CONSOLE);
+    irq_enable();
+
+    start_other_cpus();
+    alternatives_apply();
+    if (defer_init() != 0 || work_init_worker() != 0 ||
+        thread_spawn("init", init_thread, NULL, NULL) != 0)
+        panic("no memory for the first threads");
+    idle_loop();
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the root file system is. */
+#ifndef INIT_ROOT_H
+#define INIT_ROOT_H
+
+#include <mm/memory.h>
+
+struct dt_boot;
+
+/* The root appended to the image, by the image's header; size 0: none. Before memory_init(). */
+struct memory_range root_appended(void);
+
+/* Mounts the root from the image, else from the initrd; without one, says so and ends the machine. */
+void root_mount(const struct dt_boot *boot);
+
+#endif
