@@ -25,7 +25,7 @@ struct cpu *sched_choose_cpu(const struct thread *thread)
 
     if (last_allowed && cpu_is_idle(last))
         return last;
-    for_each_cpu(cpu) {
+    for_each_cpu (cpu) {
         if (!cpu->online || !cpumask_test(allowed, cpu->id))
             continue;
         if (cpu_is_idle(cpu))
@@ -60,7 +60,7 @@ bool sched_pull(unsigned least_count)
 {
     struct cpu *here = this_cpu(), *cpu, *longest = NULL;
 
-    for_each_cpu(cpu) {
+    for_each_cpu (cpu) {
         if (cpu != here && cpu->online && READ_ONCE(cpu->queue->count) >= least_count &&
             (longest == NULL || cpu->queue->count > longest->queue->count))
             longest = cpu;

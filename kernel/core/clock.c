@@ -44,7 +44,8 @@ uint64_t clock_ns_to_count(uint64_t ns)
 
     if (seconds > UINT64_MAX / frequency / 2)
         return UINT64_MAX;
-    return base_count + seconds * frequency + (rest * frequency + NS_PER_SECOND - 1) / NS_PER_SECOND;
+    return base_count + seconds * frequency +
+           (rest * frequency + NS_PER_SECOND - 1) / NS_PER_SECOND;
 }
 
 uint64_t clock_monotonic_ns(void)
@@ -73,10 +74,10 @@ void clock_parameters(struct clock_parameters *parameters)
     reg_t flags = spin_lock_irq(&clock_lock);
 
     *parameters = (struct clock_parameters){
-            .base_count = base_count,
-            .scale = scale,
-            .realtime_offset_ns = realtime_offset_ns,
-            .generation = generation,
+        .base_count = base_count,
+        .scale = scale,
+        .realtime_offset_ns = realtime_offset_ns,
+        .generation = generation,
     };
     spin_unlock_irq(&clock_lock, flags);
 }

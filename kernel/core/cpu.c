@@ -104,7 +104,8 @@ struct secondary {
     struct thread idle;
 };
 
-/* What boot.S gives a secondary before it has memory: its thread and stack. One starts at a time. */
+/* What boot.S gives a secondary before it has memory: its thread and stack. One starts at a time.
+ */
 extern struct {
     struct thread *thread;
     vaddr_t stack_top;

@@ -89,7 +89,7 @@ static void wait_for_readers(void)
     struct cpu *cpu;
 
     smp_mb(); /* the unlinking came first; pairs with the release in defer_quiescent() */
-    for_each_cpu(cpu) {
+    for_each_cpu (cpu) {
         for (unsigned turn = 0; cpu->online && !passed(cpu, number); turn++) {
             if (cpu == this_cpu()) {
                 schedule();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Locks. A spinlock is one word taken by exchange and waited for with loads: with more virtual CPUs
- * than cores a fair queue would wait for vCPUs that do not run. A mutex is its owner's address, taken
- * by one exchange; an rwlock counts readers. Sleepers wait on the lock's queue.
+ * than cores a fair queue would wait for vCPUs that do not run. A mutex is its owner's address,
+ * taken by one exchange; an rwlock counts readers. Sleepers wait on the lock's queue.
  */
 #include <arch/barrier.h>
 #include <arch/irqflags.h>
@@ -178,7 +178,8 @@ static bool mutex_take_or_mark(struct mutex *mutex)
     }
 }
 
-/* A short wait while the owner runs on another CPU: it is likely to finish before a switch would. */
+/* A short wait while the owner runs on another CPU: it is likely to finish before a switch would.
+ */
 static bool mutex_spin(struct mutex *mutex)
 {
     for (unsigned turn = 0; turn < 200; turn++) {

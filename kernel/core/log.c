@@ -32,7 +32,7 @@ void log_set_level(enum log_level level)
     struct log_sink *sink;
 
     level_limit = level;
-    list_for_each_entry(sink, &sinks, node) {
+    list_for_each_entry (sink, &sinks, node) {
         sink->level = level;
     }
 }
@@ -59,8 +59,9 @@ size_t log_read(char *buffer, size_t size)
 static size_t format_line(char *line, const char *format, va_list arguments)
 {
     uint64_t now = clock_frequency_hz() != 0 ? clock_monotonic_ns() : 0;
-    int head = scnprintf(line, LINE_MAX, "[%llu.%06llu] ", (unsigned long long)(now / NS_PER_SECOND),
-                         (unsigned long long)(now % NS_PER_SECOND / 1000));
+    int head =
+        scnprintf(line, LINE_MAX, "[%llu.%06llu] ", (unsigned long long)(now / NS_PER_SECOND),
+                  (unsigned long long)(now % NS_PER_SECOND / 1000));
     int text = vsnprintf(line + head, LINE_MAX - 1 - (size_t)head, format, arguments);
     size_t length = (size_t)head + (size_t)max(text, 0);
 
@@ -86,7 +87,7 @@ void log_message(enum log_level level, const char *format, ...)
 
     ring_put(line, length);
     in_sink = true;
-    list_for_each_entry(sink, &sinks, node) {
+    list_for_each_entry (sink, &sinks, node) {
         if (!nested && level <= sink->level)
             sink->write(sink, line, length);
     }

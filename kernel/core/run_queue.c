@@ -7,9 +7,9 @@
 
 /* Weight by nice level: each level is a quarter more or less; 1024 is nice 0. */
 static const uint32_t weight_by_nice[40] = {
-        88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904,
-        3906,  3121,  2501,  1991,  1586,  1277,  1024,  820,   655,   526,   423,  335,  272,  215,
-        172,   137,   110,   87,    70,    56,    45,    36,    29,    23,    18,   15,
+    88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904,
+    3906,  3121,  2501,  1991,  1586,  1277,  1024,  820,   655,   526,   423,  335,  272,  215,
+    172,   137,   110,   87,    70,    56,    45,    36,    29,    23,    18,   15,
 };
 
 #define WEIGHT_IDLE 3
@@ -24,8 +24,8 @@ void queue_init(struct run_queue *queue, struct cpu *cpu)
 
 uint64_t queue_request_ns(const struct thread *thread)
 {
-    uint32_t weight = thread->sched.policy == SCHED_IDLE ? WEIGHT_IDLE
-                                                         : weight_by_nice[thread->sched.nice + 20];
+    uint32_t weight =
+        thread->sched.policy == SCHED_IDLE ? WEIGHT_IDLE : weight_by_nice[thread->sched.nice + 20];
 
     return weight == 1024 ? SLICE_NS : SLICE_NS * 1024 / weight;
 }
@@ -89,7 +89,8 @@ struct thread *queue_first(const struct run_queue *queue)
     for (int word = 1; word >= 0; word--) {
         if (queue->rt_map[word] == 0)
             continue;
-        unsigned priority = (unsigned)word * 64 + 63 - (unsigned)__builtin_clzl(queue->rt_map[word]);
+        unsigned priority =
+            (unsigned)word * 64 + 63 - (unsigned)__builtin_clzl(queue->rt_map[word]);
 
         return container_of(queue->rt[priority].next, struct thread, sched.rt_node);
     }
@@ -118,7 +119,7 @@ void queue_place(struct run_queue *queue, struct thread *thread)
     if (sched_is_realtime(thread))
         return;
     thread->sched.deadline =
-            max(thread->sched.deadline, queue->virtual_ns + queue_request_ns(thread) / 2);
+        max(thread->sched.deadline, queue->virtual_ns + queue_request_ns(thread) / 2);
 }
 
 bool queue_before(const struct run_queue *queue, const struct thread *thread,

@@ -18,11 +18,11 @@ struct run_queue {
     struct spinlock lock;
     struct cpu *cpu;
     struct thread *running;
-    unsigned count;          /* runnable threads, the running one included, idle excluded */
-    uint64_t virtual_ns;     /* start of the request served last; never goes back */
-    struct rb_root fair;     /* waiting fair threads by deadline */
-    struct rb_node *first;   /* leftmost of `fair` */
-    uint64_t rt_map[2];      /* priorities with a waiting thread */
+    unsigned count;        /* runnable threads, the running one included, idle excluded */
+    uint64_t virtual_ns;   /* start of the request served last; never goes back */
+    struct rb_root fair;   /* waiting fair threads by deadline */
+    struct rb_node *first; /* leftmost of `fair` */
+    uint64_t rt_map[2];    /* priorities with a waiting thread */
     struct list_node rt[SCHED_RT_PRIORITY_MAX + 1];
     struct thread *dead;     /* just switched away from for good */
     struct thread *homeless; /* just switched away from, may not run here any more */

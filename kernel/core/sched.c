@@ -49,8 +49,8 @@ static void poke(struct run_queue *queue)
 static void arm_slice(struct run_queue *queue)
 {
     struct thread *running = queue->running;
-    bool timed = queue->count > 1 && running != queue->cpu->idle &&
-                 running->sched.policy != SCHED_FIFO;
+    bool timed =
+        queue->count > 1 && running != queue->cpu->idle && running->sched.policy != SCHED_FIFO;
 
     timer_set_slice_end(timed ? running->sched.slice_start_ns + running->sched.slice_left_ns
                               : UINT64_MAX);
@@ -83,12 +83,12 @@ static void find_home(struct thread *thread)
     spin_unlock_irq(&queue->lock, flags);
 }
 
-/* Takes a thread's deadline out of the virtual time of `queue`; find_home() puts it into another. */
+/* Takes a thread's deadline out of the virtual time of `queue`; find_home() puts it into another.
+ */
 static void leave_home(struct run_queue *queue, struct thread *thread)
 {
-    thread->sched.deadline = thread->sched.deadline > queue->virtual_ns
-                                     ? thread->sched.deadline - queue->virtual_ns
-                                     : 0;
+    thread->sched.deadline =
+        thread->sched.deadline > queue->virtual_ns ? thread->sched.deadline - queue->virtual_ns : 0;
 }
 
 /* The second half of a switch, on the new thread's stack: the old one is off its CPU. */
@@ -131,7 +131,8 @@ static void put_back(struct run_queue *queue, struct thread *thread, bool preemp
     queue->count--;
 }
 
-/* Interrupts masked. `preempted`: the thread did not ask, and keeps running even if about to sleep. */
+/* Interrupts masked. `preempted`: the thread did not ask, and keeps running even if about to sleep.
+ */
 static void switch_away(bool preempted)
 {
     struct thread *from = current();
@@ -153,8 +154,7 @@ static void switch_away(bool preempted)
     } else {
         queue_remove(queue, to);
         if (!sched_is_realtime(to) && to->sched.deadline > queue_request_ns(to))
-            queue->virtual_ns =
-                    max(queue->virtual_ns, to->sched.deadline - queue_request_ns(to));
+            queue->virtual_ns = max(queue->virtual_ns, to->sched.deadline - queue_request_ns(to));
     }
     queue->running = to;
     WRITE_ONCE(cpu->queue_running, to);
@@ -449,7 +449,7 @@ unsigned sched_runnable_count(void)
     struct cpu *cpu;
     unsigned count = 0;
 
-    for_each_cpu(cpu)
+    for_each_cpu (cpu)
         count += READ_ONCE(cpu->queue->count);
     return count;
 }
@@ -459,7 +459,7 @@ uint64_t sched_switch_count(void)
     struct cpu *cpu;
     uint64_t count = 0;
 
-    for_each_cpu(cpu)
+    for_each_cpu (cpu)
         count += READ_ONCE(cpu->queue->switches);
     return count;
 }

@@ -22,7 +22,8 @@ void sched_thread_entered(void);
 /* The thread is off its CPU for good: frees it once no reader can see it. */
 void thread_retire(struct thread *thread);
 
-/* Creates the queue of a CPU and makes `idle` (running on it now, or first thing) its idle thread. */
+/* Creates the queue of a CPU and makes `idle` (running on it now, or first thing) its idle thread.
+ */
 int sched_init_cpu(struct cpu *cpu, struct thread *idle);
 
 /* What the idle thread does for ever. */

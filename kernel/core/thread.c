@@ -11,7 +11,6 @@
 #include <core/percpu.h>
 #include <core/thread.h>
 #include <core/thread_list.h>
-#include <device/rng.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/kwindow.h>
@@ -34,7 +33,7 @@ void thread_set_name(struct thread *thread, const char *name)
 void thread_init(struct thread *thread, const char *name)
 {
     thread_set_name(thread, name);
-    thread->stack_canary = rng_u64();
+    thread->stack_canary = thread_canary();
     thread->preempt_count = 1; /* given back by sched_thread_entered() */
     thread->sched.policy = SCHED_NORMAL;
     for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++)

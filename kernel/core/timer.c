@@ -62,8 +62,8 @@ static void insert(struct cpu *cpu, struct timer *timer)
     while (*link != NULL) {
         parent = *link;
         link = timer->deadline_ns < rb_entry(parent, struct timer, node)->deadline_ns
-                       ? &parent->left
-                       : &parent->right;
+                   ? &parent->left
+                   : &parent->right;
     }
     rb_insert(&cpu->timers.tree, &timer->node, parent, link);
     timer->cpu = cpu;
@@ -109,7 +109,7 @@ static bool running_elsewhere(const struct timer *timer)
 {
     struct cpu *cpu;
 
-    for_each_cpu(cpu) {
+    for_each_cpu (cpu) {
         if (cpu != this_cpu() && (smp_load_acquire(&cpu->timers.running) == timer))
             return true;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Wait queues. Exclusive waiters stand behind the others, so that one pass tells all of those and
- * then as many exclusive ones as were asked for. A queue of queues (epoll) nests two of these locks;
- * that the order has no circle is the nesting owner's business.
+ * then as many exclusive ones as were asked for. A queue of queues (epoll) nests two of these
+ * locks; that the order has no circle is the nesting owner's business.
  */
 #include <arch/barrier.h>
 #include <core/lock.h>
@@ -59,14 +59,15 @@ unsigned waitq_wake(struct waitq *queue, unsigned max, unsigned events)
 {
     unsigned count = 0;
 
-    /* Pairs with the barrier in thread_prepare_sleep(): the waiter sees our change, or we see it. */
+    /* Pairs with the barrier in thread_prepare_sleep(): the waiter sees our change, or we see it.
+     */
     smp_mb();
     if (!waitq_active(queue))
         return 0;
     reg_t flags = spin_lock_irq(&queue->lock);
     struct waiter *waiter, *next;
 
-    list_for_each_entry_safe(waiter, next, &queue->waiters, node) {
+    list_for_each_entry_safe (waiter, next, &queue->waiters, node) {
         bool exclusive = waiter->exclusive;
 
         if (exclusive && count >= max)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From the entry's registers to a device tree that is read, and what the first steps take from it. */
+/* From the entry's registers to a device tree that is read, and what the first steps take from it.
+ */
 #ifndef INIT_BOOT_TREE_H
 #define INIT_BOOT_TREE_H
 
@@ -12,7 +13,8 @@ void boot_tree_find(void);
 /* Early console, from stdout-path or the first UART that a driver knows. */
 void boot_tree_console(const struct dt_boot *boot);
 
-/* Gives RAM to the memory system: the banks, less the image, its root, the tree, and reservations. */
+/* Gives RAM to the memory system: the banks, less the image, its root, the tree, and reservations.
+ */
 int boot_tree_memory(struct dt_boot *boot);
 
 /* Moves the tree out of the boot mappings, so that only its own memory is kept. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Backtraces of the kernel. Frame records are only followed within kernel stacks, upwards, so that a
- * damaged chain ends the walk and not the machine.
+ * Backtraces of the kernel. Frame records are only followed within kernel stacks, upwards, so that
+ * a damaged chain ends the walk and not the machine.
  */
 #include <arch/backtrace.h>
 #include <arch/memory_map.h>

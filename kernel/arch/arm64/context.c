@@ -15,9 +15,9 @@ void context_prepare(struct thread *thread, void (*entry)(void *), void *argumen
     vaddr_t top = (vaddr_t)thread->stack + STACK_SIZE;
 
     thread->context = (struct context){
-            .x19_x28 = {(reg_t)entry, (reg_t)argument},
-            .sp = top - FRAME_SIZE, /* a program's frame comes first, as after an entry from EL0 */
-            .pc = (reg_t)context_entry,
+        .x19_x28 = {(reg_t)entry, (reg_t)argument},
+        .sp = top - FRAME_SIZE, /* a program's frame comes first, as after an entry from EL0 */
+        .pc = (reg_t)context_entry,
     };
 }
 
@@ -26,7 +26,7 @@ struct trapframe *thread_user_frame(const struct thread *thread)
     return (struct trapframe *)((vaddr_t)thread->stack + STACK_SIZE - FRAME_SIZE);
 }
 
-#define CHECK(structure, field, offset)                                                            \
+#define CHECK(structure, field, offset) \
     _Static_assert(__builtin_offsetof(structure, field) == (offset), #field)
 
 CHECK(struct thread, stack_canary, THREAD_CANARY);

@@ -4,8 +4,8 @@
  *
  * early_map_image() runs with the MMU off: its memory is Device, so it touches only aligned words,
  * and it may use no pointer that needs relocation. It maps the image twice: by 4 KiB pages in the
- * high half with final permissions (read-only data writable until it is relocated), and the block it
- * runs from one to one.
+ * high half with final permissions (read-only data writable until it is relocated), and the block
+ * it runs from one to one.
  */
 #include <arch/boot.h>
 #include <arch/early.h>
@@ -77,7 +77,8 @@ vaddr_t early_map_image(paddr_t image, const void *tree)
 {
     uint64_t slide = kaslr_seed(tree) * BLOCK_SIZE & (IMAGE_SLIDE_MAX - 1);
     vaddr_t base = IMAGE_BASE + slide;
-    size_t text = (size_t)(__text_end - __image_start), size = (size_t)(__image_end - __image_start);
+    size_t text = (size_t)(__text_end - __image_start),
+           size = (size_t)(__image_end - __image_start);
 
     kernel_root_table[LEVEL_INDEX(base, 0)] = table_entry(image_l1);
     image_l1[LEVEL_INDEX(base, 1)] = table_entry(image_l2);
@@ -87,7 +88,7 @@ vaddr_t early_map_image(paddr_t image, const void *tree)
 
         image_l2[l2] = table_entry(l3);
         l3[LEVEL_INDEX(offset, 3)] =
-                (image + offset) | (offset < text ? PTE_KERNEL_TEXT : PTE_KERNEL_DATA);
+            (image + offset) | (offset < text ? PTE_KERNEL_TEXT : PTE_KERNEL_DATA);
     }
     kernel_root_table[LEVEL_INDEX(FIXMAP_BASE, 0)] = table_entry(fixmap_l1);
     fixmap_l1[0] = table_entry(fixmap_l2);
@@ -96,7 +97,7 @@ vaddr_t early_map_image(paddr_t image, const void *tree)
     idmap_root_table[LEVEL_INDEX(image, 0)] = table_entry(idmap_l1);
     idmap_l1[LEVEL_INDEX(image, 1)] = table_entry(idmap_l2);
     idmap_l2[LEVEL_INDEX(image, 2)] =
-            align_down(image, BLOCK_SIZE) | (PTE_KERNEL_TEXT & ~(PTE_PAGE ^ PTE_BLOCK));
+        align_down(image, BLOCK_SIZE) | (PTE_KERNEL_TEXT & ~(PTE_PAGE ^ PTE_BLOCK));
     return base;
 }
 

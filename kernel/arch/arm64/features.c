@@ -44,11 +44,16 @@ static uint64_t lower_fields(enum id_register which, uint64_t a, uint64_t b)
 void features_cpu_init(void)
 {
     uint64_t own[ID_COUNT] = {
-            [ID_PFR0] = sysreg_read(S3_0_C0_C4_0),  [ID_PFR1] = sysreg_read(S3_0_C0_C4_1),
-            [ID_ZFR0] = 0,                          [ID_DFR0] = sysreg_read(S3_0_C0_C5_0),
-            [ID_ISAR0] = sysreg_read(S3_0_C0_C6_0), [ID_ISAR1] = sysreg_read(S3_0_C0_C6_1),
-            [ID_ISAR2] = sysreg_read(S3_0_C0_C6_2), [ID_MMFR0] = sysreg_read(S3_0_C0_C7_0),
-            [ID_MMFR1] = sysreg_read(S3_0_C0_C7_1), [ID_MMFR2] = sysreg_read(S3_0_C0_C7_2),
+        [ID_PFR0] = sysreg_read(S3_0_C0_C4_0),
+        [ID_PFR1] = sysreg_read(S3_0_C0_C4_1),
+        [ID_ZFR0] = 0,
+        [ID_DFR0] = sysreg_read(S3_0_C0_C5_0),
+        [ID_ISAR0] = sysreg_read(S3_0_C0_C6_0),
+        [ID_ISAR1] = sysreg_read(S3_0_C0_C6_1),
+        [ID_ISAR2] = sysreg_read(S3_0_C0_C6_2),
+        [ID_MMFR0] = sysreg_read(S3_0_C0_C7_0),
+        [ID_MMFR1] = sysreg_read(S3_0_C0_C7_1),
+        [ID_MMFR2] = sysreg_read(S3_0_C0_C7_2),
     };
     reg_t flags = spin_lock_irq(&id_lock);
 
@@ -68,44 +73,44 @@ struct hwcap {
 };
 
 static const struct hwcap hwcap_table[] = {
-        {3, ID_ISAR0, 4, 1},   /* AES */
-        {4, ID_ISAR0, 4, 2},   /* PMULL */
-        {5, ID_ISAR0, 8, 1},   /* SHA1 */
-        {6, ID_ISAR0, 12, 1},  /* SHA2 */
-        {7, ID_ISAR0, 16, 1},  /* CRC32 */
-        {8, ID_ISAR0, 20, 2},  /* ATOMICS */
-        {12, ID_ISAR0, 28, 1}, /* ASIMDRDM */
-        {13, ID_ISAR1, 12, 1}, /* JSCVT */
-        {14, ID_ISAR1, 16, 1}, /* FCMA */
-        {15, ID_ISAR1, 20, 1}, /* LRCPC */
-        {16, ID_ISAR1, 0, 1},  /* DCPOP */
-        {17, ID_ISAR0, 32, 1}, /* SHA3 */
-        {18, ID_ISAR0, 36, 1}, /* SM3 */
-        {19, ID_ISAR0, 40, 1}, /* SM4 */
-        {20, ID_ISAR0, 44, 1}, /* ASIMDDP */
-        {21, ID_ISAR0, 12, 2}, /* SHA512 */
-        {23, ID_ISAR0, 48, 1}, /* ASIMDFHM */
-        {24, ID_PFR0, 48, 1},  /* DIT */
-        {25, ID_MMFR2, 32, 1}, /* USCAT */
-        {26, ID_ISAR1, 20, 2}, /* ILRCPC */
-        {27, ID_ISAR0, 52, 1}, /* FLAGM */
-        {28, ID_PFR1, 4, 2},   /* SSBS */
-        {29, ID_ISAR1, 36, 1}, /* SB */
+    {3, ID_ISAR0, 4, 1},   /* AES */
+    {4, ID_ISAR0, 4, 2},   /* PMULL */
+    {5, ID_ISAR0, 8, 1},   /* SHA1 */
+    {6, ID_ISAR0, 12, 1},  /* SHA2 */
+    {7, ID_ISAR0, 16, 1},  /* CRC32 */
+    {8, ID_ISAR0, 20, 2},  /* ATOMICS */
+    {12, ID_ISAR0, 28, 1}, /* ASIMDRDM */
+    {13, ID_ISAR1, 12, 1}, /* JSCVT */
+    {14, ID_ISAR1, 16, 1}, /* FCMA */
+    {15, ID_ISAR1, 20, 1}, /* LRCPC */
+    {16, ID_ISAR1, 0, 1},  /* DCPOP */
+    {17, ID_ISAR0, 32, 1}, /* SHA3 */
+    {18, ID_ISAR0, 36, 1}, /* SM3 */
+    {19, ID_ISAR0, 40, 1}, /* SM4 */
+    {20, ID_ISAR0, 44, 1}, /* ASIMDDP */
+    {21, ID_ISAR0, 12, 2}, /* SHA512 */
+    {23, ID_ISAR0, 48, 1}, /* ASIMDFHM */
+    {24, ID_PFR0, 48, 1},  /* DIT */
+    {25, ID_MMFR2, 32, 1}, /* USCAT */
+    {26, ID_ISAR1, 20, 2}, /* ILRCPC */
+    {27, ID_ISAR0, 52, 1}, /* FLAGM */
+    {28, ID_PFR1, 4, 2},   /* SSBS */
+    {29, ID_ISAR1, 36, 1}, /* SB */
 };
 
 static const struct hwcap hwcap2_table[] = {
-        {0, ID_ISAR1, 0, 2},   /* DCPODP */
-        {7, ID_ISAR0, 52, 2},  /* FLAGM2 */
-        {8, ID_ISAR1, 32, 1},  /* FRINT */
-        {13, ID_ISAR1, 52, 1}, /* I8MM */
-        {14, ID_ISAR1, 44, 1}, /* BF16 */
-        {15, ID_ISAR1, 48, 1}, /* DGH */
-        {16, ID_ISAR0, 60, 1}, /* RNG */
-        {19, ID_MMFR0, 60, 1}, /* ECV */
-        {20, ID_MMFR1, 44, 1}, /* AFP */
-        {21, ID_ISAR2, 4, 1},  /* RPRES */
-        {31, ID_ISAR2, 0, 2},  /* WFXT */
-        {32, ID_ISAR1, 44, 2}, /* EBF16 */
+    {0, ID_ISAR1, 0, 2},   /* DCPODP */
+    {7, ID_ISAR0, 52, 2},  /* FLAGM2 */
+    {8, ID_ISAR1, 32, 1},  /* FRINT */
+    {13, ID_ISAR1, 52, 1}, /* I8MM */
+    {14, ID_ISAR1, 44, 1}, /* BF16 */
+    {15, ID_ISAR1, 48, 1}, /* DGH */
+    {16, ID_ISAR0, 60, 1}, /* RNG */
+    {19, ID_MMFR0, 60, 1}, /* ECV */
+    {20, ID_MMFR1, 44, 1}, /* AFP */
+    {21, ID_ISAR2, 4, 1},  /* RPRES */
+    {31, ID_ISAR2, 0, 2},  /* WFXT */
+    {32, ID_ISAR1, 44, 2}, /* EBF16 */
 };
 
 static uint64_t hwcap_collect(const struct hwcap *table, size_t count)
@@ -158,15 +163,15 @@ bool cpu_has(unsigned capability)
 static const struct {
     uint64_t visible, fixed;
 } user_view[ID_COUNT] = {
-        [ID_PFR0] = {0x000f000000ff0000, 0x11},
-        [ID_PFR1] = {0x00000000000000f0, 0},
-        [ID_ISAR0] = {0xf0fffffff0fffff0, 0},
-        [ID_ISAR1] = {0x00fff0ff00fff00f, 0},
-        [ID_ISAR2] = {0x00000000000000ff, 0},
-        [ID_MMFR0] = {0xf000000000000000, 0xff000000},
-        [ID_MMFR1] = {0x0000f00000000000, 0},
-        [ID_MMFR2] = {0x0000000f00000000, 0},
-        [ID_DFR0] = {0, 0x6},
+    [ID_PFR0] = {0x000f000000ff0000, 0x11},
+    [ID_PFR1] = {0x00000000000000f0, 0},
+    [ID_ISAR0] = {0xf0fffffff0fffff0, 0},
+    [ID_ISAR1] = {0x00fff0ff00fff00f, 0},
+    [ID_ISAR2] = {0x00000000000000ff, 0},
+    [ID_MMFR0] = {0xf000000000000000, 0xff000000},
+    [ID_MMFR1] = {0x0000f00000000000, 0},
+    [ID_MMFR2] = {0x0000000f00000000, 0},
+    [ID_DFR0] = {0, 0x6},
 };
 
 uint64_t id_user_view(enum id_register which)
@@ -216,10 +221,10 @@ void alternatives_apply(void)
 /* --- MRS at EL0 --- */
 
 static const uint8_t register_by_encoding[8][8] = {
-        [4] = {ID_PFR0 + 1, ID_PFR1 + 1, 0, 0, ID_ZFR0 + 1},
-        [5] = {ID_DFR0 + 1},
-        [6] = {ID_ISAR0 + 1, ID_ISAR1 + 1, ID_ISAR2 + 1},
-        [7] = {ID_MMFR0 + 1, ID_MMFR1 + 1, ID_MMFR2 + 1},
+    [4] = {ID_PFR0 + 1, ID_PFR1 + 1, 0, 0, ID_ZFR0 + 1},
+    [5] = {ID_DFR0 + 1},
+    [6] = {ID_ISAR0 + 1, ID_ISAR1 + 1, ID_ISAR2 + 1},
+    [7] = {ID_MMFR0 + 1, ID_MMFR1 + 1, ID_MMFR2 + 1},
 };
 
 static bool identity_register(unsigned op2, uint64_t *value)
@@ -266,11 +271,11 @@ static const struct {
     uint8_t implementer;
     const char *name;
 } part_names[] = {
-        {0xd03, 0x41, "Cortex-A53"}, {0xd04, 0x41, "Cortex-A35"}, {0xd05, 0x41, "Cortex-A55"},
-        {0xd07, 0x41, "Cortex-A57"}, {0xd08, 0x41, "Cortex-A72"}, {0xd09, 0x41, "Cortex-A73"},
-        {0xd0a, 0x41, "Cortex-A75"}, {0xd0b, 0x41, "Cortex-A76"}, {0xd0c, 0x41, "Neoverse-N1"},
-        {0xd40, 0x41, "Neoverse-V1"}, {0xd49, 0x41, "Neoverse-N2"}, {0x051, 0x00, "QEMU max"},
-        {0x022, 0x61, "Apple M1"},   {0x000, 0x50, "X-Gene"},
+    {0xd03, 0x41, "Cortex-A53"},  {0xd04, 0x41, "Cortex-A35"},  {0xd05, 0x41, "Cortex-A55"},
+    {0xd07, 0x41, "Cortex-A57"},  {0xd08, 0x41, "Cortex-A72"},  {0xd09, 0x41, "Cortex-A73"},
+    {0xd0a, 0x41, "Cortex-A75"},  {0xd0b, 0x41, "Cortex-A76"},  {0xd0c, 0x41, "Neoverse-N1"},
+    {0xd40, 0x41, "Neoverse-V1"}, {0xd49, 0x41, "Neoverse-N2"}, {0x051, 0x00, "QEMU max"},
+    {0x022, 0x61, "Apple M1"},    {0x000, 0x50, "X-Gene"},
 };
 
 void cpu_describe(char *text, size_t size)

@@ -54,11 +54,13 @@ static struct fault fault_decode(uint64_t esr, vaddr_t address, bool user)
     bool write = !fetch && (esr & ESR_WNR) != 0 && (esr & ESR_CM) == 0;
 
     return (struct fault){
-            .addr = untag(address),
-            .access = fetch ? FAULT_EXEC : write ? FAULT_WRITE : FAULT_READ,
-            .user = user,
-            .present = (esr & FSC_LEVEL_MASK) != FSC_TRANSLATION,
-            .esr = esr,
+        .addr = untag(address),
+        .access = fetch   ? FAULT_EXEC
+                  : write ? FAULT_WRITE
+                          : FAULT_READ,
+        .user = user,
+        .present = (esr & FSC_LEVEL_MASK) != FSC_TRANSLATION,
+        .esr = esr,
     };
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a CPU port supplies to core/, apart from the inline headers. What is missing does not link. */
+/* What a CPU port supplies to core/, apart from the inline headers. What is missing does not link.
+ */
 #ifndef ARCH_PORT_H
 #define ARCH_PORT_H
 

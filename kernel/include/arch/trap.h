@@ -11,11 +11,11 @@
 /* The interrupted context, complete. Layout known to vectors.S (arch/offsets.h). */
 struct trapframe {
     reg_t x[31];
-    reg_t sp;     /* of the interrupted context */
+    reg_t sp; /* of the interrupted context */
     reg_t pc;
     reg_t pstate;
-    reg_t orig_x0; /* x0 at the entry of a system call, for its restart */
-    int32_t syscall; /* number of the call being served, -1 outside system calls */
+    reg_t orig_x0;      /* x0 at the entry of a system call, for its restart */
+    int32_t syscall;    /* number of the call being served, -1 outside system calls */
     uint32_t esr_class; /* exception class of the entry; diagnostics only */
 };
 
@@ -84,6 +84,7 @@ void trap_user_work(struct trapframe *frame);
 bool trap_fixup(struct trapframe *frame);
 
 /* Prints registers and backtrace of a fault of the kernel itself and stops the machine. */
-_Noreturn void trap_fatal(const struct trapframe *frame, const struct fault *fault, const char *why);
+_Noreturn void trap_fatal(const struct trapframe *frame, const struct fault *fault,
+                          const char *why);
 
 #endif

@@ -9,9 +9,10 @@
 void cpu_init_boot(void);
 
 /*
- * Starts the CPU with that MPIDR by `start`, which makes it enter `entry` (physical) with the MMU off
- * (PSCI CPU_ON, spin table), and waits up to a second for it. Nothing to do for the boot CPU. One at
- * a time. -ENOMEM, -ENOSPC, -ETIMEDOUT, or what `start` returned; the kernel goes on without it.
+ * Starts the CPU with that MPIDR by `start`, which makes it enter `entry` (physical) with the MMU
+ * off (PSCI CPU_ON, spin table), and waits up to a second for it. Nothing to do for the boot CPU.
+ * One at a time. -ENOMEM, -ENOSPC, -ETIMEDOUT, or what `start` returned; the kernel goes on without
+ * it.
  */
 int cpu_bring_up(uint64_t mpidr, int (*start)(uint64_t mpidr, paddr_t entry, void *argument),
                  void *argument);

@@ -30,7 +30,10 @@ struct mutex {
     enum lock_rank rank;
 };
 
-#define MUTEX_INIT(rank_) {.owner = ATOMIC_INIT(0), .waiters = WAITQ_INIT, .rank = (rank_)}
+#define MUTEX_INIT(rank_)                                               \
+    {                                                                   \
+        .owner = ATOMIC_INIT(0), .waiters = WAITQ_INIT, .rank = (rank_) \
+    }
 
 void mutex_init(struct mutex *mutex, enum lock_rank rank);
 void mutex_lock(struct mutex *mutex);
@@ -45,7 +48,10 @@ struct rwlock {
     enum lock_rank rank;
 };
 
-#define RWLOCK_INIT(rank_) {.state = ATOMIC_INIT(0), .waiters = WAITQ_INIT, .rank = (rank_)}
+#define RWLOCK_INIT(rank_)                                              \
+    {                                                                   \
+        .state = ATOMIC_INIT(0), .waiters = WAITQ_INIT, .rank = (rank_) \
+    }
 
 void rwlock_init(struct rwlock *lock, enum lock_rank rank);
 void rwlock_read_lock(struct rwlock *lock);

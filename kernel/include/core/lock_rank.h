@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The lock order: a CPU that holds a lock may take only locks of a higher rank. Debug builds check it.
- * Two locks of one rank nest only where docs/locking.md says how they are ordered.
+ * The lock order: a CPU that holds a lock may take only locks of a higher rank. Debug builds check
+ * it. Two locks of one rank nest only where docs/locking.md says how they are ordered.
  */
 #ifndef CORE_LOCK_RANK_H
 #define CORE_LOCK_RANK_H
 
 enum lock_rank {
     /* sleeping locks */
-    RANK_FILE,         /* position of an open file: held over whole calls, user access included */
-    RANK_PROCESS,      /* a process: threads, exec */
-    RANK_FS_RENAME,    /* renames of directories */
+    RANK_FILE,      /* position of an open file: held over whole calls, user access included */
+    RANK_PROCESS,   /* a process: threads, exec */
+    RANK_FS_RENAME, /* renames of directories */
     RANK_FS_MOUNT,
-    RANK_INODE,        /* parent before child, else by address */
-    RANK_PSEUDO,       /* registered entries of /proc, /sys, /dev */
+    RANK_INODE,  /* parent before child, else by address */
+    RANK_PSEUDO, /* registered entries of /proc, /sys, /dev */
     RANK_SOCKET,
     RANK_EPOLL,
-    RANK_VMSPACE,      /* areas of an address space */
-    RANK_OBJECT,       /* pages of an object */
+    RANK_VMSPACE, /* areas of an address space */
+    RANK_OBJECT,  /* pages of an object */
     /* spinlocks */
-    RANK_EVENT,        /* readiness chains: pipes, eventfd, epoll's ready list */
+    RANK_EVENT, /* readiness chains: pipes, eventfd, epoll's ready list */
     RANK_DENTRY,
     RANK_FDTABLE,
     RANK_SIGNAL,
@@ -29,8 +29,9 @@ enum lock_rank {
     RANK_EVICTION,     /* order of eviction, above all objects */
     RANK_TTY,
     RANK_DEVICE,
-    RANK_WAITQ,        /* a wake may wake another queue (epoll): sets are watched without loops */
-    RANK_EPOLL_READY,  /* an epoll set's ready list: taken in wakes, released before the set's own queue */
+    RANK_WAITQ,       /* a wake may wake another queue (epoll): sets are watched without loops */
+    RANK_EPOLL_READY, /* an epoll set's ready list: taken in wakes, released before the set's own
+                         queue */
     RANK_TIMER,
     RANK_RUNQUEUE,
     RANK_SLAB,
@@ -39,8 +40,8 @@ enum lock_rank {
     RANK_IRQ,
     RANK_DEFER,
     RANK_RNG,
-    RANK_CONSOLE,      /* last: a message can be printed anywhere */
-    RANK_UNRANKED,     /* not checked: panic paths */
+    RANK_CONSOLE,  /* last: a message can be printed anywhere */
+    RANK_UNRANKED, /* not checked: panic paths */
 };
 
 #endif

@@ -9,10 +9,10 @@
 _Noreturn void panic(const char *format, ...) __printf(1, 2);
 
 /* For our own invariants; the expression has no side effects. */
-#define ASSERT(condition)                                                                          \
-    do {                                                                                           \
-        if (unlikely(!(condition)))                                                                \
-            panic("%s:%d: assertion failed: %s", __FILE_NAME__, __LINE__, #condition);             \
+#define ASSERT(condition)                                                              \
+    do {                                                                               \
+        if (unlikely(!(condition)))                                                    \
+            panic("%s:%d: assertion failed: %s", __FILE_NAME__, __LINE__, #condition); \
     } while (0)
 
 /* Prints the callers of the current function. */

@@ -15,8 +15,8 @@ struct page_cpu;  /* mm/page.c: this CPU's free pages */
 struct slab_cpu;
 
 struct cpu {
-    unsigned id;        /* 0..cpu_count()-1, the boot CPU is 0 */
-    uint64_t mpidr;     /* affinity fields */
+    unsigned id;    /* 0..cpu_count()-1, the boot CPU is 0 */
+    uint64_t mpidr; /* affinity fields */
     bool online;
     struct thread *idle;
     struct thread *fpu_owner; /* whose FP state is in the registers, if still so; see arch/fpu.h */
@@ -27,7 +27,7 @@ struct cpu {
     struct run_queue *queue;
     struct thread *queue_running; /* whom its run queue has on the CPU now */
 
-    struct {            /* core/timer.c */
+    struct { /* core/timer.c */
         struct spinlock lock;
         struct rb_root tree;
         struct timer *running;
@@ -35,9 +35,9 @@ struct cpu {
         uint64_t slice_end_ns;  /* when the running thread's slice is up, UINT64_MAX: never */
     } timers;
 
-    struct {            /* core/defer.c */
-        uint64_t seen;  /* grace period whose end this CPU has passed; written by itself */
-        bool idle;      /* asleep: counts as quiescent */
+    struct {           /* core/defer.c */
+        uint64_t seen; /* grace period whose end this CPU has passed; written by itself */
+        bool idle;     /* asleep: counts as quiescent */
     } defer;
 
     unsigned interrupt_depth;
@@ -63,7 +63,7 @@ extern struct cpu *cpu_table[MAX_CPUS];
 unsigned cpu_count(void);
 extern struct cpumask cpu_online_mask;
 
-#define for_each_cpu(cpu)                                                                          \
+#define for_each_cpu(cpu) \
     for (unsigned i_ = 0; i_ < cpu_count() && ((cpu) = cpu_table[i_], true); i_++)
 
 #endif

@@ -15,20 +15,26 @@ struct thread;
 struct cpu;
 
 /* Values as Linux numbers them. */
-enum sched_policy { SCHED_NORMAL = 0, SCHED_FIFO = 1, SCHED_RR = 2, SCHED_BATCH = 3, SCHED_IDLE = 5 };
+enum sched_policy {
+    SCHED_NORMAL = 0,
+    SCHED_FIFO = 1,
+    SCHED_RR = 2,
+    SCHED_BATCH = 3,
+    SCHED_IDLE = 5
+};
 
 #define SCHED_RT_PRIORITY_MAX 99
 
 /* Fields are guarded by the lock of the run queue of thread->cpu. */
 struct sched_entity {
     enum sched_policy policy;
-    int8_t nice;            /* -20..19 */
-    uint8_t priority;       /* 1..99 for FIFO and RR, else 0 */
+    int8_t nice;      /* -20..19 */
+    uint8_t priority; /* 1..99 for FIFO and RR, else 0 */
     bool reset_on_fork;
-    uint64_t deadline;      /* virtual, key of the fair tree */
-    uint64_t slice_left_ns; /* of the current request */
-    uint64_t slice_start_ns;/* clock when it was last put on the CPU */
-    struct rb_node node;    /* fair */
+    uint64_t deadline;       /* virtual, key of the fair tree */
+    uint64_t slice_left_ns;  /* of the current request */
+    uint64_t slice_start_ns; /* clock when it was last put on the CPU */
+    struct rb_node node;     /* fair */
     struct list_node rt_node;
     struct cpumask affinity;
 };
@@ -40,7 +46,8 @@ void sched_yield(void);
 /* Switches to a better thread, on the way out of an interrupt; interrupts masked, preemption on. */
 void sched_preempt(void);
 
-/* Policy, nice level and affinity of a new thread as those of its parent, SCHED_RESET_ON_FORK observed. */
+/* Policy, nice level and affinity of a new thread as those of its parent, SCHED_RESET_ON_FORK
+ * observed. */
 void sched_inherit(struct thread *child, const struct thread *parent);
 
 /* 0, -EINVAL for a combination that Linux refuses. */

@@ -42,17 +42,17 @@ struct thread {
     struct vmspace *vmspace; /* NULL: kernel thread, no program below 2^48 */
     struct fpu *fpu;         /* NULL until the program first uses FP */
 
-    uint8_t state;    /* enum thread_state; written by itself, or under the run queue's lock */
+    uint8_t state; /* enum thread_state; written by itself, or under the run queue's lock */
     uint8_t sleep_how;
     uint8_t user_faults_disabled; /* depth; see arch/uaccess.h */
-    bool on_queue;    /* running, or waiting for its CPU; run queue's lock */
+    bool on_queue;                /* running, or waiting for its CPU; run queue's lock */
     struct sched_entity sched;
 
     void (*entry)(void *argument);
     void *argument;
     /*
-     * Called once the thread is off its CPU and stack for good and no look-up without lock can still
-     * see it; kernel thread context. Frees the memory around `thread`.
+     * Called once the thread is off its CPU and stack for good and no look-up without lock can
+     * still see it; kernel thread context. Frees the memory around `thread`.
      */
     void (*release)(struct thread *thread);
     struct deferred deferred;
@@ -68,6 +68,9 @@ struct thread {
  * `release` may be NULL for memory that is not freed. -ENOMEM.
  */
 int thread_create(struct thread *thread, const char *name, void (*entry)(void *), void *argument);
+
+/* A secret for the new thread's stack protector. Supplied by device/rng.c. */
+reg_t thread_canary(void);
 
 /* Gives back what thread_create() took, for a thread that was never started. */
 void thread_destroy(struct thread *thread);

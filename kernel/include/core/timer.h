@@ -11,9 +11,9 @@ struct cpu;
 
 struct timer {
     struct rb_node node;
-    uint64_t deadline_ns;           /* absolute, monotonic */
+    uint64_t deadline_ns; /* absolute, monotonic */
     void (*fire)(struct timer *timer);
-    struct cpu *cpu;                /* whose tree it is in, NULL when idle; that tree's lock */
+    struct cpu *cpu; /* whose tree it is in, NULL when idle; that tree's lock */
 };
 
 /* `fire` runs in interrupt context on the CPU that started the timer, which it may start again. */

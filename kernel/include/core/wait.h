@@ -3,7 +3,8 @@
  * Waiting for events. A waiter sits on one queue and is told by a function: the usual one wakes a
  * thread; epoll and poll bring their own. Wakes may come from any context.
  *
- *     int error = wait_event(&pipe->readable, pipe_has_data(pipe), WAIT_FOREVER, WAIT_INTERRUPTIBLE);
+ *     int error = wait_event(&pipe->readable, pipe_has_data(pipe), WAIT_FOREVER,
+ * WAIT_INTERRUPTIBLE);
  *
  * A condition is evaluated with the thread already on the queue, so that no wake between the test
  * and the sleep is lost; it may not itself sleep on a queue (it may take spinlocks).
@@ -84,40 +85,40 @@ void thread_wake(struct thread *thread);
 int thread_sleep_until(uint64_t deadline_ns, enum wait_how how);
 
 /*
- * Sleeps on `queue` until `condition`. 0, -ETIMEDOUT, or -ERESTARTSYS (a signal or the thread's end,
- * as `how` says). A condition that holds wins over both. Thread context, no spinlock held.
+ * Sleeps on `queue` until `condition`. 0, -ETIMEDOUT, or -ERESTARTSYS (a signal or the thread's
+ * end, as `how` says). A condition that holds wins over both. Thread context, no spinlock held.
  */
-#define wait_event(queue, condition, deadline_ns, how)                                             \
+#define wait_event(queue, condition, deadline_ns, how) \
     wait_event_on(queue, condition, deadline_ns, how, false)
 
 /* The same as an exclusive waiter: one wake, one thread. */
-#define wait_event_exclusive(queue, condition, deadline_ns, how)                                   \
+#define wait_event_exclusive(queue, condition, deadline_ns, how) \
     wait_event_on(queue, condition, deadline_ns, how, true)
 
-#define wait_event_on(queue, condition, deadline_ns, how, exclusive_)                              \
-    ({                                                                                             \
-        int error_ = 0;                                                                            \
-        if (!(condition)) {                                                                        \
-            struct waiter waiter_;                                                                 \
-            waiter_init(&waiter_);                                                                 \
-            waiter_.exclusive = (exclusive_);                                                      \
-            waitq_add((queue), &waiter_);                                                          \
-            for (;;) {                                                                             \
-                thread_prepare_sleep(how);                                                         \
-                if (condition) {                                                                   \
-                    thread_cancel_sleep();                                                         \
-                    error_ = 0;                                                                    \
-                    break;                                                                         \
-                }                                                                                  \
-                if (error_ != 0) {                                                                 \
-                    thread_cancel_sleep();                                                         \
-                    break;                                                                         \
-                }                                                                                  \
-                error_ = thread_sleep(deadline_ns);                                                \
-            }                                                                                      \
-            waitq_remove(&waiter_);                                                                \
-        }                                                                                          \
-        error_;                                                                                    \
+#define wait_event_on(queue, condition, deadline_ns, how, exclusive_) \
+    ({                                                                \
+        int error_ = 0;                                               \
+        if (!(condition)) {                                           \
+            struct waiter waiter_;                                    \
+            waiter_init(&waiter_);                                    \
+            waiter_.exclusive = (exclusive_);                         \
+            waitq_add((queue), &waiter_);                             \
+            for (;;) {                                                \
+                thread_prepare_sleep(how);                            \
+                if (condition) {                                      \
+                    thread_cancel_sleep();                            \
+                    error_ = 0;                                       \
+                    break;                                            \
+                }                                                     \
+                if (error_ != 0) {                                    \
+                    thread_cancel_sleep();                            \
+                    break;                                            \
+                }                                                     \
+                error_ = thread_sleep(deadline_ns);                   \
+            }                                                         \
+            waitq_remove(&waiter_);                                   \
+        }                                                             \
+        error_;                                                       \
     })
 
 #endif

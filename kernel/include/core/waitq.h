@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The two structures that nearly every other one embeds: spinlock and wait queue. See lock.h, wait.h. */
+/* The two structures that nearly every other one embeds: spinlock and wait queue. See lock.h,
+ * wait.h. */
 #ifndef CORE_WAITQ_H
 #define CORE_WAITQ_H
 
@@ -12,7 +13,10 @@ struct spinlock {
     enum lock_rank rank;
 };
 
-#define SPINLOCK_INIT(rank_) {.locked = 0, .rank = (rank_)}
+#define SPINLOCK_INIT(rank_)         \
+    {                                \
+        .locked = 0, .rank = (rank_) \
+    }
 
 /* A queue of waiters. An all-zero list head is an empty queue that was never used. */
 struct waitq {
@@ -20,6 +24,9 @@ struct waitq {
     struct list_node waiters;
 };
 
-#define WAITQ_INIT {.lock = SPINLOCK_INIT(RANK_WAITQ), .waiters = {NULL, NULL}}
+#define WAITQ_INIT                                                   \
+    {                                                                \
+        .lock = SPINLOCK_INIT(RANK_WAITQ), .waiters = { NULL, NULL } \
+    }
 
 #endif

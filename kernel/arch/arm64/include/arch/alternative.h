@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Code in two forms: the one that every CPU runs, and one that boot puts in its place, once, where
- * all CPUs have the capability. Both forms have the same length, which the assembler checks; neither
- * may hold a branch that leaves the form or a PC-relative operand.
+ * all CPUs have the capability. Both forms have the same length, which the assembler checks;
+ * neither may hold a branch that leaves the form or a PC-relative operand.
  */
 #ifndef ARCH_ALTERNATIVE_H
 #define ARCH_ALTERNATIVE_H
@@ -13,17 +13,18 @@
 #define CAP_SVE   2
 #define CAP_COUNT 3
 
-/* struct alternative of features.c: where, replacement (both relative to the field), bytes, capability. */
+/* struct alternative of features.c: where, replacement (both relative to the field), bytes,
+ * capability. */
 #define ALTERNATIVE(plain, better, capability) ALTERNATIVE_(plain, better, capability)
-#define ALTERNATIVE_(plain, better, capability)                                                    \
-    "661:\n" plain "662:\n"                                                                        \
-    ".pushsection .alternatives, \"a\"\n"                                                          \
-    ".word 661b - .\n .word 663f - .\n .hword 662b - 661b\n .hword " #capability "\n"              \
-    ".popsection\n"                                                                                \
-    ".pushsection .alternatives.code, \"ax\"\n"                                                    \
-    ".arch_extension lse\n"                                                                        \
-    "663:\n" better "664:\n"                                                                       \
-    ".popsection\n"                                                                                \
+#define ALTERNATIVE_(plain, better, capability)                                       \
+    "661:\n" plain "662:\n"                                                           \
+    ".pushsection .alternatives, \"a\"\n"                                             \
+    ".word 661b - .\n .word 663f - .\n .hword 662b - 661b\n .hword " #capability "\n" \
+    ".popsection\n"                                                                   \
+    ".pushsection .alternatives.code, \"ax\"\n"                                       \
+    ".arch_extension lse\n"                                                           \
+    "663:\n" better "664:\n"                                                          \
+    ".popsection\n"                                                                   \
     ".org . - (664b - 663b) + (662b - 661b)\n .org . - (662b - 661b) + (664b - 663b)\n"
 
 #endif

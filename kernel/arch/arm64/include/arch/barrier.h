@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Barriers (Arm ARM B2.3). smp_*: between CPUs of the inner shareable domain. dma_*: between CPUs and
- * devices that read memory (outer shareable). Every use names its partner.
+ * Barriers (Arm ARM B2.3). smp_*: between CPUs of the inner shareable domain. dma_*: between CPUs
+ * and devices that read memory (outer shareable). Every use names its partner.
  */
 #ifndef ARCH_BARRIER_H
 #define ARCH_BARRIER_H
@@ -20,7 +20,8 @@
 
 #define compiler_barrier() __asm__ volatile("" ::: "memory")
 
-/* Pairs: what was written before a release is seen after an acquire that reads the released value. */
+/* Pairs: what was written before a release is seen after an acquire that reads the released value.
+ */
 #define smp_load_acquire(pointer)         __atomic_load_n((pointer), __ATOMIC_ACQUIRE)
 #define smp_store_release(pointer, value) __atomic_store_n((pointer), (value), __ATOMIC_RELEASE)
 

@@ -22,7 +22,8 @@ enum id_register {
     ID_COUNT,
 };
 
-/* Reads this CPU's registers and lowers what is known of all; every CPU once, before programs run. */
+/* Reads this CPU's registers and lowers what is known of all; every CPU once, before programs run.
+ */
 void features_cpu_init(void);
 
 /* A four-bit field of a register, sanitised. */

@@ -2,8 +2,8 @@
 /*
  * The program's FP and SIMD registers. The kernel uses none, so they stay in the CPU across
  * exceptions. A thread has no state until its first FP instruction traps; from then on the state is
- * saved when the thread leaves the CPU and loaded on its next return to the program (WORK_FPU), unless
- * this CPU still holds it.
+ * saved when the thread leaves the CPU and loaded on its next return to the program (WORK_FPU),
+ * unless this CPU still holds it.
  */
 #ifndef ARCH_FPU_H
 #define ARCH_FPU_H

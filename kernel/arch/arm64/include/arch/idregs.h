@@ -5,7 +5,8 @@
 
 #include <arch/trap.h>
 
-/* Serves the trapped instruction and steps over it; false if it is not one that programs may use. */
+/* Serves the trapped instruction and steps over it; false if it is not one that programs may use.
+ */
 bool idreg_emulate(struct trapframe *frame, uint64_t esr);
 
 #endif

@@ -26,7 +26,7 @@
 #define KWINDOW_SIZE     (UL(64) << 30)
 #define IMAGE_BASE       UL(0xffffc00000000000) /* kernel image, plus the KASLR slide */
 #define IMAGE_SLIDE_MAX  UL(0x0000008000000000)
-#define KERNEL_IMAGE_MAX UL(0x400000) /* the kernel proper, without an appended root */
+#define KERNEL_IMAGE_MAX UL(0x400000)           /* the kernel proper, without an appended root */
 #define FIXMAP_BASE      UL(0xffffe00000000000) /* what boot needs before there is an allocator */
 
 #endif

@@ -11,27 +11,27 @@
 #include <arch/barrier.h>
 #include <lib/types.h>
 
-#define MMIO_ACCESSORS(suffix, type, load, store, width)                                           \
-    static inline type read##suffix##_relaxed(const volatile void *address)                        \
-    {                                                                                              \
-        type value;                                                                                \
-        __asm__ volatile(load " %" width "0, [%1]" : "=r"(value) : "r"(address));                  \
-        return value;                                                                              \
-    }                                                                                              \
-    static inline void write##suffix##_relaxed(type value, volatile void *address)                 \
-    {                                                                                              \
-        __asm__ volatile(store " %" width "0, [%1]" ::"rZ"(value), "r"(address));                  \
-    }                                                                                              \
-    static inline type read##suffix(const volatile void *address)                                  \
-    {                                                                                              \
-        type value = read##suffix##_relaxed(address);                                              \
-        dma_rmb();                                                                                 \
-        return value;                                                                              \
-    }                                                                                              \
-    static inline void write##suffix(type value, volatile void *address)                           \
-    {                                                                                              \
-        dma_wmb();                                                                                 \
-        write##suffix##_relaxed(value, address);                                                   \
+#define MMIO_ACCESSORS(suffix, type, load, store, width)                           \
+    static inline type read##suffix##_relaxed(const volatile void *address)        \
+    {                                                                              \
+        type value;                                                                \
+        __asm__ volatile(load " %" width "0, [%1]" : "=r"(value) : "r"(address));  \
+        return value;                                                              \
+    }                                                                              \
+    static inline void write##suffix##_relaxed(type value, volatile void *address) \
+    {                                                                              \
+        __asm__ volatile(store " %" width "0, [%1]" ::"rZ"(value), "r"(address));  \
+    }                                                                              \
+    static inline type read##suffix(const volatile void *address)                  \
+    {                                                                              \
+        type value = read##suffix##_relaxed(address);                              \
+        dma_rmb();                                                                 \
+        return value;                                                              \
+    }                                                                              \
+    static inline void write##suffix(type value, volatile void *address)           \
+    {                                                                              \
+        dma_wmb();                                                                 \
+        write##suffix##_relaxed(value, address);                                   \
     }
 
 MMIO_ACCESSORS(b, uint8_t, "ldrb", "strb", "w")

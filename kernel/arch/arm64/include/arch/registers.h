@@ -10,33 +10,33 @@
 #define MAIR_EL1_VALUE    0x0000000000044ff04
 
 /* 48-bit halves, 4 KiB granule, tables inner shareable write-back; EL0 pointers may carry a tag. */
-#define TCR_T0SZ_48    16
-#define TCR_T1SZ_48    (16 << 16)
-#define TCR_WALKS_WB   ((1 << 8) | (1 << 10) | (3 << 12))
-#define TCR_WALKS1_WB  ((1 << 24) | (1 << 26) | (3 << 28))
-#define TCR_TG1_4K     (2 << 30)
-#define TCR_IPS_SHIFT  32
-#define TCR_AS_16BIT   (1 << 36)
-#define TCR_TBI0       (1 << 37)
-#define TCR_EL1_VALUE                                                                              \
+#define TCR_T0SZ_48   16
+#define TCR_T1SZ_48   (16 << 16)
+#define TCR_WALKS_WB  ((1 << 8) | (1 << 10) | (3 << 12))
+#define TCR_WALKS1_WB ((1 << 24) | (1 << 26) | (3 << 28))
+#define TCR_TG1_4K    (2 << 30)
+#define TCR_IPS_SHIFT 32
+#define TCR_AS_16BIT  (1 << 36)
+#define TCR_TBI0      (1 << 37)
+#define TCR_EL1_VALUE \
     (TCR_T0SZ_48 | TCR_T1SZ_48 | TCR_WALKS_WB | TCR_WALKS1_WB | 0x80000000 | 0x2000000000)
 
 /* SCTLR_EL1: bits that are RES1 where their feature is missing, then what Remora chooses. */
-#define SCTLR_RES1      0x30500980 /* LSMAOE nTLSMD EIS TSCXT EOS SED ITD */
-#define SCTLR_EL1_OFF   (SCTLR_RES1 | 0x00800000)
-#define SCTLR_M         (1 << 0)
-#define SCTLR_C         (1 << 2)
-#define SCTLR_SA        (1 << 3)  /* SP alignment checked at EL1 */
-#define SCTLR_SA0       (1 << 4)  /* and at EL0 */
-#define SCTLR_I         (1 << 12)
-#define SCTLR_DZE       (1 << 14) /* EL0 may DC ZVA */
-#define SCTLR_UCT       (1 << 15) /* EL0 may read CTR_EL0 */
-#define SCTLR_NTWI      (1 << 16) /* WFI, WFE at EL0 are not trapped */
-#define SCTLR_NTWE      (1 << 18)
-#define SCTLR_UCI       (1 << 26) /* EL0 cache maintenance */
+#define SCTLR_RES1    0x30500980 /* LSMAOE nTLSMD EIS TSCXT EOS SED ITD */
+#define SCTLR_EL1_OFF (SCTLR_RES1 | 0x00800000)
+#define SCTLR_M       (1 << 0)
+#define SCTLR_C       (1 << 2)
+#define SCTLR_SA      (1 << 3) /* SP alignment checked at EL1 */
+#define SCTLR_SA0     (1 << 4) /* and at EL0 */
+#define SCTLR_I       (1 << 12)
+#define SCTLR_DZE     (1 << 14) /* EL0 may DC ZVA */
+#define SCTLR_UCT     (1 << 15) /* EL0 may read CTR_EL0 */
+#define SCTLR_NTWI    (1 << 16) /* WFI, WFE at EL0 are not trapped */
+#define SCTLR_NTWE    (1 << 18)
+#define SCTLR_UCI     (1 << 26) /* EL0 cache maintenance */
 /* SPAN (23) stays 0: every exception to EL1 sets PSTATE.PAN. */
-#define SCTLR_EL1_ON                                                                               \
-    (SCTLR_RES1 | SCTLR_M | SCTLR_C | SCTLR_SA | SCTLR_SA0 | SCTLR_I | SCTLR_DZE | SCTLR_UCT |     \
+#define SCTLR_EL1_ON                                                                           \
+    (SCTLR_RES1 | SCTLR_M | SCTLR_C | SCTLR_SA | SCTLR_SA0 | SCTLR_I | SCTLR_DZE | SCTLR_UCT | \
      SCTLR_NTWI | SCTLR_NTWE | SCTLR_UCI)
 
 #define CPACR_TRAP_EL0_FP (1 << 20) /* FPEN = 0b01: EL1 may, EL0 is trapped */
@@ -47,14 +47,14 @@
 #define SPSR_EL2H_MASKED 0x3c9
 
 /* NS, the two RES1 bits, HVC allowed, lower levels are AArch64; SMC allowed. */
-#define SCR_EL3_VALUE     0x531
-#define SCR_EL3_APK       (1 << 16)
-#define SCR_EL3_API       (1 << 17)
-#define CPTR_EL3_EZ       (1 << 8)
-#define HCR_EL2_RW        (1 << 31)
-#define HCR_EL2_API_APK   (3 << 40)
-#define CPTR_EL2_OPEN     0x33ff
-#define CPTR_EL2_TZ       (1 << 8)
+#define SCR_EL3_VALUE   0x531
+#define SCR_EL3_APK     (1 << 16)
+#define SCR_EL3_API     (1 << 17)
+#define CPTR_EL3_EZ     (1 << 8)
+#define HCR_EL2_RW      (1 << 31)
+#define HCR_EL2_API_APK (3 << 40)
+#define CPTR_EL2_OPEN   0x33ff
+#define CPTR_EL2_TZ     (1 << 8)
 
 #define ID_AA64ISAR1_PAUTH    0xff000ff0 /* GPI GPA, API APA */
 #define ID_AA64PFR0_EL2_SHIFT 8
