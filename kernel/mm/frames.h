@@ -51,7 +51,6 @@ struct cpu;
 int memory_cpu_stock_init(struct cpu *cpu);
 uint64_t memory_free_pages(void);    /* takes page_lock */
 uint64_t memory_reserve_pages(void); /* what programs may not take */
-extern atomic64_t memory_anonymous_pages;
 
 /* reclaim.c */
 uint64_t memory_reclaim(uint64_t pages);

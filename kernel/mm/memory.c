@@ -178,6 +178,18 @@ int memory_cpu_init(unsigned id)
     return error != 0 ? error : slab_cpu_init(cpu);
 }
 
+/* Reserved frames and page structures: what programs and caches never had. */
+static uint64_t memory_kernel_pages(void)
+{
+    uint64_t pages = memory_total_pages / 64;
+
+    for (size_t i = 0; i < reserved_count; i++) {
+        if (memory_is_ram(reserved[i].base, reserved[i].size))
+            pages += reserved[i].size / PAGE_SIZE;
+    }
+    return pages;
+}
+
 void memory_get_stats(struct memory_stats *stats)
 {
     uint64_t evictable;
@@ -188,9 +200,11 @@ void memory_get_stats(struct memory_stats *stats)
         .slab = slab_page_count(),
         .page_tables = tables_count(),
         .kernel_stacks = kstack_page_count(),
-        .anonymous = (uint64_t)atomic64_read(&memory_anonymous_pages),
     };
     pagecache_get_stats(stats);
+    stats->anonymous = stats->total - min(stats->total, stats->free + stats->cached + stats->slab +
+                                                            stats->page_tables + stats->kernel_stacks +
+                                                            memory_kernel_pages());
     evictable = stats->cached - min(stats->cached, stats->shared + stats->dirty);
     stats->available = stats->free + evictable;
     stats->available -= min(stats->available, memory_reserve_pages());

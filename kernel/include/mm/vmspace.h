@@ -85,9 +85,8 @@ struct vmspace {
 
     struct spinlock pt_lock; /* guards the page table */
     struct pagetable pagetable;
-    atomic64_t pages_resident;
+    uint64_t pages_resident; /* pt_lock; frames with counted references */
     uint64_t pages_resident_peak;
-    atomic64_t pages_resident_file;
 
     atomic_t refs;
 };
