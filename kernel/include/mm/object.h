@@ -57,6 +57,7 @@ struct vm_object {
     void *tree;           /* pagecache.c */
     uint64_t page_count;  /* pages in the tree */
     uint64_t dirty_count;
+    uint32_t unmap_sequence; /* raised before pages leave mappings: a fault under way tries again */
     struct mutex
         area_lock; /* guards: areas, and start/end/offset of the areas in it against unmapping */
     struct list_node areas; /* vm_area.object_link */
