@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+// Pipes, splice and tee, sendfile, copy_file_range.
+#include "check.h"
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
+
+static int reader, writer;
+
+static void make_pipe(int flags)
+{
+    int fds[2] = {-1, -1};
+    (void)!pipe2(fds, flags);
+    reader = fds[0];
+    writer = fds[1];
+}
+
+static void close_pipe(void)
+{
+    close(reader);
+    close(writer);
+}
+
+static int fresh(const char *name, const char *text)
+{
+    int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0644);
+    if (text)
+        (void)!pwrite(fd, text, strlen(text), 0);
+    return fd;
+}
+
+CHECK(pipe_flags)
+{
+    make_pipe(O_CLOEXEC | O_NONBLOCK);
+    EXPECT_EQ(fcntl(reader, F_GETFD), FD_CLOEXEC);
+    EXPECT_EQ(fcntl(writer, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+    EXPECT_EQ(fcntl(reader, F_GETFL) & O_ACCMODE, O_RDONLY);
+    EXPECT_EQ(fcntl(writer, F_GETFL) & O_ACCMODE, O_WRONLY);
+    close_pipe();
+    int fds[2];
+    EXPECT_ERR(pipe2(fds, 0x77), EINVAL);
+    EXPECT_ERR(syscall(SYS_pipe2, BAD_POINTER, 0), EFAULT);
+}
+
+CHECK(pipe_keeps_order_and_partial_reads)
+{
+    char text[8] = "";
+    make_pipe(0);
+    EXPECT_EQ(write(writer, "abc", 3), 3);
+    EXPECT_EQ(write(writer, "def", 3), 3);
+    EXPECT_EQ(read(reader, text, 4), 4);
+    EXPECT_STR(text, "abcd");
+    EXPECT_EQ(read(reader, text, 8), 2);
+    close_pipe();
+}
+
+CHECK(pipe_wrong_ends)
+{
+    char byte;
+    make_pipe(0);
+    EXPECT_ERR(read(writer, &byte, 1), EBADF);
+    EXPECT_ERR(write(reader, &byte, 1), EBADF);
+    close_pipe();
+}
+
+CHECK(pipe_end_of_file)
+{
+    char byte;
+    make_pipe(0);
+    EXPECT_EQ(write(writer, "x", 1), 1);
+    close(writer);
+    EXPECT_EQ(read(reader, &byte, 1), 1);
+    EXPECT_EQ(read(reader, &byte, 1), 0);
+    close(reader);
+}
+
+CHECK(pipe_nonblocking_and_full)
+{
+    char byte;
+    static char page[4096];
+    make_pipe(O_NONBLOCK);
+    EXPECT_ERR(read(reader, &byte, 1), EAGAIN);
+    long total = 0, n;
+    while ((n = write(writer, page, sizeof page)) > 0)
+        total += n;
+    EXPECT_EQ(total, 65536);
+    EXPECT_ERR(write(writer, page, 1), EAGAIN);
+    EXPECT_EQ(read(reader, page, 4096), 4096);
+    EXPECT_EQ(write(writer, page, 4096), 4096);
+    close_pipe();
+}
+
+CHECK(pipe_small_writes_are_atomic)
+{
+    // With less than PIPE_BUF free, a write of up to PIPE_BUF bytes is refused whole.
+    static char page[4096];
+    make_pipe(O_NONBLOCK);
+    for (int i = 0; i < 15; i++)
+        EXPECT_EQ(write(writer, page, 4096), 4096);
+    EXPECT_EQ(write(writer, page, 100), 100);
+    EXPECT_ERR(write(writer, page, 4096), EAGAIN);
+    close_pipe();
+}
+
+CHECK(pipe_bytes_waiting)
+{
+    int waiting = -1;
+    make_pipe(0);
+    EXPECT_EQ(write(writer, "12345", 5), 5);
+    EXPECT_OK(ioctl(reader, FIONREAD, &waiting));
+    EXPECT_EQ(waiting, 5);
+    close_pipe();
+}
+
+static void *drain(void *total)
+{
+    static char data[10000];
+    ssize_t n;
+    while ((n = read(reader, data, sizeof data)) > 0)
+        *(long *)total += n;
+    return NULL;
+}
+
+CHECK(pipe_large_write_blocks_until_read)
+{
+    static char data[1000000];
+    long total = 0;
+    pthread_t thread;
+    make_pipe(0);
+    EXPECT_EQ(pthread_create(&thread, NULL, drain, &total), 0);
+    EXPECT_EQ(write(writer, data, sizeof data), (ssize_t)sizeof data);
+    close(writer);
+    pthread_join(thread, NULL);
+    EXPECT_EQ(total, (long)sizeof data);
+    close(reader);
+}
+
+CHECK(pipe_bad_pointer)
+{
+    make_pipe(0);
+    EXPECT_ERR(write(writer, BAD_POINTER, 4), EFAULT);
+    EXPECT_EQ(write(writer, "x", 1), 1);
+    EXPECT_ERR(read(reader, BAD_POINTER, 4), EFAULT);
+    close_pipe();
+}
+
+CHECK(sendfile_moves_bytes)
+{
+    char text[16] = "";
+    off_t offset = 2;
+    int from = fresh("from", "0123456789"), to = fresh("to", NULL);
+    EXPECT_EQ(sendfile(to, from, &offset, 5), 5);
+    EXPECT_EQ(offset, 7);
+    EXPECT_EQ(lseek(from, 0, SEEK_CUR), 0);
+    EXPECT_EQ(pread(to, text, 16, 0), 5);
+    EXPECT_STR(text, "23456");
+    EXPECT_EQ(sendfile(to, from, NULL, 100), 10);
+    EXPECT_EQ(lseek(from, 0, SEEK_CUR), 10);
+    EXPECT_EQ(sendfile(to, from, NULL, 100), 0);
+    make_pipe(0);
+    offset = 0;
+    EXPECT_EQ(sendfile(writer, from, &offset, 3), 3);
+    EXPECT_EQ(read(reader, text, 16), 3);
+    EXPECT_ERR(sendfile(to, reader, NULL, 1), EINVAL);
+    EXPECT_ERR(sendfile(to, from, (off_t *)BAD_POINTER, 1), EFAULT);
+    EXPECT_ERR(sendfile(555, from, NULL, 1), EBADF);
+    close_pipe();
+    close(from);
+    close(to);
+}
+
+CHECK(copy_file_range_copies)
+{
+    char text[16] = "";
+    off_t in = 3, out = 1;
+    int from = fresh("cfrom", "0123456789"), to = fresh("cto", NULL);
+    EXPECT_EQ(copy_file_range(from, &in, to, &out, 4, 0), 4);
+    EXPECT_EQ(in, 7);
+    EXPECT_EQ(out, 5);
+    EXPECT_EQ(pread(to, text, 16, 0), 5);
+    EXPECT_EQ(memcmp(text, "\0003456", 5), 0);
+    EXPECT_EQ(copy_file_range(from, NULL, to, NULL, 100, 0), 10);
+    EXPECT_EQ(copy_file_range(from, NULL, to, NULL, 100, 0), 0);
+    EXPECT_ERR(copy_file_range(from, NULL, to, NULL, 1, 77), EINVAL);
+    in = 0;
+    out = 2;
+    EXPECT_ERR(copy_file_range(from, &in, from, &out, 5, 0), EINVAL);
+    make_pipe(0);
+    EXPECT_ERR(copy_file_range(reader, NULL, to, NULL, 1, 0), EINVAL);
+    close_pipe();
+    close(from);
+    close(to);
+}
+
+CHECK(splice_between_pipe_and_file)
+{
+    char text[16] = "";
+    int from = fresh("sfrom", "splice me"), to = fresh("sto", NULL);
+    make_pipe(0);
+    EXPECT_EQ(splice(from, NULL, writer, NULL, 9, 0), 9);
+    EXPECT_EQ(splice(reader, NULL, to, NULL, 9, 0), 9);
+    EXPECT_EQ(pread(to, text, 16, 0), 9);
+    EXPECT_STR(text, "splice me");
+    EXPECT_ERR(splice(from, NULL, to, NULL, 1, 0), EINVAL);
+    off_t offset = 0;
+    EXPECT_ERR(splice(reader, &offset, to, NULL, 1, 0), ESPIPE);
+    close_pipe();
+    close(from);
+    close(to);
+}
+
+CHECK(tee_keeps_the_source)
+{
+    char text[8] = "";
+    int other[2];
+    make_pipe(0);
+    EXPECT_OK(pipe(other));
+    EXPECT_EQ(write(writer, "twice", 5), 5);
+    EXPECT_EQ(tee(reader, other[1], 5, 0), 5);
+    EXPECT_EQ(read(reader, text, 8), 5);
+    EXPECT_EQ(read(other[0], text, 8), 5);
+    EXPECT_STR(text, "twice");
+    close(other[0]);
+    close(other[1]);
+    close_pipe();
+}
+
+CHECK(vmsplice_fills_a_pipe)
+{
+    char text[8] = "";
+    struct iovec part = {"bytes", 5};
+    make_pipe(0);
+    EXPECT_EQ(vmsplice(writer, &part, 1, 0), 5);
+    EXPECT_EQ(read(reader, text, 8), 5);
+    EXPECT_STR(text, "bytes");
+    close_pipe();
+}

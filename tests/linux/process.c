@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+// The process: identity, credentials, limits, prctl, uname, sysinfo, random numbers, wait without
+// children.
+#include "check.h"
+#include <grp.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+CHECK(ids_of_the_process)
+{
+    EXPECT(getpid() > 0);
+    EXPECT(getppid() >= 0);
+    EXPECT_EQ(getuid(), 0);
+    EXPECT_EQ(geteuid(), 0);
+    EXPECT_EQ(getgid(), 0);
+    EXPECT_EQ(getegid(), 0);
+    EXPECT(getpgid(0) >= 0);
+    EXPECT_EQ(getpgid(getpid()), getpgid(0));
+    EXPECT(getsid(0) >= 0);
+    EXPECT_ERR(getpgid(999999), ESRCH);
+    EXPECT_ERR(getsid(999999), ESRCH);
+    EXPECT_ERR(setpgid(0, -5), EINVAL);
+}
+
+CHECK(ids_real_effective_saved)
+{
+    uid_t r, e, s;
+    EXPECT_OK(syscall(SYS_setresuid, -1, 1234, -1));
+    int error = syscall(SYS_setresuid, 77, 77, 77) ? errno : 0;
+    getresuid(&r, &e, &s);
+    EXPECT_OK(syscall(SYS_setresuid, -1, 0, -1));
+    EXPECT_EQ(error, EPERM);
+    EXPECT_EQ(r, 0);
+    EXPECT_EQ(e, 1234);
+    EXPECT_EQ(s, 0);
+    EXPECT_OK(syscall(SYS_setresgid, -1, 55, -1));
+    EXPECT_EQ(getegid(), 55);
+    EXPECT_OK(syscall(SYS_setresgid, -1, 0, -1));
+    EXPECT_ERR(syscall(SYS_getresuid, BAD_POINTER, &e, &s), EFAULT);
+}
+
+CHECK(ids_groups)
+{
+    gid_t set[3] = {5, 7, 9}, got[8];
+    EXPECT_OK(syscall(SYS_setgroups, 3, set));
+    EXPECT_EQ(getgroups(0, NULL), 3);
+    EXPECT_EQ(getgroups(8, got), 3);
+    EXPECT_EQ(got[1], 7);
+    EXPECT_ERR(getgroups(2, got), EINVAL);
+    EXPECT_ERR(syscall(SYS_setgroups, 1 << 20, set), EINVAL);
+    EXPECT_OK(syscall(SYS_setgroups, 0, NULL));
+}
+
+CHECK(ids_for_files_only)
+{
+    EXPECT_EQ(syscall(SYS_setfsuid, 1000), 0);
+    EXPECT_EQ(syscall(SYS_setfsuid, 0), 1000);
+    EXPECT_EQ(syscall(SYS_setfsgid, 0), 0);
+}
+
+CHECK(capabilities_of_root)
+{
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2] = {{0}};
+    EXPECT_OK(syscall(SYS_capget, &header, data));
+    EXPECT(data[0].effective & 1u << CAP_CHOWN);
+    header.version = 1;
+    EXPECT_ERR(syscall(SYS_capget, &header, data), EINVAL);
+    EXPECT_EQ(header.version, _LINUX_CAPABILITY_VERSION_3);
+}
+
+CHECK(limits_get_and_set)
+{
+    struct rlimit limit, other;
+    EXPECT_OK(getrlimit(RLIMIT_NOFILE, &limit));
+    EXPECT(limit.rlim_cur >= 256);
+    EXPECT_OK(getrlimit(RLIMIT_STACK, &limit));
+    EXPECT_EQ(limit.rlim_cur, 8 << 20);
+    EXPECT_EQ(limit.rlim_max, RLIM_INFINITY);
+    for (int i = 0; i < 16; i++)
+        EXPECT_OK(getrlimit(i, &limit));
+    EXPECT_ERR(getrlimit(16, &limit), EINVAL);
+    EXPECT_ERR(syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, BAD_POINTER, NULL), EFAULT);
+    EXPECT_ERR(syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, BAD_POINTER), EFAULT);
+    EXPECT_ERR(syscall(SYS_prlimit64, 999999, RLIMIT_NOFILE, NULL, &limit), ESRCH);
+    EXPECT_OK(getrlimit(RLIMIT_CORE, &limit));
+    other = (struct rlimit){100, 50};
+    EXPECT_ERR(setrlimit(RLIMIT_CORE, &other), EINVAL);
+}
+
+CHECK(limit_of_descriptors_applies)
+{
+    struct rlimit old, low;
+    EXPECT_OK(getrlimit(RLIMIT_NOFILE, &old));
+    low = (struct rlimit){10, old.rlim_max};
+    EXPECT_OK(setrlimit(RLIMIT_NOFILE, &low));
+    int fds[16], n = 0, error = 0;
+    while (n < 16 && (fds[n] = dup(1)) >= 0)
+        n++;
+    error = errno;
+    int high = dup2(1, 10) < 0 ? errno : 0;
+    for (int i = 0; i < n; i++)
+        close(fds[i]);
+    EXPECT_OK(setrlimit(RLIMIT_NOFILE, &old));
+    EXPECT(n <= 7);
+    EXPECT_EQ(error, EMFILE);
+    EXPECT_EQ(high, EBADF);
+}
+
+CHECK(limit_of_address_space_applies)
+{
+    struct rlimit old, low;
+    EXPECT_OK(getrlimit(RLIMIT_AS, &old));
+    low = (struct rlimit){64 << 20, old.rlim_max};
+    EXPECT_OK(setrlimit(RLIMIT_AS, &low));
+    void *p = mmap(NULL, 128 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int error = errno;
+    EXPECT_OK(setrlimit(RLIMIT_AS, &old));
+    EXPECT(p == MAP_FAILED);
+    EXPECT_EQ(error, ENOMEM);
+}
+
+CHECK(prctl_values)
+{
+    EXPECT_OK(prctl(PR_SET_DUMPABLE, 0));
+    EXPECT_EQ(prctl(PR_GET_DUMPABLE), 0);
+    EXPECT_OK(prctl(PR_SET_DUMPABLE, 1));
+    EXPECT_EQ(prctl(PR_GET_DUMPABLE), 1);
+    EXPECT_EQ(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 0);
+    EXPECT_ERR(prctl(PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0), EINVAL);
+    EXPECT_EQ(prctl(PR_GET_KEEPCAPS), 0);
+    int signal_number = -1;
+    EXPECT_OK(prctl(PR_GET_PDEATHSIG, &signal_number));
+    EXPECT_EQ(signal_number, 0);
+    EXPECT(prctl(PR_GET_TIMERSLACK) > 0);
+    EXPECT_ERR(prctl(777777), EINVAL);
+    EXPECT_ERR(prctl(PR_SET_NAME, BAD_POINTER), EFAULT);
+    EXPECT_OK(prctl(PR_CAPBSET_READ, CAP_CHOWN));
+    EXPECT_ERR(prctl(PR_CAPBSET_READ, 99), EINVAL);
+}
+
+CHECK(uname_fields)
+{
+    struct utsname name;
+    EXPECT_OK(uname(&name));
+    EXPECT_STR(name.sysname, "Linux");
+    EXPECT_STR(name.machine, "aarch64");
+    EXPECT(name.release[0] >= '4' && name.release[0] <= '9');
+    EXPECT_ERR(syscall(SYS_uname, BAD_POINTER), EFAULT);
+}
+
+CHECK(host_and_domain_name)
+{
+    char name[65];
+    EXPECT_OK(sethostname("box", 3));
+    EXPECT_OK(gethostname(name, sizeof name));
+    EXPECT_STR(name, "box");
+    EXPECT_ERR(syscall(SYS_sethostname, name, 65), EINVAL);
+    EXPECT_ERR(syscall(SYS_sethostname, name, -1), EINVAL);
+    EXPECT_OK(setdomainname("net", 3));
+}
+
+CHECK(sysinfo_fields)
+{
+    struct sysinfo info;
+    EXPECT_OK(sysinfo(&info));
+    EXPECT(info.totalram * info.mem_unit > 4 << 20);
+    EXPECT(info.freeram <= info.totalram);
+    EXPECT(info.procs >= 1);
+    EXPECT(info.uptime >= 0);
+    EXPECT_ERR(syscall(SYS_sysinfo, BAD_POINTER), EFAULT);
+}
+
+CHECK(getrandom_fills)
+{
+    unsigned char a[64] = {0}, b[64] = {0};
+    EXPECT_EQ(getrandom(a, sizeof a, 0), 64);
+    EXPECT_EQ(getrandom(b, sizeof b, GRND_NONBLOCK), 64);
+    EXPECT(memcmp(a, b, sizeof a) != 0);
+    EXPECT_EQ(getrandom(a, 16, GRND_RANDOM), 16);
+    EXPECT_EQ(getrandom(a, 0, 0), 0);
+    EXPECT_ERR(getrandom(a, 1, 0x77), EINVAL);
+    EXPECT_ERR(getrandom(a, 1, GRND_RANDOM | 4), EINVAL);
+    EXPECT_ERR(syscall(SYS_getrandom, BAD_POINTER, 16, 0), EFAULT);
+    static unsigned char large[100000];
+    EXPECT_EQ(getrandom(large, sizeof large, 0), (ssize_t)sizeof large);
+}
+
+CHECK(wait_without_children)
+{
+    int status;
+    siginfo_t info;
+    EXPECT_ERR(wait4(-1, &status, 0, NULL), ECHILD);
+    EXPECT_ERR(wait4(-1, &status, WNOHANG, NULL), ECHILD);
+    EXPECT_ERR(waitid(P_ALL, 0, &info, WEXITED), ECHILD);
+    EXPECT_ERR(waitid(P_ALL, 0, &info, 0), EINVAL);
+    EXPECT_ERR(wait4(-1, &status, 0x1000, NULL), EINVAL);
+}
+
+CHECK(umask_returns_the_old_one)
+{
+    mode_t old = umask(0777);
+    EXPECT_EQ(umask(0xfffff000 | 022), 0777);
+    EXPECT_EQ(umask(old), 022);
+}
+
+CHECK(personality)
+{
+    EXPECT_EQ(syscall(SYS_personality, 0xffffffffu), 0);
+}
+
+CHECK(setjmp_across_calls)
+{
+    static jmp_buf place;
+    volatile int rounds = 0;
+    int value = setjmp(place);
+    if (value < 3) {
+        rounds++;
+        longjmp(place, value + 1);
+    }
+    EXPECT_EQ(rounds, 3);
+}
+
+CHECK(console_is_no_terminal_in_the_tests)
+{
+    int fd = open("/dev/null", O_RDWR);
+    struct winsize size;
+    EXPECT_EQ(isatty(fd), 0);
+    EXPECT_ERR(ioctl(fd, TIOCGWINSZ, &size), ENOTTY);
+    close(fd);
+}
+
+CHECK(unsupported_calls_say_so)
+{
+    EXPECT_ERR(syscall(SYS_nfsservctl), ENOSYS);
+    EXPECT_ERR(syscall(244), ENOSYS);
+    EXPECT_ERR(syscall(295), ENOSYS);
+}
+
+CHECK(kcmp_and_pidfd)
+{
+    int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    EXPECT(fd >= 0);
+    EXPECT_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    EXPECT_OK(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0));
+    EXPECT_ERR(syscall(SYS_pidfd_open, 999999, 0), ESRCH);
+    EXPECT_ERR(syscall(SYS_pidfd_open, getpid(), 77), EINVAL);
+    close(fd);
+}
+
+CHECK(process_vm_of_self)
+{
+    struct {
+        void *base;
+        size_t length;
+    } here, there;
+    char from[8] = "memory", to[8] = "";
+    here.base = to;
+    there.base = from;
+    here.length = there.length = 7;
+    EXPECT_EQ(syscall(SYS_process_vm_readv, getpid(), &here, 1, &there, 1, 0), 7);
+    EXPECT_STR(to, "memory");
+    there.base = BAD_POINTER;
+    EXPECT_ERR(syscall(SYS_process_vm_readv, getpid(), &here, 1, &there, 1, 0), EFAULT);
+    EXPECT_ERR(syscall(SYS_process_vm_readv, 999999, &here, 1, &there, 1, 0), ESRCH);
+}
