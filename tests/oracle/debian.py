@@ -50,10 +50,13 @@ def unpack(name, packages, closure=True):
     shutil.rmtree(root, ignore_errors=True)
     os.makedirs(root)
     if closure:
-        plan = apt('apt-get', 'install', '-y', '--print-uris', '-qq', *packages)
-        files = re.findall(r"^'[^']*' (\S+\.deb) ", plan, re.M)
+        # The simulation names all packages; --print-uris would leave out those in the cache.
+        plan = apt('apt-get', 'install', '-s', '-y', *packages)
+        chosen = re.findall(r'^Inst (\S+) \((\S+) ', plan, re.M)
         apt('apt-get', 'install', '-y', '-qq', '--download-only', *packages)
-        debs = [os.path.join(CACHE, 'apt/cache/archives', file) for file in files]
+        debs = [glob.glob(os.path.join(CACHE, 'apt/cache/archives',
+                                       '%s_%s_*.deb' % (name, version.replace(':', '%3a'))))[0]
+                for name, version in chosen]
     else:
         for package in packages:
             apt('apt-get', 'download', '-qq', package + ':arm64')
