@@ -143,6 +143,7 @@ static void switch_away(bool preempted)
     uint64_t now = clock_monotonic_ns();
 
     queue_charge(queue, now);
+    loadavg_update(now, from == cpu->idle);
     atomic_fetch_and(~(int32_t)WORK_RESCHEDULE, &from->work);
     put_back(queue, from, preempted);
     defer_quiescent();

@@ -16,6 +16,9 @@ bool sched_pull(unsigned least_count);
 
 void sched_slice_ended(void);
 
+/* At a switch of threads, interrupts masked. */
+void loadavg_update(uint64_t now_ns, bool was_idle);
+
 /* First code of a new thread; called by arch. */
 void sched_thread_entered(void);
 

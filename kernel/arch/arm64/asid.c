@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address space identifiers (Arm ARM D8.15): 8 or 16 bits, far fewer than address spaces may come and go. A
- * pagetable's `asid` is the number below its generation. When numbers run out a new generation begins: those in use on a
- * CPU are kept, every CPU forgets its TLB before it next activates a table, all others get a number anew.
+ * Address space identifiers (Arm ARM D8.15): 8 or 16 bits, far fewer than address spaces may come
+ * and go. A pagetable's `asid` is the number below its generation. When numbers run out a new
+ * generation begins: those in use on a CPU are kept, every CPU forgets its TLB before it next
+ * activates a table, all others get a number anew.
  *
- * A CPU in the fast path replaces active[cpu] by a compare-and-swap; the one that starts a generation
- * sets active[] to 0, which sends the former to the slow path.
+ * A CPU in the fast path replaces active[cpu] by a compare-and-swap; the one that starts a
+ * generation sets active[] to 0, which sends the former to the slow path.
  */
 #include <arch/atomic.h>
 #include <arch/barrier.h>
@@ -56,7 +57,8 @@ static void begin_generation(void)
     for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++) {
         uint64_t asid = (uint64_t)atomic64_xchg(&active[cpu], 0);
 
-        /* A CPU that has activated nothing since the last generation still runs what it ran then. */
+        /* A CPU that has activated nothing since the last generation still runs what it ran then.
+         */
         if (asid == 0)
             asid = reserved[cpu];
         if (asid != 0)
@@ -128,8 +130,7 @@ void pt_activate(struct pagetable *pt)
     uint64_t asid = READ_ONCE(pt->asid);
     int64_t old = atomic64_read(&active[cpu]);
 
-    if (old == 0 || !is_current(asid) ||
-        atomic64_cmpxchg(&active[cpu], old, (int64_t)asid) != old)
+    if (old == 0 || !is_current(asid) || atomic64_cmpxchg(&active[cpu], old, (int64_t)asid) != old)
         assign_slow(pt, cpu);
     sysreg_write(ttbr0_el1, pt->root | pt->asid << 48);
     isb();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page tables: single entries, and mapping. Ranges of what is mapped are in pagetable_range.c, ASIDs in
- * asid.c. Arm ARM DDI 0487 D8.3 (descriptors), D8.16.1 (break-before-make), D8.2.3 (ordering of walks).
+ * Page tables: single entries, and mapping. Ranges of what is mapped are in pagetable_range.c,
+ * ASIDs in asid.c. Arm ARM DDI 0487 D8.3 (descriptors), D8.16.1 (break-before-make), D8.2.3
+ * (ordering of walks).
  */
 #include "pagetable.h"
 
@@ -299,8 +300,8 @@ int pt_replace(struct pagetable *pt, vaddr_t va, paddr_t pa, unsigned prot)
     return 0;
 }
 
-/* Makes 512 pages of a 2 MiB leaf: other size, so break-before-make (D8.16.1). A CPU that comes between
- * faults, waits for the table's lock, and finds the page. */
+/* Makes 512 pages of a 2 MiB leaf: other size, so break-before-make (D8.16.1). A CPU that comes
+ * between faults, waits for the table's lock, and finds the page. */
 int pt_block_split(struct pagetable *pt, vaddr_t va, uint64_t *entry)
 {
     uint64_t old = *entry, page = old;

@@ -8,10 +8,10 @@
 #include <arch/pte.h>
 #include <lib/compiler.h>
 
-#define LEVEL_SHIFT(level)   (39U - 9U * (level))
-#define LEVEL_SIZE(level)    (1UL << LEVEL_SHIFT(level))
-#define TABLE_ENTRIES        512U
-#define PTE_PRESENT          (PTE_VALID | PTE_NOACCESS)
+#define LEVEL_SHIFT(level) (39U - 9U * (level))
+#define LEVEL_SIZE(level)  (1UL << LEVEL_SHIFT(level))
+#define TABLE_ENTRIES      512U
+#define PTE_PRESENT        (PTE_VALID | PTE_NOACCESS)
 
 static inline unsigned entry_index(vaddr_t va, unsigned level)
 {

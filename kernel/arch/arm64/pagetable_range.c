@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page tables: ranges of what is mapped. One visitor walks the leaves; unmapping, protecting, moving and copying are
- * what is done at each. Blocks that a range cuts are split before anything else is changed.
+ * Page tables: ranges of what is mapped. One visitor walks the leaves; unmapping, protecting,
+ * moving and copying are what is done at each. Blocks that a range cuts are split before anything
+ * else is changed.
  */
 #include "pagetable.h"
 
@@ -78,8 +79,9 @@ int pt_unmap(struct pagetable *pt, vaddr_t va, size_t len, struct tlb_batch *bat
     return error;
 }
 
-/* Unlinks the tables of `level` + 1 and deeper that hang below `table` and whose span lies in [first, end). The first
- * word of a table that is taken out links to the next one: page-aligned, so no walker takes it for valid. */
+/* Unlinks the tables of `level` + 1 and deeper that hang below `table` and whose span lies in
+ * [first, end). The first word of a table that is taken out links to the next one: page-aligned, so
+ * no walker takes it for valid. */
 static void free_below(struct pagetable *pt, uint64_t *table, unsigned level, vaddr_t va,
                        vaddr_t first, vaddr_t end, struct tlb_batch *batch)
 {
@@ -122,7 +124,7 @@ static inline void protect_leaf(vaddr_t va, uint64_t *entry, unsigned level, voi
     struct protect *protect = arg;
     uint64_t old = *entry, new = (old & ~protect->clear) | protect->set;
 
-    if (level == 3 && (new & PTE_VALID))
+    if (level == 3 && (new &PTE_VALID))
         new |= PTE_PAGE;
     protect->any_writable |= !(old & PTE_READ_ONLY);
     if (new == old)
@@ -132,8 +134,7 @@ static inline void protect_leaf(vaddr_t va, uint64_t *entry, unsigned level, voi
         tlb_add_range(protect->batch, va, LEVEL_SIZE(level));
 }
 
-int pt_protect(struct pagetable *pt, vaddr_t va, size_t len, unsigned prot,
-               struct tlb_batch *batch)
+int pt_protect(struct pagetable *pt, vaddr_t va, size_t len, unsigned prot, struct tlb_batch *batch)
 {
     struct protect protect = {.batch = batch};
     int error = split_edges(pt, va, va + len);

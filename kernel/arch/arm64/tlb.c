@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TLB invalidation by broadcast, Arm ARM DDI 0487 D8.14. The order is always: entries written; DSB ISHST, so
- * that every walker sees them; TLBI ..IS; DSB ISH, which completes on all CPUs; only then is memory reused.
+ * TLB invalidation by broadcast, Arm ARM DDI 0487 D8.14. The order is always: entries written; DSB
+ * ISHST, so that every walker sees them; TLBI ..IS; DSB ISH, which completes on all CPUs; only then
+ * is memory reused.
  */
 #include <arch/barrier.h>
 #include <arch/memory_map.h>
 #include <arch/pagetable.h>
 #include <arch/tlb.h>
 
-#define tlbi(operation, operand) __asm__ volatile("tlbi " #operation ", %0" ::"r"(operand) : "memory")
+#define tlbi(operation, operand) \
+    __asm__ volatile("tlbi " #operation ", %0" ::"r"(operand) : "memory")
 
 /* Pages beyond which forgetting the whole address space is cheaper. */
 #define RANGE_MAX_PAGES 256

@@ -26,7 +26,7 @@ enum lock_rank {
     RANK_FUTEX,
     RANK_PAGETABLE,
     RANK_OBJECT_PAGES,
-    RANK_EVICTION,     /* order of eviction, above all objects */
+    RANK_EVICTION, /* order of eviction, above all objects */
     RANK_TTY,
     RANK_DEVICE,
     RANK_WAITQ,       /* a wake may wake another queue (epoll): sets are watched without loops */

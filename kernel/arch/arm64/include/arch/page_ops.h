@@ -5,8 +5,8 @@
 
 #include <lib/types.h>
 
-void page_clear(void *page);                  /* PAGE_SIZE bytes */
-void page_copy(void *to, const void *from);   /* PAGE_SIZE bytes */
+void page_clear(void *page);                   /* PAGE_SIZE bytes */
+void page_copy(void *to, const void *from);    /* PAGE_SIZE bytes */
 void memory_clear(void *start, size_t length); /* any multiple of PAGE_SIZE */
 
 #endif
