@@ -13,7 +13,7 @@
 #include <lib/minmax.h>
 
 #define STEP_NS  (5 * NS_PER_SECOND)
-#define ONE      (1ULL << 16)
+#define ONE      UINT64_C(65536)
 #define STEP_MAX 1000 /* after that only the latest load is left */
 
 /* exp(-5 s / period) */

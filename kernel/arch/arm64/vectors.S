@@ -266,7 +266,6 @@ el3_call:
     mov_l   x3, EL3_WRITE32
     cmp     x0, x3
     b.ne    2f
-    mrs     x3, scr_el3
     str     w2, [x1]
     dsb     sy
     mov     x0, #0

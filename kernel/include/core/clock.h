@@ -8,9 +8,9 @@
 
 #include <lib/types.h>
 
-#define NS_PER_SECOND 1000000000ULL
-#define NS_PER_MS     1000000ULL
-#define NS_PER_US     1000ULL
+#define NS_PER_SECOND UINT64_C(1000000000)
+#define NS_PER_MS     UINT64_C(1000000)
+#define NS_PER_US     UINT64_C(1000)
 
 /* The raw counter, read in program order. */
 uint64_t clock_counter(void);
