@@ -32,7 +32,8 @@ void loadavg_update(uint64_t now_ns, bool was_idle)
 {
     if (now_ns < READ_ONCE(next_step_ns) || !spin_trylock(&lock))
         return;
-    uint64_t steps = min((now_ns - next_step_ns) / STEP_NS + 1, (uint64_t)STEP_MAX);
+    uint64_t passed = (now_ns - next_step_ns) / STEP_NS + 1;
+    uint64_t steps = min(passed, (uint64_t)STEP_MAX);
     uint64_t load = sched_runnable_count() * ONE;
 
     while (--steps > 0)

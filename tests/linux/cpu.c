@@ -263,10 +263,12 @@ CHECK(pointer_authentication_if_present)
 {
     if (!(getauxval(AT_HWCAP) & HWCAP_PACA))
         SKIP("the CPU has no pointer authentication");
-    uint64_t pointer = (uint64_t)&escape, signed_pointer = pointer;
-    __asm__ volatile(".arch armv8.3-a\n pacia %0, %1" : "+r"(signed_pointer) : "r"(5ul));
-    uint64_t back = signed_pointer;
-    __asm__ volatile(".arch armv8.3-a\n autia %0, %1" : "+r"(back) : "r"(5ul));
+    uint64_t pointer = (uint64_t)&escape;
+    register uint64_t value __asm__("x17") = pointer;
+    register uint64_t modifier __asm__("x16") = 5;
+    __asm__ volatile("hint #8" : "+r"(value) : "r"(modifier));  // pacia1716
+    __asm__ volatile("hint #12" : "+r"(value) : "r"(modifier)); // autia1716
+    uint64_t back = value;
     EXPECT_EQ(back, pointer);
 }
 
