@@ -104,7 +104,10 @@ void queue_charge(struct run_queue *queue, uint64_t now_ns)
     uint64_t used = now_ns - entity->slice_start_ns;
 
     entity->slice_start_ns = now_ns;
-    thread->kernel_ns += used;
+    if (thread->vmspace != NULL && !thread->found_in_kernel)
+        thread->user_ns += used;
+    else
+        thread->kernel_ns += used;
     if (used < entity->slice_left_ns) {
         entity->slice_left_ns -= used;
         return;

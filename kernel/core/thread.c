@@ -120,6 +120,12 @@ void thread_cpu_time(const struct thread *thread, uint64_t *user_ns, uint64_t *k
 {
     *user_ns = READ_ONCE(thread->user_ns);
     *kernel_ns = READ_ONCE(thread->kernel_ns);
-    if (thread == current())
-        *kernel_ns += clock_monotonic_ns() - thread->sched.slice_start_ns;
+    if (thread != current())
+        return;
+    uint64_t running = clock_monotonic_ns() - thread->sched.slice_start_ns;
+
+    if (thread->vmspace != NULL && !thread->found_in_kernel)
+        *user_ns += running;
+    else
+        *kernel_ns += running;
 }

@@ -176,6 +176,7 @@ leave_el3:
     mov     x0, #CPTR_EL3_EZ
     msr     cptr_el3, x0
     msr     mdcr_el3, xzr
+    msr     tpidr_el3, xzr                  /* the monitor is open, vectors.S */
     mrs     x1, id_aa64pfr0_el1
     ubfx    x2, x1, #ID_AA64PFR0_SVE_SHIFT, #4
     cbz     x2, 7f

@@ -59,6 +59,7 @@ struct thread {
 
     struct timer sleep_timer;
     uint64_t user_ns, kernel_ns; /* CPU time; see thread_cpu_time() */
+    bool found_in_kernel;        /* by the last interrupt: which of the two is charged */
     uint64_t voluntary_switches, involuntary_switches;
     struct list_node all_node; /* every thread, for the debugger and /proc; thread_list_lock */
 };
@@ -92,7 +93,10 @@ static inline bool thread_has_work(const struct thread *thread, uint32_t bits)
     return ((uint32_t)atomic_read(&thread->work) & bits) != 0;
 }
 
-/* Nanoseconds of CPU time, the current slice included. */
+/*
+ * Nanoseconds of CPU time, the current slice included. The sum is exact; how it divides is sampled:
+ * time is charged to the mode in which an interrupt last found the thread.
+ */
 void thread_cpu_time(const struct thread *thread, uint64_t *user_ns, uint64_t *kernel_ns);
 
 void thread_set_name(struct thread *thread, const char *name);
