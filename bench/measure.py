@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT
+"""Runs the bench programs in Remora and in Debian's Linux on one QEMU command line, counts and times them.
+
+A system is a name and the QEMU arguments that boot a program in it; all else of the command line is the same.
+Instructions come from the counting plugin (count.c) under -icount, where time follows the instructions and so
+timer interrupts fall at the same places in every run. Times come from runs without either.
+"""
+import os
+import re
+import select
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+sys.path.insert(0, os.path.join(ROOT, 'tests/oracle'))
+import debian  # noqa: E402
+import oracle  # noqa: E402
+
+PREFIX = os.environ.get('CROSS_PREFIX', 'aarch64-linux-gnu-')
+TUNED = 'nokaslr kpti=off mitigations=off randomize_kstack_offset=off'
+QUIET = 'console=ttyAMA0 quiet panic=-1'
+LIMIT_S = 300
+
+
+def qemu(memory=512):
+    """The command line that all measurements share."""
+    return ['qemu-system-aarch64', '-M', 'virt', '-cpu', 'cortex-a72', '-smp', '1', '-m', str(memory),
+            '-nographic', '-nodefaults', '-serial', 'stdio', '-no-reboot', '-net', 'none']
+
+
+def output(*command):
+    return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+
+
+def musl_compile(source, target, *flags):
+    """A static program of Debian's musl by the cross compiler."""
+    root = debian.musl()
+    library = os.path.join(root, 'usr/lib/aarch64-linux-musl')
+    gcc = os.path.dirname(output(PREFIX + 'gcc', '-print-libgcc-file-name'))
+    headers = os.path.join(root, 'usr/include/aarch64-linux-musl')
+    kernel_headers = os.path.join(output(PREFIX + 'gcc', '-print-sysroot') or '/', 'usr/aarch64-linux-gnu/include')
+    subprocess.run([PREFIX + 'gcc', '-O2', '-Wall', '-Wextra', '-fno-pie', '-no-pie', '-fno-stack-protector',
+                    '-mno-outline-atomics', '-nostdinc', '-isystem', headers, '-isystem', gcc + '/include',
+                    '-idirafter', kernel_headers, '-static', '-nostdlib', *flags,
+                    library + '/crt1.o', library + '/crti.o', gcc + '/crtbeginT.o', source, '-L' + library,
+                    '-Wl,--start-group', library + '/libc.a', gcc + '/libgcc.a', gcc + '/libgcc_eh.a',
+                    '-Wl,--end-group', gcc + '/crtend.o', library + '/crtn.o', '-o', target], check=True)
+
+
+class Programs:
+    """The compiled guest programs, and what boots each of them."""
+
+    def __init__(self, build):
+        self.build, self.folder = build, os.path.join(build, 'bench')
+        os.makedirs(self.folder, exist_ok=True)
+        for name in ('micro', 'hello', 'idle'):
+            musl_compile(os.path.join(HERE, name + '.c'), self.path(name))
+        musl_compile(os.path.join(HERE, 'hello.c'), self.path('hello-init'), '-DLINUX_INIT')
+        flat = self.path('floor')
+        subprocess.run([PREFIX + 'gcc', '-c', os.path.join(HERE, 'floor.S'), '-o', flat + '.o'], check=True)
+        subprocess.run([PREFIX + 'objcopy', '-O', 'binary', flat + '.o', flat], check=True)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def remora(self, name):
+        """One bootable file with the program in it."""
+        image = self.path(name + '.image')
+        subprocess.run([os.path.join(self.build, 'remora'), 'build', self.path(name), '-o', image], check=True,
+                       stdout=subprocess.DEVNULL)
+        return ['-kernel', image]
+
+    def linux(self, name, words):
+        """Debian's kernel with an initramfs that runs the program; hello is its own first process."""
+        initramfs = self.path(name + '.initramfs')
+        runs = [oracle.Run(name, ['/t/' + name], timeout=LIMIT_S)]
+        with open(initramfs, 'wb') as file:
+            cpio = oracle.Cpio(file)
+            for folder in ('dev', 'proc', 'sys', 'tmp', 'run', 't'):
+                cpio.folder(folder)
+            cpio.entry('dev/console', 0o020600, rdev=(5, 1))
+            cpio.add(self.path('hello-init') if name == 'hello' else oracle.init_program(), '/init')
+            cpio.entry('list', 0o100644, oracle.run_list(runs).encode())
+            cpio.add(self.path(name), '/t/' + name)
+            cpio.close()
+        return ['-kernel', debian.kernel()[0], '-initrd', initramfs, '-append', (QUIET + ' ' + words).strip()]
+
+
+def run(command, line=None, limit_s=LIMIT_S, after=None):
+    """(what the console printed, seconds to `line`). Ends QEMU when it is late or, with `after`, then."""
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, bufsize=0)
+    data, seen = b'', None
+    try:
+        while True:
+            left = start + limit_s - time.monotonic()
+            ready, _, _ = select.select([process.stdout], [], [], max(0, left))
+            piece = os.read(process.stdout.fileno(), 65536) if ready else b''
+            if not piece:
+                break
+            data += piece
+            if line and seen is None and line in data:
+                seen = time.monotonic() - start
+                if after:
+                    after(process)
+                    break
+    finally:
+        process.kill()
+        process.wait()
+    return data.decode(errors='replace'), seen
+
+
+def counted(build, command):
+    """(console text, [(mark, count)...]) of one run under the plugin."""
+    with tempfile.TemporaryDirectory(prefix='remora-bench-') as folder:
+        report = os.path.join(folder, 'counts')
+        plugin = os.path.join(build, 'bench/count.so')
+        text, _ = run(command + ['-icount', 'shift=0,sleep=off', '-plugin', '%s,out=%s' % (plugin, report)])
+        marks = []
+        if os.path.exists(report):
+            marks = [(int(m.group(1)), int(m.group(2)))
+                     for m in re.finditer(r'^mark (\d+) (\d+)$', open(report).read(), re.M)]
+    return text, marks
+
+
+RESULT = re.compile(r'bench (\S+) n=(\d+) ns=(-?\d+)')
+
+
+def micro_counts(build, arguments):
+    """{name: instructions an operation} of one boot of micro; None for an operation that failed."""
+    text, marks = counted(build, qemu() + arguments)
+    spans, start = [], None
+    for mark, count in marks:
+        if mark == 2:
+            start = count
+        elif mark == 3 and start is not None:
+            spans.append(count - start)
+    results = RESULT.findall(text)
+    if 'bench-end' not in text or len(results) != len(spans):
+        raise SystemExit('bench: found %d results for %d spans, expected as many and an end; the console: %s'
+                         % (len(results), len(spans), text[-2000:]))
+    return {name: None if int(ns) < 0 else span / int(n) for (name, n, ns), span in zip(results, spans)}
+
+
+def micro_times(arguments, rounds):
+    """{name: median of ns an operation} over `rounds` boots without counting."""
+    times = {}
+    for _ in range(rounds):
+        for name, n, ns in RESULT.findall(run(qemu() + arguments)[0]):
+            times.setdefault(name, []).append(int(ns) / int(n))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def boot_count(build, arguments, memory=512):
+    """Instructions from reset to main() of hello."""
+    text, marks = counted(build, qemu(memory) + arguments)
+    for mark, count in marks:
+        if mark == 0:
+            return count
+    raise SystemExit('bench: found no mark of main() in a boot of hello; the console: ' + text[-2000:])
+
+
+def boot_times(arguments, rounds, memory=512):
+    """Seconds from the start of QEMU to hello's line, a list; late boots are None."""
+    return [run(qemu(memory) + arguments, b'hello, bench', 60)[1] for _ in range(rounds)]
+
+
+def idle_share(arguments, seconds=5):
+    """The share of a host core that QEMU takes while the guest's only program sleeps."""
+    shares = []
+
+    def cpu_seconds(pid):
+        fields = open('/proc/%d/stat' % pid).read().rsplit(')', 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+    def watch(process):
+        time.sleep(1)
+        before = cpu_seconds(process.pid)
+        time.sleep(seconds)
+        shares.append((cpu_seconds(process.pid) - before) / seconds)
+
+    run(qemu() + arguments, b'idle', 60, watch)
+    return shares[0] if shares else None
+
+
+def smallest_memory(arguments, low, high):
+    """The least -m (MiB) with which hello's line appears."""
+    while low < high:
+        middle = (low + high) // 2
+        if run(qemu(middle) + arguments, b'hello, bench', 20, lambda process: None)[1]:
+            high = middle
+        else:
+            low = middle + 1
+    return high
