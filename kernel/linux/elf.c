@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Checks ELF64 files before exec maps them (gABI chapters 4 and 5, the arm64 supplement). Every field
- * that is used later is checked here; everything is arithmetic on bytes already in memory, so that
- * the same code runs in the host's unit tests and fuzzer.
+ * Checks ELF64 files before exec maps them (gABI chapters 4 and 5, the arm64 supplement). Every
+ * field that is used later is checked here; everything is arithmetic on bytes already in memory, so
+ * that the same code runs in the host's unit tests and fuzzer.
  */
 #include <lib/align.h>
 #include <lib/compiler.h>
+#include <lib/errno.h>
 #include <lib/string.h>
 #include <lib/types.h>
-#include <lib/errno.h>
 #include <linux/elf.h>
 
 #define ELF_PAGE   4096u
@@ -148,7 +148,8 @@ static int add_interp(struct elf_image *image, const struct elf_phdr *p, uint64_
     if (p->filesz < 2 || p->filesz > INTERP_MAX)
         return refuse(reason, "the name of its interpreter is empty or too long");
     if (p->offset > file_bytes || p->filesz > file_bytes - p->offset)
-        return refuse(reason, "it is truncated: its interpreter's name is behind the end of the file");
+        return refuse(reason,
+                      "it is truncated: its interpreter's name is behind the end of the file");
     image->interp_offset = p->offset;
     image->interp_bytes = p->filesz - 1;
     return 0;

@@ -59,6 +59,13 @@ struct rlimit {
     uint64_t soft, hard;
 };
 
+/* setitimer(2). Changed by the process's own tasks and by the timer's interrupt. */
+struct interval_timer {
+    struct timer timer;
+    uint64_t interval_ns;
+    uint64_t expires_ns; /* on its clock; 0: not armed */
+};
+
 /* Where exec put things, for /proc and prctl; written by exec and prctl(PR_SET_MM) only. */
 struct exec_layout {
     vaddr_t arg_start, arg_end, env_start, env_end;
@@ -73,9 +80,9 @@ struct process {
     int pid, pgid, sid;
     struct process *parent; /* NULL for the first */
     struct deferred free_later;
+    struct list_node all; /* every process, under pids_lock */
 
     struct vmspace *vmspace; /* replaced by exec under `lock` */
-    struct fs_context *fs;   /* cwd, root, umask, credentials */
     struct file *executable; /* /proc/self/exe; replaced by exec under `lock` */
     struct exec_layout layout;
 
@@ -99,9 +106,7 @@ struct process {
     struct task *exec_task; /* the one task that stays during an exec */
     int exit_status;        /* as wait(2) has it: code << 8 | signal */
 
-    struct timer real_timer; /* ITIMER_REAL */
-    uint64_t real_interval_ns, real_deadline_ns;
-    uint64_t cpu_timer_left_ns[2], cpu_timer_interval_ns[2]; /* ITIMER_VIRTUAL, ITIMER_PROF */
+    struct interval_timer itimer[3]; /* ITIMER_REAL, _VIRTUAL, _PROF */
     struct list_node posix_timers;
     int next_timer_id;
 
@@ -125,7 +130,7 @@ struct task {
     struct process *process;
     struct list_node sibling; /* process->tasks */
     int tid;
-    struct deferred free_later;
+    struct task *tid_next; /* chain of the tid table */
 
     sigset_t blocked; /* own thread writes, under signal_lock */
     sigset_t saved_mask;
@@ -137,11 +142,13 @@ struct task {
 
     struct fd_table *files; /* this task is one of its users; NULL only while it ends */
 
+    struct fs_context *fs;   /* cwd, root, umask; a reference */
+    const struct cred *cred; /* a reference; replaced by the task itself only */
+
     vaddr_t clear_child_tid;
     vaddr_t robust_list;
     int parent_death_signal;
     uint64_t timer_slack_ns;
-    struct list_node pi_held; /* struct futex_pi.holder_node, under the futex hash locks */
 };
 
 static inline struct task *task_of(struct thread *thread)
@@ -167,7 +174,10 @@ static inline struct process *current_process(void)
 }
 
 /* False in kernel threads. */
-bool thread_is_task(const struct thread *thread);
+static inline bool thread_is_task(const struct thread *thread)
+{
+    return thread->vmspace != NULL;
+}
 
 void process_ref(struct process *process);
 void process_unref(struct process *process);

@@ -63,6 +63,7 @@ struct waitq;
 #define SI_SIGIO     (-5)
 #define SI_TKILL     (-6)
 #define ILL_ILLOPC   1
+#define ILL_ILLOPN   2
 #define ILL_PRVOPC   5
 #define FPE_INTDIV   1
 #define FPE_FLTDIV   3
@@ -90,6 +91,7 @@ struct waitq;
 #define SA_SIGINFO        0x00000004u
 #define SA_UNSUPPORTED    0x00000400u
 #define SA_EXPOSE_TAGBITS 0x00000800u
+#define SA_RESTORER       0x04000000u
 #define SA_ONSTACK        0x08000000u
 #define SA_RESTART        0x10000000u
 #define SA_NODEFER        0x40000000u
@@ -119,6 +121,7 @@ struct signal_info {
     int fd, band;          /* SIGIO */
     uint64_t value;        /* sigval */
     vaddr_t addr;          /* faults; call address for SIGSYS */
+    uint64_t esr;          /* syndrome of a fault, 0 for others: for the ESR record */
     uint64_t utime, stime; /* SIGCHLD, clock ticks */
 };
 
@@ -195,7 +198,9 @@ void signal_deliver(struct trapframe *tf);
 void signal_exec(struct task *task);
 
 void signal_pending_init(struct signal_pending *pending);
-void signal_pending_flush(struct signal_pending *pending, sigset_t set);
+/* Drops the signals of `set` that are queued; process->signal_lock held. */
+void signal_pending_flush_locked(struct process *process, struct signal_pending *pending,
+                                 sigset_t set);
 
 /* "SIGSEGV" etc.; "SIGRT" for the real-time ones. */
 const char *signal_name(int signo);

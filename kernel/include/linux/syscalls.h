@@ -29,13 +29,13 @@ const char *abi64_syscall_name(unsigned number);
 extern syscall_fn sys_clone, sys_clone3, sys_execve, sys_execveat, sys_exit, sys_exit_group;
 extern syscall_fn sys_getpgid, sys_getpid, sys_getppid, sys_getsid, sys_gettid, sys_setpgid,
     sys_setsid;
-extern syscall_fn sys_set_tid_address, sys_wait4, sys_waitid, sys_pidfd_open;
+extern syscall_fn sys_set_tid_address, sys_wait4, sys_waitid;
 
 /* futex.c, robust.c */
 extern syscall_fn sys_futex, sys_get_robust_list, sys_set_robust_list;
 
 /* signal.c */
-extern syscall_fn sys_kill, sys_pause, sys_restart_syscall, sys_rt_sigaction, sys_rt_sigpending;
+extern syscall_fn sys_kill, sys_restart_syscall, sys_rt_sigaction, sys_rt_sigpending;
 extern syscall_fn sys_rt_sigprocmask, sys_rt_sigqueueinfo, sys_rt_sigreturn, sys_rt_sigsuspend;
 extern syscall_fn sys_rt_sigtimedwait, sys_rt_tgsigqueueinfo, sys_sigaltstack, sys_tgkill,
     sys_tkill;
@@ -48,12 +48,11 @@ extern syscall_fn sys_timer_create, sys_timer_delete, sys_timer_getoverrun, sys_
 extern syscall_fn sys_timer_settime;
 
 /* sched.c */
-extern syscall_fn sys_getcpu, sys_getpriority, sys_membarrier, sys_sched_get_priority_max;
+extern syscall_fn sys_getcpu, sys_getpriority, sys_sched_get_priority_max;
 extern syscall_fn sys_sched_get_priority_min, sys_sched_getaffinity, sys_sched_getattr;
 extern syscall_fn sys_sched_getparam, sys_sched_getscheduler, sys_sched_rr_get_interval;
 extern syscall_fn sys_sched_setaffinity, sys_sched_setattr, sys_sched_setparam;
-extern syscall_fn sys_sched_setscheduler, sys_sched_yield, sys_setpriority, sys_ioprio_get;
-extern syscall_fn sys_ioprio_set;
+extern syscall_fn sys_sched_setscheduler, sys_sched_yield, sys_setpriority;
 
 /* system.c, limits.c, prctl.c, cred.c */
 extern syscall_fn sys_capget, sys_capset, sys_getegid, sys_geteuid, sys_getgid, sys_getgroups;
@@ -61,7 +60,7 @@ extern syscall_fn sys_getrandom, sys_getresgid, sys_getresuid, sys_getrlimit, sy
 extern syscall_fn sys_personality, sys_prctl, sys_prlimit64, sys_reboot, sys_setdomainname;
 extern syscall_fn sys_setfsgid, sys_setfsuid, sys_setgid, sys_setgroups, sys_sethostname;
 extern syscall_fn sys_setregid, sys_setresgid, sys_setresuid, sys_setreuid, sys_setrlimit;
-extern syscall_fn sys_setuid, sys_sysinfo, sys_syslog, sys_uname;
+extern syscall_fn sys_setuid, sys_sysinfo, sys_syslog, sys_uname, sys_membarrier, sys_rseq;
 
 /* mm.c (memory) */
 

@@ -17,7 +17,7 @@
 #define sysreg_write(name, value)                                        \
     do {                                                                 \
         reg_t value_ = (value);                                          \
-        __asm__ volatile("msr " #name ", %0" ::"rZ"(value_) : "memory"); \
+        __asm__ volatile("msr " #name ", %x0" ::"rZ"(value_) : "memory"); \
     } while (0)
 
 #endif

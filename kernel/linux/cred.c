@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * User and group identities and capabilities (credentials(7), capabilities(7)). Credentials belong
+ * to a thread; the C libraries make all threads change together.
+ */
+#include <fs/cred.h>
+
+#include <arch/uaccess.h>
+#include <lib/errno.h>
+#include <lib/string.h>
+#include <linux/process.h>
+#include <linux/syscalls.h>
+#include <mm/slab.h>
+
+#define KEEP 0xffffffffu /* (uid_t)-1: leave this one */
+
+static long install(struct cred *cred)
+{
+    struct task *task = current_task();
+    const struct cred *old = task->cred;
+
+    task->cred = cred;
+    cred_unref(old);
+    return 0;
+}
+
+#define SECBIT_NO_SETUID_FIXUP 4u
+#define SECBIT_KEEP_CAPS       16u
+#define CAPS_OF_FILES                                                             \
+    (1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH | \
+     1ull << CAP_FOWNER | 1ull << CAP_FSETID | 1ull << CAP_LINUX_IMMUTABLE | 1ull << CAP_MKNOD)
+
+static bool any_root(const struct cred *cred)
+{
+    return cred->uid == 0 || cred->euid == 0 || cred->suid == 0;
+}
+
+/* capabilities(7), 'Effect of user ID changes on capabilities'. */
+static void fix_capabilities(struct cred *next, const struct cred *old)
+{
+    if (next->securebits & SECBIT_NO_SETUID_FIXUP)
+        return;
+    if (any_root(old) && !any_root(next)) {
+        if (!(next->securebits & SECBIT_KEEP_CAPS))
+            next->cap_permitted = next->cap_effective = 0;
+        next->cap_ambient = 0;
+    }
+    if (old->euid == 0 && next->euid != 0)
+        next->cap_effective = 0;
+    if (old->euid != 0 && next->euid == 0)
+        next->cap_effective = next->cap_permitted;
+}
+
+static bool is_one_of(uint32_t id, uint32_t a, uint32_t b, uint32_t c)
+{
+    return id == a || id == b || id == c;
+}
+
+static long install_uids(struct cred *next)
+{
+    next->fsuid = next->euid;
+    fix_capabilities(next, cred_current());
+    return install(next);
+}
+
+static long install_gids(struct cred *next)
+{
+    next->fsgid = next->egid;
+    return install(next);
+}
+
+static long refuse(struct cred *next)
+{
+    cred_unref(next);
+    return -EPERM;
+}
+
+long sys_getuid(const reg_t arg[6])
+{
+    (void)arg;
+    return cred_current()->uid;
+}
+
+long sys_geteuid(const reg_t arg[6])
+{
+    (void)arg;
+    return cred_current()->euid;
+}
+
+long sys_getgid(const reg_t arg[6])
+{
+    (void)arg;
+    return cred_current()->gid;
+}
+
+long sys_getegid(const reg_t arg[6])
+{
+    (void)arg;
+    return cred_current()->egid;
+}
+
+long sys_getresuid(const reg_t arg[6])
+{
+    const struct cred *cred = cred_current();
+
+    return put_user32(arg[0], cred->uid) || put_user32(arg[1], cred->euid) ||
+                   put_user32(arg[2], cred->suid)
+               ? -EFAULT
+               : 0;
+}
+
+long sys_getresgid(const reg_t arg[6])
+{
+    const struct cred *cred = cred_current();
+
+    return put_user32(arg[0], cred->gid) || put_user32(arg[1], cred->egid) ||
+                   put_user32(arg[2], cred->sgid)
+               ? -EFAULT
+               : 0;
+}
+
+long sys_setuid(const reg_t arg[6])
+{
+    const struct cred *old = cred_current();
+    uint32_t uid = (uint32_t)arg[0];
+    struct cred *next;
+
+    if (uid == KEEP)
+        return -EINVAL;
+    next = cred_copy(old);
+    if (!next)
+        return -ENOMEM;
+    if (cred_capable(old, CAP_SETUID))
+        next->uid = next->suid = uid;
+    else if (uid != old->uid && uid != old->suid)
+        return refuse(next);
+    next->euid = uid;
+    return install_uids(next);
+}
+
+long sys_setgid(const reg_t arg[6])
+{
+    const struct cred *old = cred_current();
+    uint32_t gid = (uint32_t)arg[0];
+    struct cred *next;
+
+    if (gid == KEEP)
+        return -EINVAL;
+    next = cred_copy(old);
+    if (!next)
+        return -ENOMEM;
+    if (cred_capable(old, CAP_SETGID))
+        next->gid = next->sgid = gid;
+    else if (gid != old->gid && gid != old->sgid)
+        return refuse(next);
+    next->egid = gid;
+    return install_gids(next);
+}
+
+long sys_setreuid(const reg_t arg[6])
+{
+    const struct cred *old = cred_current();
+    uint32_t uid = (uint32_t)arg[0], euid = (uint32_t)arg[1];
+    bool free = cred_capable(old, CAP_SETUID);
+    struct cred *next = cred_copy(old);
+
+    if (!next)
+        return -ENOMEM;
+    if (!free && ((uid != KEEP && uid != old->uid && uid != old->euid) ||
+                  (euid != KEEP && !is_one_of(euid, old->uid, old->euid, old->suid))))
+        return refuse(next);
+    if (uid != KEEP)
+        next->uid = uid;
+    if (euid != KEEP)
+        next->euid = euid;
+    if (uid != KEEP || (euid != KEEP && euid != old->uid))
+        next->suid = next->euid;
+    return install_uids(next);
+}
+
+long sys_setregid(const reg_t arg[6])
+{
+    const struct cred *old = cred_current();
+    uint32_t gid = (uint32_t)arg[0], egid = (uint32_t)arg[1];
+    bool free = cred_capable(old, CAP_SETGID);
+    struct cred *next = cred_copy(old);
+
+    if (!next)
+        return -ENOMEM;
+    if (!free && ((gid != KEEP && gid != old->gid && gid != old->egid) ||
+                  (egid != KEEP && !is_one_of(egid, old->gid, old->egid, old->sgid))))
+        return refuse(next);
+    if (gid != KEEP)
+        next->gid = gid;
+    if (egid != KEEP)
+        next->egid = egid;
+    if (gid != KEEP || (egid != KEEP && egid != old->gid))
+        next->sgid = next->egid;
+    return install_gids(next);
+}
+
+long sys_setresuid(const reg_t arg[6])
+{
+    const struct cred *old = cred_current();
+    bool free = cred_capable(old, CAP_SETUID);
+    struct cred *next = cred_copy(old);
+    uint32_t *field[3];
+
+    if (!next)
+        return -ENOMEM;
+    field[0] = &next->uid;
+    field[1] = &next->euid;
+    field[2] = &next->suid;
+    for (unsigned i = 0; i < 3; i++) {
+        uint32_t id = (uint32_t)arg[i];
+
+        if (id == KEEP)
+            continue;
+        if (!free && !is_one_of(id, old->uid, old->euid, old->suid))
+            return refuse(next);
+        *field[i] = id;
+    }
+    return install_uids(next);
+}
+
+long sys_setresgid(const reg_t arg[6])
+{
+    const struct cred *old = cred_current();
+    bool free = cred_capable(old, CAP_SETGID);
+    struct cred *next = cred_copy(old);
+    uint32_t *field[3];
+
+    if (!next)
+        return -ENOMEM;
+    field[0] = &next->gid;
+    field[1] = &next->egid;
+    field[2] = &next->sgid;
+    for (unsigned i = 0; i < 3; i++) {
+        uint32_t id = (uint32_t)arg[i];
+
+        if (id == KEEP)
+            continue;
+        if (!free && !is_one_of(id, old->gid, old->egid, old->sgid))
+            return refuse(next);
+        *field[i] = id;
+    }
+    return install_gids(next);
+}
+
+/* These return the old value, whether they did something or not. */
+long sys_setfsuid(const reg_t arg[6])
+{
+    const struct cred *old = cred_current();
+    uint32_t uid = (uint32_t)arg[0], before = old->fsuid;
+    struct cred *next;
+
+    if (uid == KEEP || (!cred_capable(old, CAP_SETUID) && uid != old->fsuid &&
+                        !is_one_of(uid, old->uid, old->euid, old->suid)))
+        return before;
+    next = cred_copy(old);
+    if (!next)
+        return before;
+    next->fsuid = uid;
+    if (before == 0 && uid != 0)
+        next->cap_effective &= ~CAPS_OF_FILES;
+    else if (before != 0 && uid == 0)
+        next->cap_effective |= next->cap_permitted & CAPS_OF_FILES;
+    install(next);
+    return before;
+}
+
+long sys_setfsgid(const reg_t arg[6])
+{
+    const struct cred *old = cred_current();
+    uint32_t gid = (uint32_t)arg[0], before = old->fsgid;
+    struct cred *next;
+
+    if (gid == KEEP || (!cred_capable(old, CAP_SETGID) && gid != old->fsgid &&
+                        !is_one_of(gid, old->gid, old->egid, old->sgid)))
+        return before;
+    next = cred_copy(old);
+    if (!next)
+        return before;
+    next->fsgid = gid;
+    install(next);
+    return before;
+}
+
+long sys_getgroups(const reg_t arg[6])
+{
+    const struct cred_groups *groups = cred_current()->groups;
+    int size = (int)arg[0], count = groups ? (int)groups->count : 0;
+
+    if (size < 0)
+        return -EINVAL;
+    if (size == 0 || count == 0)
+        return count;
+    if (size < count)
+        return -EINVAL;
+    return copy_to_user(arg[1], groups->gid, (size_t)count * sizeof(uint32_t)) ? -EFAULT : count;
+}
+
+long sys_setgroups(const reg_t arg[6])
+{
+    unsigned count = (unsigned)arg[0];
+    struct cred *next;
+    uint32_t *gid;
+    long error = 0;
+
+    if (!cred_capable(cred_current(), CAP_SETGID))
+        return -EPERM;
+    if (count > CRED_GROUPS_MAX)
+        return -EINVAL;
+    gid = kmalloc_array(count + 1, sizeof(*gid));
+    next = cred_copy(cred_current());
+    if (!gid || !next)
+        error = -ENOMEM;
+    else if (copy_from_user(gid, arg[1], count * sizeof(*gid)))
+        error = -EFAULT;
+    else
+        error = cred_set_groups(next, gid, count);
+    kfree(gid);
+    if (!error)
+        return install(next);
+    if (next)
+        cred_unref(next);
+    return error;
+}
+
+/* --- capabilities --- */
+
+#define CAP_VERSION_1 0x19980330u
+#define CAP_VERSION_2 0x20071026u
+#define CAP_VERSION_3 0x20080522u
+
+struct abi64_cap_header {
+    uint32_t version;
+    int32_t pid;
+};
+
+struct abi64_cap_data {
+    uint32_t effective, permitted, inheritable;
+};
+
+/* Words of data for the version, or an error after telling the version we like best. */
+static int cap_words(vaddr_t header_at, struct abi64_cap_header *header)
+{
+    if (copy_from_user(header, header_at, sizeof(*header)))
+        return -EFAULT;
+    switch (header->version) {
+    case CAP_VERSION_1:
+        return 1;
+    case CAP_VERSION_2:
+    case CAP_VERSION_3:
+        return 2;
+    default:
+        return put_user32(header_at, CAP_VERSION_3) ? -EFAULT : -EINVAL;
+    }
+}
+
+long sys_capget(const reg_t arg[6])
+{
+    const struct cred *cred = cred_current();
+    struct abi64_cap_header header;
+    struct abi64_cap_data data[2];
+    int words = cap_words(arg[0], &header);
+
+    if (words < 0)
+        return words == -EINVAL && !arg[1] ? 0 : words;
+    if (header.pid < 0)
+        return -EINVAL;
+    if (header.pid != 0) {
+        struct task *task;
+        bool is_ours;
+
+        defer_read_begin();
+        task = task_find(header.pid);
+        is_ours = task != NULL;
+        defer_read_end();
+        if (!is_ours)
+            return -ESRCH;
+    }
+    for (int i = 0; i < 2; i++)
+        data[i] = (struct abi64_cap_data){(uint32_t)(cred->cap_effective >> 32 * i),
+                                          (uint32_t)(cred->cap_permitted >> 32 * i),
+                                          (uint32_t)(cred->cap_inheritable >> 32 * i)};
+    return arg[1] ? copy_to_user(arg[1], data, (size_t)words * sizeof(data[0])) : 0;
+}
+
+long sys_capset(const reg_t arg[6])
+{
+    const struct cred *old = cred_current();
+    struct abi64_cap_header header;
+    struct abi64_cap_data data[2] = {{0}};
+    uint64_t effective, permitted, inheritable;
+    int words = cap_words(arg[0], &header);
+    struct cred *next;
+
+    if (words < 0)
+        return words;
+    if (header.pid != 0 && header.pid != current_task()->tid)
+        return -EPERM;
+    if (copy_from_user(data, arg[1], (size_t)words * sizeof(data[0])))
+        return -EFAULT;
+    effective = (data[0].effective | (uint64_t)data[1].effective << 32) & CAP_FULL;
+    permitted = (data[0].permitted | (uint64_t)data[1].permitted << 32) & CAP_FULL;
+    inheritable = (data[0].inheritable | (uint64_t)data[1].inheritable << 32) & CAP_FULL;
+    if ((permitted & ~old->cap_permitted) || (effective & ~permitted) ||
+        (inheritable & ~(old->cap_inheritable | old->cap_permitted)))
+        return -EPERM;
+    next = cred_copy(old);
+    if (!next)
+        return -ENOMEM;
+    next->cap_effective = effective;
+    next->cap_permitted = permitted;
+    next->cap_inheritable = inheritable;
+    next->cap_ambient &= permitted & inheritable;
+    return install(next);
+}

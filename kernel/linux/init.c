@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The first program: reads what to run from the manifest of the root and from bootargs
+ * (abi/manifest.h, abi/bootargs.h), makes process 1 and executes it.
+ */
+#include <abi/bootargs.h>
+#include <abi/frame.h>
+#include <abi/manifest.h>
+#include <arch/trap.h>
+#include <arch/user.h>
+#include <core/log.h>
+#include <core/thread.h>
+#include <device/firmware.h>
+#include <device/machine.h>
+#include <file/fdtable.h>
+#include <file/file.h>
+#include <fs/context.h>
+#include <fs/cred.h>
+#include <fs/open.h>
+#include <fs/path.h>
+#include <lib/errno.h>
+#include <lib/parse.h>
+#include <lib/printf.h>
+#include <lib/string.h>
+#include <linux/process.h>
+#include <linux/vdso.h>
+#include <mm/slab.h>
+#include <mm/vmspace.h>
+
+#include "exec_internal.h"
+#include "process_internal.h"
+#include "start_plan.h"
+#include "system.h"
+
+static const char *describe(int error)
+{
+    switch (error) {
+    case -ENOENT:
+        return "there is no such file";
+    case -EACCES:
+        return "it is not executable";
+    case -ENOTDIR:
+        return "a part of the name is not a directory";
+    case -ENOMEM:
+        return "there is too little memory; give the guest more with -m";
+    case -E2BIG:
+        return "arguments and environment are too long";
+    case -ELOOP:
+        return "too many symbolic links or scripts";
+    default:
+        return "it cannot be executed";
+    }
+}
+
+static _Noreturn void give_up(const char *name, int error, const char *reason)
+{
+    bool missing = error == -ENOENT || error == -ENOTDIR;
+
+    log_error("cannot run %s: %s", name, reason ? reason : describe(error));
+    machine_exit_status(missing ? FRAME_STATUS_NOT_FOUND : FRAME_STATUS_CANNOT_EXEC);
+}
+
+static int set_directory(const char *cwd)
+{
+    struct path path;
+    int error = path_lookup(NULL, cwd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &path);
+
+    if (error)
+        return error;
+    error = fs_chdir(&path);
+    path_unref(&path);
+    return error;
+}
+
+static int set_user(struct task *task, const struct start_plan *plan)
+{
+    struct cred *cred = cred_copy(task->cred);
+    int error;
+
+    if (!cred)
+        return -ENOMEM;
+    cred->uid = cred->euid = cred->suid = cred->fsuid = plan->uid;
+    cred->gid = cred->egid = cred->sgid = cred->fsgid = plan->gid;
+    if (plan->uid != 0)
+        cred->cap_effective = cred->cap_permitted = cred->cap_ambient = 0;
+    error = cred_set_groups(cred, plan->groups, plan->group_count);
+    if (error) {
+        cred_unref(cred);
+        return error;
+    }
+    cred_unref(task->cred);
+    task->cred = cred;
+    return 0;
+}
+
+static int collect(struct exec_args *args, const struct start_plan *plan)
+{
+    int error = 0;
+
+    exec_args_init(args, process_limit(RLIMIT_STACK));
+    for (unsigned i = 0; !error && i < plan->args.count; i++)
+        error = exec_args_add(args, plan->args.item[i]);
+    for (unsigned i = 0; !error && i < plan->env.count; i++)
+        error = exec_env_add(args, plan->env.item[i]);
+    return error;
+}
+
+/* Tries name in each directory of the program's own PATH. */
+static int run_by_path(struct start_plan *plan, struct exec_request *request,
+                       struct exec_args *args, struct trapframe *frame, const char **reason)
+{
+    const char *directories = start_plan_env(plan, "PATH");
+    int error = -ENOENT;
+    char file[512];
+
+    if (!directories)
+        directories = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    while (*directories) {
+        size_t length = strcspn(directories, ":");
+
+        snprintf(file, sizeof(file), "%.*s/%s", (int)length, directories, plan->file);
+        request->name = request->shown = file;
+        error = exec_run(request, args, frame, reason);
+        if (error != -ENOENT && error != -ENOTDIR)
+            break;
+        directories += length + (directories[length] == ':');
+    }
+    return error;
+}
+
+static void run_plan(struct start_plan *plan, struct trapframe *frame)
+{
+    struct exec_request request = {
+        .name = plan->file, .shown = plan->file, .lookup = LOOKUP_FOLLOW};
+    struct exec_args args;
+    const char *reason = NULL;
+    int error = collect(&args, plan);
+
+    if (!error && strchr(plan->file, '/'))
+        error = exec_run(&request, &args, frame, &reason);
+    else if (!error)
+        error = run_by_path(plan, &request, &args, frame, &reason);
+    if (error)
+        give_up(plan->file, error, reason);
+    exec_args_free(&args);
+}
+
+/* The first task, on its own kernel stack. */
+static void first_task(void *arg)
+{
+    struct start_plan *plan = arg;
+    struct task *task = current_task();
+    struct trapframe frame;
+    int error = console_open_streams(task->files);
+
+    if (error)
+        log_warn("no console for the program: error %d", -error);
+    error = set_user(task, plan);
+    if (error)
+        log_warn("cannot set the program's user: error %d", -error);
+    error = set_directory(plan->cwd);
+    if (error)
+        log_warn("working directory %s: %s; / is used", plan->cwd, describe(error));
+    run_plan(plan, &frame);
+    start_plan_free(plan);
+    user_enter(&frame);
+}
+
+static int make_first(struct start_plan *plan, struct task **out)
+{
+    struct process *process = process_create();
+    struct fd_table *files = fd_table_create();
+    struct vmspace *vs = vmspace_create();
+    int error;
+
+    if (!process || !files || !vs)
+        return -ENOMEM;
+    process->vmspace = vs;
+    error = task_create(process, files, &fs_init_context, &cred_root, first_task, plan, out);
+    fd_table_unref(files);
+    return error;
+}
+
+void process_start_init(void)
+{
+    struct start_plan *plan = kzalloc(sizeof(*plan));
+    struct task *task;
+    int error = plan ? start_plan_read(plan) : -ENOMEM;
+
+    if (error || !plan->file) {
+        log_error("the root does not say what to run: no arg= in " MANIFEST_PATH
+                  ", no remora.args= and no init= in bootargs");
+        machine_exit_status(FRAME_STATUS_NOT_FOUND);
+    }
+    system_set_hostname(plan->hostname);
+    vdso_init();
+    error = make_first(plan, &task);
+    if (!error && process_publish(task->process, task) < 0)
+        error = -EAGAIN;
+    if (error)
+        give_up(plan->file, error, NULL);
+    task_join_process(task);
+    process_unref(task->process);
+    thread_start(&task->thread);
+}

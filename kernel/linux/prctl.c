@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * prctl(2): what concerns one thread or process and has no call of its own.
+ */
+#include <arch/uaccess.h>
+#include <core/thread.h>
+#include <fs/cred.h>
+#include <lib/errno.h>
+#include <lib/string.h>
+#include <linux/process.h>
+#include <linux/syscalls.h>
+#include <mm/vmspace.h>
+
+enum {
+    PR_SET_PDEATHSIG = 1,
+    PR_GET_PDEATHSIG = 2,
+    PR_GET_DUMPABLE = 3,
+    PR_SET_DUMPABLE = 4,
+    PR_GET_KEEPCAPS = 7,
+    PR_SET_KEEPCAPS = 8,
+    PR_GET_TIMING = 13,
+    PR_SET_TIMING = 14,
+    PR_SET_NAME = 15,
+    PR_GET_NAME = 16,
+    PR_GET_SECCOMP = 21,
+    PR_CAPBSET_READ = 23,
+    PR_CAPBSET_DROP = 24,
+    PR_GET_SECUREBITS = 27,
+    PR_SET_SECUREBITS = 28,
+    PR_SET_TIMERSLACK = 29,
+    PR_GET_TIMERSLACK = 30,
+    PR_SET_CHILD_SUBREAPER = 36,
+    PR_GET_CHILD_SUBREAPER = 37,
+    PR_SET_NO_NEW_PRIVS = 38,
+    PR_GET_NO_NEW_PRIVS = 39,
+    PR_GET_TID_ADDRESS = 40,
+    PR_SET_THP_DISABLE = 41,
+    PR_GET_THP_DISABLE = 42,
+    PR_CAP_AMBIENT = 47,
+};
+
+enum {
+    PR_CAP_AMBIENT_IS_SET = 1,
+    PR_CAP_AMBIENT_RAISE,
+    PR_CAP_AMBIENT_LOWER,
+    PR_CAP_AMBIENT_CLEAR_ALL
+};
+
+#define SECBIT_KEEP_CAPS 16u
+#define SECBITS_ALL      0xffu
+#define SUID_DUMP_USER   1
+#define DEFAULT_SLACK_NS 50000
+
+static long set_name(vaddr_t from)
+{
+    char name[16];
+    ssize_t length = strncpy_from_user(name, from, sizeof(name) - 1);
+
+    if (length < 0)
+        return length;
+    name[length < (ssize_t)sizeof(name) ? length : (ssize_t)sizeof(name) - 1] = 0;
+    thread_set_name(current(), name);
+    return 0;
+}
+
+static long get_name(vaddr_t to)
+{
+    char name[16] = {0};
+
+    strscpy(name, current()->name, sizeof(name));
+    return copy_to_user(to, name, sizeof(name));
+}
+
+static long set_death_signal(int signo)
+{
+    if (signo < 0 || signo > SIGNALS)
+        return -EINVAL;
+    current_task()->parent_death_signal = signo;
+    return 0;
+}
+
+/* Changes the caller's credentials through a copy. */
+static long change_cred(uint64_t set_bounding_out, uint64_t ambient, uint32_t securebits)
+{
+    struct task *task = current_task();
+    const struct cred *old = task->cred;
+    struct cred *next = cred_copy(old);
+
+    if (!next)
+        return -ENOMEM;
+    next->cap_bounding &= ~set_bounding_out;
+    next->cap_ambient = ambient;
+    next->securebits = securebits;
+    task->cred = next;
+    cred_unref(old);
+    return 0;
+}
+
+static long bounding_drop(reg_t capability)
+{
+    const struct cred *cred = cred_current();
+
+    if (!cred_capable(cred, CAP_SETPCAP))
+        return -EPERM;
+    if (capability > CAP_LAST)
+        return -EINVAL;
+    return change_cred(1ull << capability, cred->cap_ambient, cred->securebits);
+}
+
+static long set_securebits(reg_t bits)
+{
+    const struct cred *cred = cred_current();
+
+    if (bits & ~(reg_t)SECBITS_ALL || !cred_capable(cred, CAP_SETPCAP))
+        return -EPERM;
+    return change_cred(0, cred->cap_ambient, (uint32_t)bits);
+}
+
+static long set_keepcaps(reg_t on)
+{
+    const struct cred *cred = cred_current();
+
+    if (on > 1)
+        return -EINVAL;
+    return change_cred(0, cred->cap_ambient,
+                       (cred->securebits & ~SECBIT_KEEP_CAPS) | (on ? SECBIT_KEEP_CAPS : 0));
+}
+
+static long ambient(const reg_t arg[6])
+{
+    const struct cred *cred = cred_current();
+    reg_t capability = arg[2];
+    uint64_t bit = 1ull << (capability & 63);
+
+    if (arg[1] == PR_CAP_AMBIENT_CLEAR_ALL)
+        return arg[2] | arg[3] | arg[4] ? -EINVAL : change_cred(0, 0, cred->securebits);
+    if (arg[3] | arg[4] || capability > CAP_LAST)
+        return -EINVAL;
+    switch (arg[1]) {
+    case PR_CAP_AMBIENT_IS_SET:
+        return (cred->cap_ambient & bit) != 0;
+    case PR_CAP_AMBIENT_RAISE:
+        if (!(cred->cap_permitted & cred->cap_inheritable & bit))
+            return -EPERM;
+        return change_cred(0, cred->cap_ambient | bit, cred->securebits);
+    case PR_CAP_AMBIENT_LOWER:
+        return change_cred(0, cred->cap_ambient & ~bit, cred->securebits);
+    default:
+        return -EINVAL;
+    }
+}
+
+static long prctl_cred(const reg_t arg[6])
+{
+    const struct cred *cred = cred_current();
+
+    switch ((int)arg[0]) {
+    case PR_GET_KEEPCAPS:
+        return (cred->securebits & SECBIT_KEEP_CAPS) != 0;
+    case PR_SET_KEEPCAPS:
+        return set_keepcaps(arg[1]);
+    case PR_CAPBSET_READ:
+        return arg[1] > CAP_LAST ? -EINVAL : (long)(cred->cap_bounding >> arg[1] & 1);
+    case PR_CAPBSET_DROP:
+        return bounding_drop(arg[1]);
+    case PR_GET_SECUREBITS:
+        return cred->securebits;
+    case PR_SET_SECUREBITS:
+        return set_securebits(arg[1]);
+    case PR_CAP_AMBIENT:
+        return ambient(arg);
+    default:
+        return -EINVAL;
+    }
+}
+
+static long prctl_process(const reg_t arg[6])
+{
+    struct process *process = current_process();
+
+    switch ((int)arg[0]) {
+    case PR_GET_DUMPABLE:
+        return process->dumpable;
+    case PR_SET_DUMPABLE:
+        if (arg[1] > SUID_DUMP_USER)
+            return -EINVAL;
+        process->dumpable = arg[1];
+        return 0;
+    case PR_SET_CHILD_SUBREAPER:
+        process->child_subreaper = arg[1] != 0;
+        return 0;
+    case PR_GET_CHILD_SUBREAPER:
+        return put_user32(arg[1], process->child_subreaper);
+    case PR_SET_NO_NEW_PRIVS:
+        if (arg[1] != 1 || arg[2] | arg[3] | arg[4])
+            return -EINVAL;
+        process->no_new_privs = true;
+        return 0;
+    case PR_GET_NO_NEW_PRIVS:
+        return arg[1] | arg[2] | arg[3] | arg[4] ? -EINVAL : process->no_new_privs;
+    case PR_SET_THP_DISABLE:
+        if (arg[2] | arg[3] | arg[4])
+            return -EINVAL;
+        process->thp_disabled = arg[1] != 0;
+        return 0;
+    case PR_GET_THP_DISABLE:
+        return arg[1] | arg[2] | arg[3] | arg[4] ? -EINVAL : process->thp_disabled;
+    default:
+        return prctl_cred(arg);
+    }
+}
+
+long sys_prctl(const reg_t arg[6])
+{
+    struct task *task = current_task();
+
+    switch ((int)arg[0]) {
+    case PR_SET_NAME:
+        return set_name(arg[1]);
+    case PR_GET_NAME:
+        return get_name(arg[1]);
+    case PR_SET_PDEATHSIG:
+        return set_death_signal((int)arg[1]);
+    case PR_GET_PDEATHSIG:
+        return put_user32(arg[1], (uint32_t)task->parent_death_signal);
+    case PR_GET_TIMING:
+        return 0;
+    case PR_SET_TIMING:
+        return arg[1] ? -EINVAL : 0;
+    case PR_GET_SECCOMP:
+        return 0;
+    case PR_SET_TIMERSLACK:
+        task->timer_slack_ns = arg[1] ? arg[1] : DEFAULT_SLACK_NS;
+        return 0;
+    case PR_GET_TIMERSLACK:
+        return (long)task->timer_slack_ns;
+    case PR_GET_TID_ADDRESS:
+        return put_user64(arg[1], task->clear_child_tid);
+    default:
+        return prctl_process(arg);
+    }
+}
