@@ -182,8 +182,9 @@ void trap_kernel_sync(struct trapframe *frame, uint64_t esr, vaddr_t address)
 
     frame->esr_class = class;
     if (class == EC_DATA_SAME || class == EC_INSTRUCTION_SAME) {
-        /* A user address is only ever touched on behalf of the program. */
-        bool user = (address >> 55 & 1) == 0 && class == EC_DATA_SAME;
+        /* The program's memory is only ever touched on its behalf, by instructions that may fault. */
+        bool user = (address >> 55 & 1) == 0 && class == EC_DATA_SAME &&
+                    exception_table_find(frame->pc) != 0;
         struct fault fault = fault_decode(esr, address, user);
 
         if (fault_is_page_fault(esr)) {
