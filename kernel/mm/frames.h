@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between the files of the frame allocator. Frames go one way: `unused` ranges (ranges.c) -> windows of
- * 2 MiB whose structures exist (section.c) -> the buddy allocator (page.c). page_lock guards all three after start.
+ * Between the files of the frame allocator. Frames go one way: `unused` ranges (ranges.c) ->
+ * windows of 2 MiB whose structures exist (section.c) -> the buddy allocator (page.c). page_lock
+ * guards all three after start.
  */
 #ifndef MM_FRAMES_H
 #define MM_FRAMES_H
@@ -31,8 +32,9 @@ paddr_t ranges_take(uint64_t size, uint64_t align, paddr_t low, paddr_t high);
 bool ranges_take_part(paddr_t low, paddr_t high, paddr_t *base, paddr_t *end);
 
 /* section.c; page_lock held. */
-bool section_grow(void);             /* hands one window to the buddy allocator; false: no RAM is left */
-bool section_prepare(paddr_t pa);    /* structures of the window around pa exist; false: no memory for them */
+bool section_grow(void); /* hands one window to the buddy allocator; false: no RAM is left */
+bool section_prepare(
+    paddr_t pa); /* structures of the window around pa exist; false: no memory for them */
 
 /* page.c; page_lock held. */
 void buddy_free_range(paddr_t base, paddr_t end);
@@ -43,7 +45,7 @@ extern uint64_t buddy_free_pages;
 int linear_map_init(void);
 
 /* memory.c: the strongest reservation at pa, or MEMORY_FREE, and where that may change. */
-#define MEMORY_FREE ((enum memory_kind)-1)
+#define MEMORY_FREE ((enum memory_kind) - 1)
 enum memory_kind memory_kind_at(paddr_t pa, paddr_t *end);
 void memory_page_init(uint64_t total_pages); /* page.c, at start */
 extern uint64_t memory_total_pages;

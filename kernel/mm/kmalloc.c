@@ -10,15 +10,15 @@
 
 #define KMALLOC_SLAB_MAX 2048U
 
-#define SIZE_CACHE(bytes)                                                                          \
-    {                                                                                              \
-        .name = "kmalloc-" #bytes, .size = (bytes),                                                \
-        .align = ((bytes) & ((bytes)-1)) == 0 ? (bytes) : 16, .lock = SPINLOCK_INIT(RANK_SLAB)     \
+#define SIZE_CACHE(bytes)                                                                      \
+    {                                                                                          \
+        .name = "kmalloc-" #bytes, .size = (bytes),                                            \
+        .align = ((bytes) & ((bytes)-1)) == 0 ? (bytes) : 16, .lock = SPINLOCK_INIT(RANK_SLAB) \
     }
 
 static struct slab_cache size_cache[] = {
-    SIZE_CACHE(16),  SIZE_CACHE(32),  SIZE_CACHE(48),  SIZE_CACHE(64),  SIZE_CACHE(96),
-    SIZE_CACHE(128), SIZE_CACHE(192), SIZE_CACHE(256), SIZE_CACHE(384), SIZE_CACHE(512),
+    SIZE_CACHE(16),  SIZE_CACHE(32),   SIZE_CACHE(48),   SIZE_CACHE(64),  SIZE_CACHE(96),
+    SIZE_CACHE(128), SIZE_CACHE(192),  SIZE_CACHE(256),  SIZE_CACHE(384), SIZE_CACHE(512),
     SIZE_CACHE(768), SIZE_CACHE(1024), SIZE_CACHE(2048),
 };
 

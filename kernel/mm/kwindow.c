@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel window. Its lower half holds thread stacks in slots of 32 KiB; the upper half everything else,
- * first fit, each mapping followed by a page that stays unmapped. Stacks that were given back stay mapped in a
- * short list, since making one costs more than all the rest of a thread.
+ * The kernel window. Its lower half holds thread stacks in slots of 32 KiB; the upper half
+ * everything else, first fit, each mapping followed by a page that stays unmapped. Stacks that were
+ * given back stay mapped in a short list, since making one costs more than all the rest of a
+ * thread.
  */
 #include "kwindow.h"
 
@@ -29,9 +30,10 @@ struct gap {
     vaddr_t start, end;
 };
 
-static struct spinlock window_lock = SPINLOCK_INIT(RANK_PAGETABLE); /* guards all below and the window's tables */
-static struct list_node gaps = LIST_INIT(gaps);                     /* free space that was used before, sorted */
-static vaddr_t space_next = STACKS_END;                             /* free from here on */
+static struct spinlock window_lock =
+    SPINLOCK_INIT(RANK_PAGETABLE);              /* guards all below and the window's tables */
+static struct list_node gaps = LIST_INIT(gaps); /* free space that was used before, sorted */
+static vaddr_t space_next = STACKS_END;         /* free from here on */
 static vaddr_t stacks_next = STACKS_BASE;
 static void *free_slots;  /* stack slots without frames: a chain of struct slot */
 static void *spare_stack; /* mapped stacks, linked through their lowest words */
@@ -51,8 +53,7 @@ static vaddr_t space_alloc(size_t size, size_t align, size_t offset)
     vaddr_t va;
 
     size += PAGE_SIZE; /* the guard */
-    list_for_each_entry_safe(gap, following, &gaps, node)
-    {
+    list_for_each_entry_safe (gap, following, &gaps, node) {
         va = align_up(gap->start - offset, align) + offset;
         if (va != gap->start || gap->end - va < size)
             continue; /* only from the front, so that a gap never becomes two */
@@ -75,8 +76,7 @@ static void space_free(vaddr_t start, size_t size)
     vaddr_t end = start + size + PAGE_SIZE;
     struct gap *gap, *next = NULL, *previous = NULL;
 
-    list_for_each_entry(gap, &gaps, node)
-    {
+    list_for_each_entry (gap, &gaps, node) {
         if (gap->start >= end) {
             next = gap;
             break;
@@ -96,7 +96,8 @@ static void space_free(vaddr_t start, size_t size)
         next->start = start;
         return;
     }
-    gap = kmalloc(sizeof(*gap)); /* without memory the addresses are lost, of which there are plenty */
+    gap = kmalloc(
+        sizeof(*gap)); /* without memory the addresses are lost, of which there are plenty */
     if (gap == NULL)
         return;
     gap->start = start;
@@ -183,7 +184,8 @@ void *kmap_pages(struct page *const *pages, size_t count, bool writable)
     spin_lock(&window_lock);
     va = space_alloc(count * PAGE_SIZE, PAGE_SIZE, 0);
     while (va != 0 && i < count) {
-        if (pt_map(&kernel_pagetable, va + i * PAGE_SIZE, page_phys(pages[i]), PAGE_SIZE, prot) != 0)
+        if (pt_map(&kernel_pagetable, va + i * PAGE_SIZE, page_phys(pages[i]), PAGE_SIZE, prot) !=
+            0)
             break;
         i++;
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The linear map: all RAM that exists, at LINEAR_BASE + physical address, once and for good. Blocks as large as banks and
- * protections allow; what is read-only is so from the start; holes and no-map ranges stay unmapped.
+ * The linear map: all RAM that exists, at LINEAR_BASE + physical address, once and for good. Blocks
+ * as large as banks and protections allow; what is read-only is so from the start; holes and no-map
+ * ranges stay unmapped.
  *
  * The first tables come from a small pool in the image and are written through the image's mapping.
  * They map the surroundings of the image; from there on tables come out of mapped RAM.

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* RAM as a whole: banks and reservations as the machine describes them, start of the memory system, counters. */
+/* RAM as a whole: banks and reservations as the machine describes them, start of the memory system,
+ * counters. */
 #include <mm/memory.h>
 
+#include "fault.h"
 #include "frames.h"
 #include "kwindow.h"
 #include "slab.h"
 #include "tables.h"
 
+#include <arch/barrier.h>
 #include <arch/boot.h>
 #include <arch/pagetable.h>
 #include <core/percpu.h>
@@ -15,7 +18,8 @@
 #include <lib/minmax.h>
 #include <mm/pagecache.h>
 
-static struct memory_range bank[MEMORY_BANKS_MAX]; /* sorted, apart, whole pages; fixed after start */
+static struct memory_range
+    bank[MEMORY_BANKS_MAX]; /* sorted, apart, whole pages; fixed after start */
 static size_t bank_count;
 static struct memory_reservation reserved[MEMORY_RESERVED_MAX];
 static size_t reserved_count;
@@ -161,13 +165,17 @@ int memory_init(const struct memory_range *banks, size_t count,
     if (error != 0)
         return error;
     find_unused();
+    __asm__ volatile("ic ialluis" ::: "memory"); /* see memory_reserved_page() */
+    dsb(ish);
+    isb();
     error = linear_map_init();
     if (error != 0)
         return error;
     memory_page_init(memory_total_pages);
     tables_from_pages();
     slab_init();
-    return kwindow_init();
+    error = kwindow_init();
+    return error == 0 ? fault_init() : error;
 }
 
 int memory_cpu_init(unsigned id)
@@ -202,9 +210,10 @@ void memory_get_stats(struct memory_stats *stats)
         .kernel_stacks = kstack_page_count(),
     };
     pagecache_get_stats(stats);
-    stats->anonymous = stats->total - min(stats->total, stats->free + stats->cached + stats->slab +
-                                                            stats->page_tables + stats->kernel_stacks +
-                                                            memory_kernel_pages());
+    stats->anonymous =
+        stats->total -
+        min(stats->total, stats->free + stats->cached + stats->slab + stats->page_tables +
+                              stats->kernel_stacks + memory_kernel_pages());
     evictable = stats->cached - min(stats->cached, stats->shared + stats->dirty);
     stats->available = stats->free + evictable;
     stats->available -= min(stats->available, memory_reserve_pages());

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects: references, and taking pages out of the areas that map them. An area's place in its object changes
- * only with object->area_lock held, so the walk here needs no lock of the address space but its page table's.
+ * Objects: references, and taking pages out of the areas that map them. An area's place in its
+ * object changes only with object->area_lock held, so the walk here needs no lock of the address
+ * space but its page table's.
  */
 #include <mm/object.h>
 
@@ -70,10 +71,10 @@ void object_unmap(struct vm_object *object, uint64_t first, uint64_t count, bool
     vaddr_t from, to;
 
     mutex_lock(&object->area_lock);
-    /* Before the tables are looked at: pairs with the acquire in fault_object(), which then sees a change. */
+    /* Before the tables are looked at: pairs with the acquire in fault_object(), which then sees a
+     * change. */
     smp_store_release(&object->unmap_sequence, object->unmap_sequence + 1);
-    list_for_each_entry(area, &object->areas, object_link)
-    {
+    list_for_each_entry (area, &object->areas, object_link) {
         struct vmspace *vs = area->vmspace;
         struct tlb_batch batch;
 
@@ -98,8 +99,7 @@ void object_clean_mappings(struct vm_object *object, uint64_t first, uint64_t co
     vaddr_t from, to;
 
     mutex_lock(&object->area_lock);
-    list_for_each_entry(area, &object->areas, object_link)
-    {
+    list_for_each_entry (area, &object->areas, object_link) {
         struct vmspace *vs = area->vmspace;
         struct tlb_batch batch;
 

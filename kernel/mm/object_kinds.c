@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Objects that mm itself supplies: shared memory without a file, and frames of the kernel's own (vDSO). */
+/* Objects that mm itself supplies: shared memory without a file, and frames of the kernel's own
+ * (vDSO). */
 #include <mm/object.h>
 
 #include <lib/compiler.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The frame allocator: a binary buddy system up to 2 MiB, and in front of it a stock of single frames per
- * CPU. Blocks never cross a 2 MiB window, so a buddy's structure always exists.
+ * The frame allocator: a binary buddy system up to 2 MiB, and in front of it a stock of single
+ * frames per CPU. Blocks never cross a 2 MiB window, so a buddy's structure always exists.
  */
+#include "fault.h"
 #include "frames.h"
 
 #include <arch/irqflags.h>
@@ -55,11 +56,13 @@ static void buddy_free(struct page *page, unsigned order)
     list_add(&free_list[order], &page->list);
 }
 
-/* Frames whose structures are fresh: [base, end) within one window, as few large blocks as it gives. */
+/* Frames whose structures are fresh: [base, end) within one window, as few large blocks as it
+ * gives. */
 void buddy_free_range(paddr_t base, paddr_t end)
 {
     while (base < end) {
-        unsigned order = min_t(unsigned, PAGE_ORDER_MAX, (unsigned)__builtin_ctzl(base >> PAGE_SHIFT));
+        unsigned order =
+            min_t(unsigned, PAGE_ORDER_MAX, (unsigned)__builtin_ctzl(base >> PAGE_SHIFT));
 
         while (base + (PAGE_SIZE << order) > end)
             order--;
@@ -290,8 +293,7 @@ uint64_t memory_free_pages(void)
     uint64_t count = buddy_free_pages + unused_ranges.pages - unused_ranges.pages / 64;
 
     spin_unlock_irq(&page_lock, irq);
-    for_each_cpu(cpu)
-    {
+    for_each_cpu (cpu) {
         if (cpu->pages != NULL)
             count += READ_ONCE(cpu->pages->count);
     }
@@ -301,4 +303,9 @@ uint64_t memory_free_pages(void)
 uint64_t memory_reserve_pages(void)
 {
     return reserve_pages;
+}
+
+bool memory_is_plentiful(void)
+{
+    return READ_ONCE(buddy_free_pages) + READ_ONCE(unused_ranges.pages) > memory_total_pages / 4;
 }

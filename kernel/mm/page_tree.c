@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The radix tree of an object's pages. Its root grows upwards with the largest index; empty nodes are freed. */
+/* The radix tree of an object's pages. Its root grows upwards with the largest index; empty nodes
+ * are freed. */
 #include "page_tree.h"
 
 #include <lib/compiler.h>
@@ -91,7 +92,8 @@ int page_tree_insert(struct vm_object *object, uint64_t index, struct page *page
         if (*slot == NULL) {
             *slot = node_make(node->shift - NODE_BITS);
             if (*slot == NULL)
-                return -ENOMEM; /* empty nodes on the way are found again or freed with the object */
+                return -ENOMEM; /* empty nodes on the way are found again or freed with the object
+                                 */
             node->used++;
         }
         node = *slot;

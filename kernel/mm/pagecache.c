@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page cache. A page in an object's tree has one reference of the tree; page->object and page->index
- * are set under object->lock and name its place while it is there. Evictable pages are also on one list,
- * oldest first; eviction takes object locks against the order and so only tries them.
+ * The page cache. A page in an object's tree has one reference of the tree; page->object and
+ * page->index are set under object->lock and name its place while it is there. Evictable pages are
+ * also on one list, oldest first; eviction takes object locks against the order and so only tries
+ * them.
  */
 #include <mm/pagecache.h>
 
@@ -200,8 +201,15 @@ void pagecache_filled(struct page *page, int error)
     waitq_wake_all(waitq_of(page));
 }
 
+void pagecache_written(struct page *page)
+{
+    if (READ_ONCE(page->flags) & PAGE_ICACHE_CLEAN)
+        page_clear_flags(page, PAGE_ICACHE_CLEAN);
+}
+
 void pagecache_set_dirty(struct vm_object *object, struct page *page)
 {
+    pagecache_written(page);
     if (READ_ONCE(page->flags) & PAGE_DIRTY)
         return;
     spin_lock(&object->lock);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ranges of RAM that nobody has asked for yet: a short sorted array. Callers lock (page_lock after start). */
+/* Ranges of RAM that nobody has asked for yet: a short sorted array. Callers lock (page_lock after
+ * start). */
 #include "frames.h"
 
 #include <core/panic.h>
@@ -43,7 +44,8 @@ void ranges_add(paddr_t base, paddr_t end)
     else if (r->count < RANGES_MAX)
         insert_at(i, base, end);
     else
-        r->pages -= (end - base) / PAGE_SIZE; /* lost; the array has room for any split of the reservations */
+        r->pages -= (end - base) /
+                    PAGE_SIZE; /* lost; the array has room for any split of the reservations */
     if (i + 1 < r->count && r->range[i].end == r->range[i + 1].base) {
         r->range[i].end = r->range[i + 1].end;
         remove_at(i + 1);

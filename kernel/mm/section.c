@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page structures on first use. A section is 128 MiB of RAM and its 2 MiB of structures; a window is 2 MiB of RAM and its
- * 32 KiB of structures. A whole section's structures are a block of its own first frames, mapped at
- * once; where RAM is cut by bank ends or reservations they come window by window. Structures are zeroed when their
- * window is first needed, so that start-up costs the same with any amount of RAM.
+ * Page structures on first use. A section is 128 MiB of RAM and its 2 MiB of structures; a window
+ * is 2 MiB of RAM and its 32 KiB of structures. A whole section's structures are a block of its own
+ * first frames, mapped at once; where RAM is cut by bank ends or reservations they come window by
+ * window. Structures are zeroed when their window is first needed, so that start-up costs the same
+ * with any amount of RAM.
  */
 #include "frames.h"
 #include "tables.h"
@@ -99,7 +100,8 @@ bool section_grow(void)
         paddr_t window = align_down(unused_ranges.range[0].base, WINDOW_SIZE), base, end;
         bool any = false;
 
-        /* Frames of structures may come from this very window: ask for its free parts afterwards. */
+        /* Frames of structures may come from this very window: ask for its free parts afterwards.
+         */
         if (!section_prepare(window))
             return false;
         while (ranges_take_part(window, window + WINDOW_SIZE, &base, &end)) {
@@ -129,8 +131,10 @@ struct page *memory_reserved_page(paddr_t pa)
             return NULL;
         WRITE_ONCE(ready, align_down(pa, WINDOW_SIZE));
     }
+    /* Loaded before the kernel ran, never written since, and memory_init() emptied the instruction
+     * caches. */
     if (unlikely(!(page->flags & PAGE_RESERVED)))
-        page_set_flags(page, PAGE_RESERVED);
+        page_set_flags(page, PAGE_RESERVED | PAGE_ICACHE_CLEAN);
     return page;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Slab caches. A slab is a block of frames cut into objects, free ones linked through their first words; each
- * CPU keeps a stock of free objects per cache, linked the same way, and touches it with interrupts off. Slabs without
- * used objects go back to the frame allocator, but for one a cache.
+ * Slab caches. A slab is a block of frames cut into objects, free ones linked through their first
+ * words; each CPU keeps a stock of free objects per cache, linked the same way, and touches it with
+ * interrupts off. Slabs without used objects go back to the frame allocator, but for one a cache.
  */
 #include "slab.h"
 

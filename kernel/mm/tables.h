@@ -9,7 +9,8 @@
 void tables_from_ranges(paddr_t low, paddr_t high);
 void tables_from_pages(void); /* the frame allocator is up */
 
-/* Around changes of kernel tables made with page_lock held: tables then come from below the lock. */
+/* Around changes of kernel tables made with page_lock held: tables then come from below the lock.
+ */
 void tables_begin_locked(void);
 void tables_end_locked(void);
 

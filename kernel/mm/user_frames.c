@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames behind user mappings: what arch/pagetable.h and arch/tlb.h ask mm for. A frame that only the mapping being
- * removed refers to can gain no other reference, so it is chained by its own list node; a shared one keeps its
- * reference until the TLBs have forgotten it.
+ * Frames behind user mappings: what arch/pagetable.h and arch/tlb.h ask mm for. A frame that only
+ * the mapping being removed refers to can gain no other reference, so it is chained by its own list
+ * node; a shared one keeps its reference until the TLBs have forgotten it.
  */
 #include "frames.h"
 

@@ -45,9 +45,11 @@ struct vm_object_ops {
 };
 
 /* object->flags */
-#define OBJECT_IN_PLACE    1U /* frames are fixed for the object's life (root in RAM, vDSO): no eviction, no counting */
-#define OBJECT_UNEVICTABLE 2U /* no backing store (tmpfs, shared memory): pages stay; they count against the cap */
-#define OBJECT_UNCAPPED    4U /* ... but for the cap: shared anonymous memory */
+#define OBJECT_IN_PLACE \
+    1U /* frames are fixed for the object's life (root in RAM, vDSO): no eviction, no counting */
+#define OBJECT_UNEVICTABLE \
+    2U /* no backing store (tmpfs, shared memory): pages stay; they count against the cap */
+#define OBJECT_UNCAPPED 4U /* ... but for the cap: shared anonymous memory */
 
 struct vm_object {
     const struct vm_object_ops *ops;

@@ -29,8 +29,9 @@ struct slab_cache;
 #define PAGE_FREE 0x1U /* head of a free block in the buddy allocator */
 #define PAGE_RESERVED \
     0x2U /* never freed: kernel image, root in RAM, zero page; references are not counted */
-#define PAGE_HEAD         0x4U /* first of a compound block of 1 << order frames with one reference count \
-                                */
+#define PAGE_HEAD                                                                   \
+    0x4U /* first of a compound block of 1 << order frames with one reference count \
+          */
 #define PAGE_TAIL         0x8U  /* others of it; ->head is the first */
 #define PAGE_SLAB         0x10U /* belongs to a slab cache */
 #define PAGE_DIRTY        0x20U /* cache page newer than its backing store */

@@ -34,6 +34,10 @@ void pagecache_filled(struct page *page, int error);
  * takes its own reference. */
 int pagecache_insert(struct vm_object *object, uint64_t index, struct page *page);
 
+/* The kernel wrote to the page (write(2), read from a device): instruction fetch must be made
+ * coherent before it is executed again. Part of pagecache_set_dirty; tmpfs calls it on its own. */
+void pagecache_written(struct page *page);
+
 void pagecache_set_dirty(struct vm_object *object, struct page *page);   /* page of this object */
 bool pagecache_clear_dirty(struct vm_object *object, struct page *page); /* true if it was dirty */
 struct page *pagecache_next_dirty(struct vm_object *object, uint64_t *index,

@@ -29,12 +29,12 @@ void *kmemdup(const void *data, size_t size);
 
 struct slab_cache {
     const char *name;
-    uint32_t size;   /* of an object; rounded up when the cache is first used */
+    uint32_t size; /* of an object; rounded up when the cache is first used */
     uint32_t align;
-    uint16_t id;     /* index of the per-CPU stock; 0: not used yet */
-    uint8_t order;   /* frames of one slab, as a power of two */
+    uint16_t id;   /* index of the per-CPU stock; 0: not used yet */
+    uint8_t order; /* frames of one slab, as a power of two */
     uint16_t per_slab;
-    uint16_t batch;  /* objects moved between a CPU's stock and the slabs at once */
+    uint16_t batch; /* objects moved between a CPU's stock and the slabs at once */
 
     struct spinlock lock;     /* guards what follows */
     struct list_node partial; /* slabs with free objects */
@@ -45,10 +45,10 @@ struct slab_cache {
 };
 
 /* A cache that needs no call to set up: SLAB_CACHE(area_cache, struct vm_area); at file scope. */
-#define SLAB_CACHE(var, type)                                                                      \
-    static struct slab_cache var = {.name = #type,                                                 \
-                                    .size = sizeof(type),                                          \
-                                    .align = __alignof__(type),                                    \
+#define SLAB_CACHE(var, type)                                   \
+    static struct slab_cache var = {.name = #type,              \
+                                    .size = sizeof(type),       \
+                                    .align = __alignof__(type), \
                                     .lock = SPINLOCK_INIT(RANK_SLAB)}
 
 struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align);
