@@ -288,7 +288,8 @@ static int lookup_miss(struct dentry *dir, const struct name *name, struct dentr
         return -ENOMEM;
     }
     fresh->inode = inode;
-    cache = !((inode != NULL ? inode : dir->inode)->flags & INODE_VOLATILE);
+    cache =
+        inode != NULL ? !(inode->flags & INODE_VOLATILE) : !(dir->inode->flags & INODE_NO_NEGATIVE);
     spin_lock(&dcache_lock);
     for (other = *bucket_of(dir, name->hash); other != NULL; other = other->hash_next) {
         if (dentry_is(other, dir, name) && atomic_inc_not_zero(&other->refs))

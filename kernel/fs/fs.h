@@ -12,6 +12,8 @@
 #include <mm/object.h>
 #include <mm/page.h>
 
+struct file;
+
 /* inode.c: stores what *change says, but for the size; ctime is now. lock held for writing. */
 void inode_apply_attr_locked(struct inode *inode, const struct attr_change *change);
 
@@ -25,6 +27,11 @@ int inode_truncate(struct inode *inode, const struct attr_change *change, const 
 void inode_object_init(struct inode *inode, struct vm_object *object,
                        const struct vm_object_ops *ops, uint32_t flags);
 struct vm_object *inode_object_get(struct inode *inode);
+
+/* The permission bits and capabilities alone, for an inode_ops.permission of one's own. */
+int inode_permission_by_mode(struct inode *inode, unsigned may, const struct cred *cred);
+/* atime after a read, as relatime and O_NOATIME want it. */
+void inode_accessed(struct file *file);
 
 /* icache.c: inodes by number, for file systems where one inode has several names. */
 void icache_init(void);
@@ -138,11 +145,12 @@ void file_locks_released(struct file *file);
 
 /* File systems */
 int erofs_mount_ram(paddr_t image, uint64_t size, struct superblock **out);
-int tmpfs_create(uint64_t limit_bytes, uint32_t root_mode, struct superblock **out);
-/* A tmpfs whose directories show those of `lower` below what is written; takes a reference. */
-int overlay_create(struct superblock *lower, uint64_t limit_bytes, struct superblock **out);
+int tmpfs_make(uint64_t limit_bytes, const struct inode_init *root, struct superblock **out);
+/* A tmpfs over `lower`, of which it is one more user (tmpfs.h). */
+int overlay_make(struct superblock *lower, const char *type, uint64_t limit_bytes,
+                 struct superblock **out);
 void tmpfs_register(void);
-int pseudofs_create(int tree, struct superblock **out);
+void pseudofs_register(void);
 void devices_register(void);
 
 #endif

@@ -126,6 +126,13 @@ static bool permitted_by_capability(const struct inode *inode, unsigned may,
     return cred_capable(cred, CAP_DAC_OVERRIDE);
 }
 
+int inode_permission_by_mode(struct inode *inode, unsigned may, const struct cred *cred)
+{
+    if (permitted_by_mode(inode, may, cred) || permitted_by_capability(inode, may, cred))
+        return 0;
+    return -EACCES;
+}
+
 int inode_permission(struct inode *inode, unsigned may, const struct cred *cred)
 {
     if (may & MAY_WRITE) {
@@ -137,9 +144,7 @@ int inode_permission(struct inode *inode, unsigned may, const struct cred *cred)
     }
     if (inode->ops->permission != NULL)
         return inode->ops->permission(inode, may, cred);
-    if (permitted_by_mode(inode, may, cred) || permitted_by_capability(inode, may, cred))
-        return 0;
-    return -EACCES;
+    return inode_permission_by_mode(inode, may, cred);
 }
 
 bool inode_owner(const struct inode *inode, const struct cred *cred)
@@ -273,6 +278,21 @@ void inode_drop_setid_locked(struct inode *inode, const struct cred *cred)
 
     if ((inode->mode & drop) && !cred_capable(cred, CAP_FSETID))
         inode->mode &= ~drop;
+}
+
+static bool time_before(const struct fs_time *a, const struct fs_time *b)
+{
+    return a->sec < b->sec || (a->sec == b->sec && a->nsec <= b->nsec);
+}
+
+void inode_accessed(struct file *file)
+{
+    struct inode *inode = file->inode;
+
+    if ((file->flags & O_NOATIME) || (file->mount->flags & (MS_NOATIME | MS_RDONLY)))
+        return;
+    if (time_before(&inode->atime, &inode->mtime) || time_before(&inode->atime, &inode->ctime))
+        inode->atime = fs_time_now(); /* a day without is not looked for: that costs a clock read */
 }
 
 int inode_get_write(struct inode *inode)

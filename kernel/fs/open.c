@@ -214,6 +214,8 @@ static int make_file(struct walk *walk, unsigned flags, bool created, struct fil
     struct file *file;
     int error;
 
+    if (inode->ops->reopen != NULL && !(flags & O_PATH))
+        return inode->ops->reopen(inode, out);
     if (writes) {
         error = inode_get_write(inode);
         if (error != 0)

@@ -2,6 +2,8 @@
 /* The first mounts: the root image under its overlay, and what programs expect at /dev, /proc,
  * /sys. */
 #include <core/log.h>
+#include <file/flags.h>
+#include <lib/compiler.h>
 #include <lib/errno.h>
 
 #include "fs.h"
@@ -11,14 +13,19 @@ void fs_init(void)
     icache_init();
     dcache_init();
     mount_init();
+    tmpfs_register();
+    pseudofs_register();
+    devices_register();
+    mount_register_proc();
 }
 
 /* The first mount of all becomes root and current directory of the first program. */
-static int mount_first(struct superblock *sb, const char *source, unsigned flags)
+static int mount_first(struct superblock *sb, const char *source)
 {
     struct path root;
-    int error = fs_mount_super(sb, source, NULL, flags);
+    int error = fs_mount_super(sb, source, NULL, 0);
 
+    superblock_unuse(sb);
     if (error != 0)
         return error;
     root = (struct path){mount_at_index(0), sb->root};
@@ -29,15 +36,55 @@ static int mount_first(struct superblock *sb, const char *source, unsigned flags
     return 0;
 }
 
+/* Mounts what every program expects, in directories that are made if the image has none. */
+static int mount_system(void)
+{
+    static const struct {
+        const char *place, *type, *source, *options;
+        unsigned flags;
+    } table[] = {
+        {"/dev", "devtmpfs", "devtmpfs", NULL, MS_NOSUID},
+        {"/dev/shm", "tmpfs", "tmpfs", "mode=1777", MS_NOSUID | MS_NODEV},
+        {"/proc", "proc", "proc", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
+        {"/sys", "sysfs", "sysfs", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
+        int error = fs_mkdir(NULL, table[i].place, 0755);
+
+        if (error == 0 || error == -EEXIST)
+            error = fs_mount(table[i].source, NULL, table[i].place, table[i].type, table[i].flags,
+                             table[i].options);
+        if (error != 0) {
+            log_error("fs: %s could not be mounted on %s: error %d", table[i].type, table[i].place,
+                      -error);
+            return error;
+        }
+    }
+    return 0;
+}
+
 int fs_mount_root(paddr_t image, uint64_t size, uint64_t overlay_limit)
 {
-    struct superblock *lower;
+    struct superblock *lower, *overlay;
     int error = erofs_mount_ram(image, size, &lower);
 
-    (void)overlay_limit;
     if (error != 0)
         return error;
-    error = mount_first(lower, "root", 0);
-    superblock_unuse(lower);
-    return error;
+    error = overlay_make(lower, "overlay", overlay_limit, &overlay);
+    superblock_unuse(lower); /* the overlay has its own use of it */
+    if (error == 0)
+        error = mount_first(overlay, "overlay");
+    return error != 0 ? error : mount_system();
+}
+
+int fs_mount_empty_root(uint64_t overlay_limit)
+{
+    struct inode_init init = {.mode = S_IFDIR | 0755};
+    struct superblock *root;
+    int error = tmpfs_make(overlay_limit, &init, &root);
+
+    if (error == 0)
+        error = mount_first(root, "tmpfs");
+    return error != 0 ? error : mount_system();
 }

@@ -136,7 +136,8 @@ struct inode_ops {
     int (*getattr)(struct inode *inode, struct inode_stat *stat); /* after the generic fill */
     int (*setattr)(struct inode *inode, const struct attr_change *change);
     int (*permission)(struct inode *inode, unsigned may, const struct cred *cred);
-    int (*open)(struct inode *inode, struct file *file); /* may replace file->ops */
+    int (*reopen)(struct inode *inode, struct file **out); /* open gives this file instead */
+    int (*open)(struct inode *inode, struct file *file);   /* may replace file->ops */
 
     int (*fallocate)(struct inode *inode, unsigned mode, uint64_t offset, uint64_t length);
     int64_t (*seek)(struct inode *inode, uint64_t offset, bool hole); /* SEEK_DATA, SEEK_HOLE */
@@ -212,13 +213,14 @@ struct inode {
     struct deferred deferred;
 };
 
-#define INODE_HASHED    64u /* in the table of inodes by number */
-#define INODE_VOLATILE  1u  /* its name, and what is missing in it, is never cached (/proc/N) */
-#define INODE_DEAD      2u  /* a removed directory: nothing can be created in it */
-#define INODE_APPEND    4u  /* FS_APPEND_FL */
-#define INODE_IMMUTABLE 8u  /* FS_IMMUTABLE_FL */
-#define INODE_TMPFILE   32u /* made by O_TMPFILE: may still be linked */
-#define INODE_SEALS     16u /* memfd: fcntl(F_ADD_SEALS) applies */
+#define INODE_HASHED      64u  /* in the table of inodes by number */
+#define INODE_VOLATILE    1u   /* its name is never cached (/proc/N) */
+#define INODE_NO_NEGATIVE 128u /* a directory where names may appear by themselves */
+#define INODE_DEAD        2u   /* a removed directory: nothing can be created in it */
+#define INODE_APPEND      4u   /* FS_APPEND_FL */
+#define INODE_IMMUTABLE   8u   /* FS_IMMUTABLE_FL */
+#define INODE_TMPFILE     32u  /* made by O_TMPFILE: may still be linked */
+#define INODE_SEALS       16u  /* memfd: fcntl(F_ADD_SEALS) applies */
 
 /* Sets what is generic; one reference; takes one of sb. Times are now, nlink 1. Does not sleep. */
 void inode_init(struct inode *inode, struct superblock *sb, const struct inode_ops *ops,
