@@ -18,7 +18,7 @@
 static char ring[RING_SIZE];
 static uint64_t ring_end; /* bytes ever written */
 static struct list_node sinks = LIST_INIT(sinks);
-static struct spinlock log_lock = SPINLOCK_INIT(RANK_CONSOLE);
+static struct spinlock log_lock = SPINLOCK_INIT(RANK_LOG);
 static enum log_level level_limit = LOG_WARN;
 static bool in_sink;
 

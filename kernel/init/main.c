@@ -27,8 +27,7 @@ static struct dt_boot boot;
 
 static void panic_end(void)
 {
-    console_flush();
-    machine_power_off();
+    machine_die();
 }
 
 static int start_cpu_psci(uint64_t mpidr, paddr_t entry, void *argument)
@@ -69,15 +68,15 @@ static void init_thread(void *argument)
 _Noreturn void kernel_main(void);
 _Noreturn void kernel_main(void)
 {
-    struct console_options options;
     int error;
 
     cpu_init_boot();
     boot_tree_find();
     dt_boot_info(&boot);
+    console_configure(boot.bootargs);
     boot_tree_console(&boot);
     panic_set_handlers(console_panic_mode, panic_end);
-    console_parse_options(boot.bootargs, &options);
+    machine_init();
     machine_log_banner();
 
     error = boot_tree_memory(&boot);
@@ -85,7 +84,7 @@ _Noreturn void kernel_main(void)
         panic("too little memory to start in, or none described (%d)", error);
     pt_cpu_init();
     boot_tree_keep();
-    error = console_init(&options);
+    error = console_init();
     if (error != 0)
         panic("no memory for the console (%d)", error);
     rng_init(boot.seed, boot.seed_size);

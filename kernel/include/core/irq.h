@@ -47,7 +47,7 @@ struct irq_info {
     unsigned irq, hw;
     const char *chip, *name;
     bool per_cpu;
-    uint64_t count;
+    const uint64_t *count; /* [MAX_CPUS] */
 };
 void irq_for_each(void (*fn)(const struct irq_info *info, void *arg), void *arg);
 /* Interrupts of lines without a handler, and spurious ones. */

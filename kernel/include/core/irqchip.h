@@ -44,6 +44,7 @@ struct irqchip {
 
 /* Gives the chip its numbers. The first to register is the root, and its cpu_init runs. -ENOMEM. */
 int irqchip_register(struct irqchip *chip);
+struct irqchip *irqchip_root(void); /* NULL before the first */
 
 /* Calls the handlers of a line. Interrupt context. Bounds are checked. */
 void irq_dispatch(struct irqchip *chip, unsigned hw);

@@ -43,6 +43,7 @@ enum lock_rank {
     RANK_IRQ,
     RANK_DEFER,
     RANK_RNG,
+    RANK_LOG,      /* a sink writes to the console under it */
     RANK_CONSOLE,  /* last: a message can be printed anywhere */
     RANK_UNRANKED, /* not checked: panic paths */
 };

@@ -39,36 +39,42 @@ struct console_device {
     void *data;
 };
 
-/* The device takes over from the early console if it is the same node or none was chosen. */
+#define CONSOLE_INPUT_BURST 64
+
+/* The device takes over from the early console if it is the same node or there is none. */
 void console_register(struct console_device *device);
-/* Interrupt context. Input that came; returns how much was taken: the rest must be offered again
- * after ops->receive(on). */
-size_t console_input(struct console_device *device, const uint8_t *from, size_t size);
+/*
+ * Interrupt context. Takes the input, at most CONSOLE_INPUT_BURST bytes. False: that was all there
+ * is room for, and ops->receive(off) has been called; the device keeps what else comes.
+ */
+bool console_input(struct console_device *device, const uint8_t *from, size_t size);
 void console_output_ready(struct console_device *device);
 
-/* --- start ------------------------------------------------------------------------------------ */
-
-/* Output by polling through `registers`, the mapped registers of `node`, with the driver's
- * early_write. False if no driver knows the node. Any time before drivers. */
-bool console_early_init(const struct fw_node *node, void *registers);
-/* The first node, in document order, whose driver has an early console; NULL. */
-const struct fw_node *console_early_find(void);
-/* Moves the early console's registers to another mapping. */
-void console_early_remap(void *registers);
+/* --- start, in this order --------------------------------------------------------------------- */
 
 struct console_options {
     uint8_t nonce[32]; /* as text */
     bool has_nonce;
     bool is_terminal[3]; /* of the program's streams 0, 1, 2 */
     bool stderr_frame;
-    uint16_t rows, columns;
+    uint16_t rows, columns; /* 0: unknown */
 };
 
-/* From bootargs. Fills in what abi/bootargs.h says for absent words. */
-void console_parse_options(const char *bootargs, struct console_options *options);
-/* Allocates the rings, makes the console a sink of the log; kmalloc works. */
-int console_init(const struct console_options *options);
+/* Takes nonce, terminals, message level and window size from bootargs (abi/bootargs.h), before
+ * anything is written. No allocator needed. */
+void console_configure(const char *bootargs);
 const struct console_options *console_options(void);
+
+/* Output by polling through `registers`, the mapped registers of `node`, by its driver's
+ * early_write; becomes a sink of the log, which is replayed. False if no driver knows the node. */
+bool console_early_init(const struct fw_node *node, void *registers);
+/* The first node, in document order, whose driver has an early console; NULL. */
+const struct fw_node *console_early_find(void);
+/* Moves the early console's registers to another mapping; NULL: it writes no more. */
+void console_early_remap(void *registers);
+
+/* Buffers and the terminal; kmalloc works, no driver is probed yet. -ENOMEM. */
+int console_init(void);
 
 /* --- streams of the program --------------------------------------------------------------------
  */
@@ -83,7 +89,11 @@ ssize_t console_write(enum console_stream stream, const void *from, size_t size,
 /* Up to `size` bytes of input; 0 at its end ('Z' frame). -EAGAIN, -ERESTARTSYS. Only when input is
  * no terminal. */
 ssize_t console_read(void *to, size_t size, bool nowait);
-/* POLL bits of console_read() and console_write(). */
+/* POLL* bits: POLLIN | POLLRDNORM, POLLOUT | POLLWRNORM. */
+#define CONSOLE_READABLE 0x041U
+#define CONSOLE_WRITABLE 0x104U
+#define CONSOLE_HANGUP   0x010U
+/* Of console_read() and console_write(). */
 unsigned console_events(void);
 struct waitq *console_input_waitq(void);
 struct waitq *console_output_waitq(void);

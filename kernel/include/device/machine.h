@@ -5,6 +5,9 @@
 
 #include <lib/types.h>
 
+/* After the tree was read: finds PSCI and the hypervisor. */
+void machine_init(void);
+
 /* One line for the log: "linux,dummy-virt, Cortex-A57 r1p0, 2 CPUs, TCG or no hypervisor ...". */
 void machine_log_banner(void);
 /* /proc/cpuinfo's and the banner's "Cortex-A57"; "unknown" for parts without a name here. */
@@ -22,6 +25,9 @@ _Noreturn void machine_restart(void);
 /* The program has ended: output, frame, power off. */
 _Noreturn void machine_exit_status(unsigned status);
 _Noreturn void machine_exit_signal(unsigned signal);
+
+/* For panic_set_end(): output by polling, status 125, power off. */
+_Noreturn void machine_die(void);
 
 /* A board without PSCI registers how it ends (Raspberry Pi: watchdog). */
 struct machine_power_ops {

@@ -94,6 +94,7 @@ struct tty_ops {
     /* There is room for input again. */
     void (*input_room)(struct tty *tty);
     size_t (*output_pending)(struct tty *tty); /* TIOCOUTQ */
+    bool (*can_write)(struct tty *tty);        /* a write would take something now */
 };
 
 struct tty {

@@ -19,18 +19,18 @@
 #undef __always_inline
 #undef __cold
 #undef __noreturn
-#define __packed                __attribute__((packed))
-#define __aligned(n)            __attribute__((__aligned__(n)))
-#define __must_check            __attribute__((warn_unused_result))
+#define __packed              __attribute__((packed))
+#define __aligned(n)          __attribute__((__aligned__(n)))
+#define __must_check          __attribute__((warn_unused_result))
 #define __printf(text, first) __attribute__((__format__(printf, text, first)))
-#define __section(name)         __attribute__((__section__(name)))
-#define __used                  __attribute__((used))
-#define __unused                __attribute__((unused))
-#define __noinline              __attribute__((noinline))
-#define __always_inline         inline __attribute__((always_inline))
-#define __cold                  __attribute__((cold))
-#define __noreturn              __attribute__((noreturn))
-#define fallthrough             __attribute__((fallthrough))
+#define __section(name)       __attribute__((__section__(name)))
+#define __used                __attribute__((used))
+#define __unused              __attribute__((unused))
+#define __noinline            __attribute__((noinline))
+#define __always_inline       inline __attribute__((always_inline))
+#define __cold                __attribute__((cold))
+#define __noreturn            __attribute__((noreturn))
+#define fallthrough           __attribute__((fallthrough))
 
 /* For functions that implement memcpy and memset: their loops must not become calls to themselves.
  */
@@ -61,6 +61,5 @@
     do {                                           \
         *(volatile __typeof__(x) *)&(x) = (value); \
     } while (0)
-
 
 #endif

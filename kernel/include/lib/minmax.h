@@ -3,21 +3,21 @@
 #ifndef LIB_MINMAX_H
 #define LIB_MINMAX_H
 
-#define min(a, b)                          \
-    ({                                     \
-        __typeof__(a) min_a_ = (a);        \
-        __typeof__(b) min_b_ = (b);        \
-        (void)(&min_a_ == &min_b_);        \
-        min_a_ < min_b_ ? min_a_ : min_b_; \
-    })
+#include <lib/compiler.h>
 
-#define max(a, b)                          \
-    ({                                     \
-        __typeof__(a) max_a_ = (a);        \
-        __typeof__(b) max_b_ = (b);        \
-        (void)(&max_a_ == &max_b_);        \
-        max_a_ > max_b_ ? max_a_ : max_b_; \
+/* Each use has names of its own, so that uses nest. */
+#define MINMAX_(a, b, operator, x, y) \
+    ({                                \
+        __typeof__(a) x = (a);        \
+        __typeof__(b) y = (b);        \
+        (void)(&x == &y);             \
+        x operator y ? x : y;         \
     })
+#define MINMAX(a, b, operator, n) \
+    MINMAX_(a, b, operator, CONCAT(minmax_a_, n), CONCAT(minmax_b_, n))
+
+#define min(a, b) MINMAX(a, b, <, __COUNTER__)
+#define max(a, b) MINMAX(a, b, >, __COUNTER__)
 
 /* With both arguments converted to `type` first. */
 #define min_t(type, a, b) min((type)(a), (type)(b))

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Random numbers. Seeds go through BLAKE2s into a pool key. Each CPU has a generator of its own, a
+ * ChaCha20 key that every refill replaces by the first half of its output ('fast key erasure',
+ * Bernstein 2017): who reads the memory later cannot tell what was given out before. A new seed
+ * bumps the pool's generation, and each CPU takes a fresh key from it.
+ */
+#include <arch/cpu_random.h>
+#include <arch/irqflags.h>
+#include <arch/smccc.h>
+#include <core/clock.h>
+#include <core/lock.h>
+#include <core/log.h>
+#include <core/percpu.h>
+#include <device/rng.h>
+#include <lib/blake2s.h>
+#include <lib/chacha20.h>
+#include <lib/endian.h>
+#include <lib/minmax.h>
+#include <lib/string.h>
+
+#define KEY_BYTES    CHACHA20_KEY_BYTES
+#define SPARE_BYTES  (CHACHA20_BLOCK_BYTES - KEY_BYTES)
+#define ENTROPY_BITS 128 /* enough for the output to be secret */
+
+static struct {
+    struct spinlock lock;
+    uint8_t key[KEY_BYTES];
+    uint64_t generation; /* 0: never seeded */
+    unsigned entropy_bits;
+    const char *source;
+} pool = {.lock = SPINLOCK_INIT(RANK_RNG), .source = "nothing"};
+
+struct generator {
+    uint64_t generation;
+    uint8_t key[KEY_BYTES];
+    uint8_t spare[SPARE_BYTES];
+    unsigned spare_used; /* bytes of `spare` already given out */
+};
+
+static struct generator generators[MAX_CPUS]; /* each by its CPU only, interrupts masked */
+
+void rng_mix(const void *from, size_t size, unsigned entropy_bits)
+{
+    struct blake2s hash;
+    uint64_t count = clock_counter();
+    reg_t flags = spin_lock_irq(&pool.lock);
+
+    blake2s_init(&hash);
+    blake2s_update(&hash, pool.key, sizeof(pool.key));
+    blake2s_update(&hash, &count, sizeof(count));
+    blake2s_update(&hash, from, size);
+    blake2s_final(&hash, pool.key);
+    pool.generation++;
+    pool.entropy_bits = min(pool.entropy_bits + entropy_bits, 4U * ENTROPY_BITS);
+    spin_unlock_irq(&pool.lock, flags);
+}
+
+/* A key for one generator; the pool's own moves on, so that no two are alike. */
+static void take_key(struct generator *generator)
+{
+    struct chacha20 chacha;
+    uint8_t block[CHACHA20_BLOCK_BYTES];
+
+    spin_lock(&pool.lock);
+    chacha20_init(&chacha, pool.key);
+    chacha20_block(&chacha, block);
+    memcpy(pool.key, block, KEY_BYTES);
+    memcpy(generator->key, block + KEY_BYTES, KEY_BYTES);
+    generator->generation = pool.generation;
+    spin_unlock(&pool.lock);
+    generator->spare_used = SPARE_BYTES;
+    memzero_explicit(block, sizeof(block));
+    memzero_explicit(&chacha, sizeof(chacha));
+}
+
+/* Fills `to` from the generator's key, which is replaced first. */
+static void generate(struct generator *generator, uint8_t *to, size_t size)
+{
+    struct chacha20 chacha;
+    uint8_t block[CHACHA20_BLOCK_BYTES];
+
+    chacha20_init(&chacha, generator->key);
+    chacha20_block(&chacha, block);
+    memcpy(generator->key, block, KEY_BYTES);
+    memcpy(generator->spare, block + KEY_BYTES, SPARE_BYTES);
+    generator->spare_used = 0;
+    while (size > 0) {
+        size_t part = min(size, sizeof(block));
+
+        chacha20_block(&chacha, block);
+        memcpy(to, block, part);
+        to += part;
+        size -= part;
+    }
+    memzero_explicit(block, sizeof(block));
+    memzero_explicit(&chacha, sizeof(chacha));
+}
+
+/* At most this much with interrupts masked. */
+#define RUN_MAX 1024
+
+static void fill_run(uint8_t *to, size_t size)
+{
+    reg_t flags = irq_save();
+    struct generator *generator = &generators[this_cpu()->id];
+
+    if (unlikely(generator->generation != READ_ONCE(pool.generation)))
+        take_key(generator);
+    if (size > SPARE_BYTES) {
+        generate(generator, to, size);
+    } else {
+        if (size > SPARE_BYTES - generator->spare_used)
+            generate(generator, NULL, 0);
+        memcpy(to, generator->spare + generator->spare_used, size);
+        memzero_explicit(generator->spare + generator->spare_used, size);
+        generator->spare_used += (unsigned)size;
+    }
+    irq_restore(flags);
+}
+
+void rng_bytes(void *to, size_t size)
+{
+    for (uint8_t *at = to; size > 0;) {
+        size_t part = min(size, (size_t)RUN_MAX);
+
+        fill_run(at, part);
+        at += part;
+        size -= part;
+    }
+}
+
+uint64_t rng_u64(void)
+{
+    uint64_t value;
+
+    rng_bytes(&value, sizeof(value));
+    return value;
+}
+
+/* Lemire, 'Fast Random Integer Generation in an Interval', 2019. */
+uint64_t rng_below(uint64_t bound)
+{
+    uint64_t low, threshold = (0 - bound) % bound;
+    unsigned __int128 product;
+
+    do {
+        product = (unsigned __int128)rng_u64() * bound;
+        low = (uint64_t)product;
+    } while (low < threshold);
+    return (uint64_t)(product >> 64);
+}
+
+bool rng_is_seeded(void)
+{
+    return pool.entropy_bits >= ENTROPY_BITS;
+}
+
+const char *rng_source(void)
+{
+    return pool.source;
+}
+
+static void note_source(const char *name)
+{
+    if (!rng_is_seeded())
+        pool.source = name;
+}
+
+/* The CPU's instruction (Arm ARM FEAT_RNG). */
+static void mix_cpu(void)
+{
+    uint64_t word[4];
+
+    for (unsigned i = 0; i < ARRAY_SIZE(word); i++) {
+        if (!cpu_random_u64(&word[i]))
+            return;
+    }
+    note_source("RNDR");
+    rng_mix(word, sizeof(word), 256);
+}
+
+/* The firmware's or hypervisor's (Arm DEN 0098). */
+static void mix_firmware(void)
+{
+    struct smccc_result result = smccc_call(smccc_conduit(), SMCCC_TRNG_VERSION, 0, 0, 0);
+
+    if ((int32_t)result.x[0] < 0x10000)
+        return;
+    result = smccc_call(smccc_conduit(), SMCCC_TRNG_RND64, 192, 0, 0);
+    if ((int64_t)result.x[0] != 0)
+        return;
+    note_source("firmware TRNG");
+    rng_mix(&result.x[1], 3 * sizeof(reg_t), 192);
+}
+
+/* The last resort: how long the same few steps take. Counted at a quarter of a bit each. */
+#define TIMING_ROUNDS 1024
+
+static void mix_timing(void)
+{
+    uint32_t delta[64];
+    uint64_t before = clock_counter();
+
+    for (unsigned i = 0; i < TIMING_ROUNDS; i++) {
+        volatile uint8_t scratch[64];
+        uint64_t now;
+
+        for (unsigned j = 0; j < sizeof(scratch); j += 1 + (before & 7))
+            scratch[j] = (uint8_t)before;
+        now = clock_counter();
+        delta[i % ARRAY_SIZE(delta)] = (uint32_t)(now - before);
+        before = now;
+        if ((i + 1) % ARRAY_SIZE(delta) == 0)
+            rng_mix(delta, sizeof(delta), ARRAY_SIZE(delta) / 4);
+    }
+    note_source("timing");
+}
+
+void rng_init(uint8_t *seed, size_t size)
+{
+    if (size > 0) {
+        note_source("device tree");
+        rng_mix(seed, size, (unsigned)min(size, (size_t)64) * 8);
+        memzero_explicit(seed, size);
+    }
+    mix_cpu();
+    if (!rng_is_seeded() && smccc_conduit() != SMCCC_NONE)
+        mix_firmware();
+    if (!rng_is_seeded()) {
+        mix_timing();
+        log_warn("No source of random numbers but timing: keys made now may be guessable");
+    }
+}
+
+reg_t thread_canary(void)
+{
+    return rng_u64() & ~(reg_t)0xff; /* a zero byte ends a string that runs over */
+}
