@@ -53,6 +53,21 @@ int fs_file_stat(struct file *file, struct inode_stat *stat)
     return 0;
 }
 
+int fs_sync_all(void)
+{
+    struct mount *mount;
+    int result = 0;
+
+    for (unsigned i = 0; (mount = mount_at_index(i)) != NULL; i++) {
+        int error = mount->sb->ops->sync != NULL ? mount->sb->ops->sync(mount->sb) : 0;
+
+        if (error != 0)
+            result = error;
+        mount_unref(mount);
+    }
+    return result;
+}
+
 int fs_setattr(const struct path *path, const struct attr_change *change)
 {
     int error = mount_may_write(path);

@@ -64,6 +64,7 @@ static int directory_sync(struct file *file, bool data_only)
 }
 
 const struct file_ops directory_file_ops = {
+    .flush = file_lock_flush,
     .read = directory_read,
     .seek = directory_seek,
     .readdir = directory_readdir,

@@ -147,6 +147,7 @@ static int erofs_sync(struct file *file, bool data_only)
 }
 
 const struct file_ops erofs_file_ops = {
+    .flush = file_lock_flush,
     .read = erofs_read,
     .seek = erofs_seek,
     .object = erofs_object,

@@ -142,6 +142,7 @@ extern const struct file_ops directory_file_ops; /* directory.c */
 /* lock.c */
 void file_locks_free(struct inode *inode);
 void file_locks_released(struct file *file);
+int file_lock_flush(struct file *file, const void *owner); /* file_ops.flush */
 
 /* File systems */
 int erofs_mount_ram(paddr_t image, uint64_t size, struct superblock **out);

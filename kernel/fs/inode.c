@@ -80,6 +80,7 @@ void inode_unref(struct inode *inode)
     sb = inode->sb;
     if (inode->flags & INODE_HASHED)
         icache_remove(inode);
+    file_locks_free(inode);
     inode->ops->release(inode);
     superblock_unref(sb);
 }

@@ -28,6 +28,8 @@ void file_drop_path(struct file *file)
 {
     struct path path = {file->mount, file->dentry};
 
+    if (file->access & FILE_LOCKS)
+        file_locks_released(file);
     if (S_ISREG(file->inode->mode)) {
         if (file->access & FILE_EXEC)
             inode_allow_write(file->inode);
@@ -318,6 +320,11 @@ int fs_open(const struct path *at, const char *name, const struct open_request *
     }
     walk_end(&walk);
     return error;
+}
+
+void fs_close_exec(struct file *file)
+{
+    file_unref(file); /* file_drop_path lets writers in again */
 }
 
 static int exec_check(const struct path *path)

@@ -82,6 +82,7 @@ static ssize_t write_piece(struct tmpfs_inode *own, struct io *io)
     if (error != 0)
         return error;
     moved = io_copy_from(io, (uint8_t *)page_virt(page) + offset, piece);
+    pagecache_written(page);
     page_unref(page);
     if (moved <= 0)
         return moved < 0 ? moved : -EFAULT;
@@ -165,6 +166,7 @@ static int tmpfs_ftruncate(struct file *file, uint64_t size)
 }
 
 const struct file_ops tmpfs_file_ops = {
+    .flush = file_lock_flush,
     .read = tmpfs_read,
     .write = tmpfs_write,
     .seek = tmpfs_seek,
