@@ -28,6 +28,7 @@
 #include <mm/vmspace.h>
 
 #include "exec_internal.h"
+#include "proc.h"
 #include "process_internal.h"
 #include "start_plan.h"
 #include "system.h"
@@ -194,6 +195,7 @@ void process_start_init(void)
     }
     system_set_hostname(plan->hostname);
     vdso_init();
+    proc_init();
     error = make_first(plan, &task);
     if (!error && process_publish(task->process, task) < 0)
         error = -EAGAIN;
