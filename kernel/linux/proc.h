@@ -36,7 +36,10 @@ struct proc_item {
     uint32_t mode;
     const struct pseudo_ops *ops;
 };
-#define PROC_ITEMS_END {NULL, 0, NULL}
+#define PROC_ITEMS_END \
+    {                  \
+        NULL, 0, NULL  \
+    }
 
 /* lookup and list for a directory that has the items of a table. */
 int proc_items_lookup(const struct proc_item *items, const struct pseudo_entry *dir,

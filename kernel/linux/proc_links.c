@@ -11,6 +11,7 @@
 #include <fs/path.h>
 #include <lib/errno.h>
 #include <lib/printf.h>
+#include <lib/string.h>
 #include <linux/process.h>
 
 #include "proc.h"
@@ -81,7 +82,7 @@ static struct fs_context *context_of(const struct pseudo_entry *entry)
     if (!process)
         return NULL;
     flags = spin_lock_irq(&process->lock);
-    list_for_each_entry(task, &process->tasks, sibling) {
+    list_for_each_entry (task, &process->tasks, sibling) {
         fs = fs_context_ref(task->fs);
         break;
     }
@@ -149,7 +150,7 @@ static struct fd_table *table_of(const struct pseudo_entry *entry)
     if (!process)
         return NULL;
     flags = spin_lock_irq(&process->lock);
-    list_for_each_entry(task, &process->tasks, sibling) {
+    list_for_each_entry (task, &process->tasks, sibling) {
         if (process == current_process())
             task = current_task();
         table = task->files;
@@ -193,8 +194,7 @@ static ssize_t fd_readlink(const struct pseudo_entry *entry, char *buffer, size_
     else if (str_starts_with(file->ops->name, "anon_inode:"))
         length = snprintf(buffer, size, "%s", file->ops->name);
     else
-        length = snprintf(buffer, size, "%s:[%llu]", file->ops->name,
-                          (unsigned long long)file->id);
+        length = snprintf(buffer, size, "%s:[%llu]", file->ops->name, (unsigned long long)file->id);
     file_unref(file);
     return length;
 }
@@ -251,11 +251,11 @@ static int number_lookup(const struct pseudo_entry *dir, const char *name, size_
 
     if (number < 0)
         return -ENOENT;
-    *out = (struct pseudo_entry){
-        .ops = ops,
-        .mode = mode,
-        .data = (void *)ops,
-        .key = (uint32_t)proc_pid_of(dir) | (uint64_t)(unsigned)number << 32};
+    *out =
+        (struct pseudo_entry){.ops = ops,
+                              .mode = mode,
+                              .data = (void *)ops,
+                              .key = (uint32_t)proc_pid_of(dir) | (uint64_t)(unsigned)number << 32};
     file = file_of(out);
     if (!file)
         return -ENOENT;
@@ -279,8 +279,7 @@ static int number_list(const struct pseudo_entry *dir, uint64_t *pos, struct pse
         char name[12];
         int length = snprintf(name, sizeof(name), "%d", fd);
 
-        if (!sink->emit(sink, name, (size_t)length, (uint64_t)fd + 0x10000, mode,
-                        (uint64_t)fd + 1))
+        if (!sink->emit(sink, name, (size_t)length, (uint64_t)fd + 0x10000, mode, (uint64_t)fd + 1))
             break;
         *pos = (uint64_t)fd + 1;
     }
@@ -299,8 +298,7 @@ static int fd_list(const struct pseudo_entry *dir, uint64_t *pos, struct pseudo_
     return number_list(dir, pos, sink, S_IFLNK | 0700);
 }
 
-const struct pseudo_ops proc_fd_ops = {
-    .lookup = fd_lookup, .list = fd_list, .owner = proc_owner};
+const struct pseudo_ops proc_fd_ops = {.lookup = fd_lookup, .list = fd_list, .owner = proc_owner};
 
 static int fdinfo_lookup(const struct pseudo_entry *dir, const char *name, size_t len,
                          struct pseudo_entry *out)

@@ -49,8 +49,7 @@ static int copy_area(const struct vm_area *area, void *arg)
         file_ref(copy->file);
     }
     if (list->count_pages)
-        copy->resident =
-            vm_resident_pages(area->vmspace, area->start, area->end - area->start);
+        copy->resident = vm_resident_pages(area->vmspace, area->start, area->end - area->start);
     return 0;
 }
 
@@ -149,9 +148,10 @@ static void print_sizes(struct pseudo_text *text, uint64_t kib, uint64_t residen
 {
     unsigned long long r = resident_kib;
 
-    pseudo_printf(text,
-                  "Size:           %8llu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n",
-                  (unsigned long long)kib);
+    pseudo_printf(
+        text,
+        "Size:           %8llu kB\nKernelPageSize:        4 kB\nMMUPageSize:           4 kB\n",
+        (unsigned long long)kib);
     pseudo_printf(text, "Rss:            %8llu kB\nPss:            %8llu kB\n", r, r);
     pseudo_printf(text,
                   "Shared_Clean:   %8llu kB\nShared_Dirty:   %8llu kB\n"

@@ -44,7 +44,7 @@ void proc_owner(const struct pseudo_entry *entry, uint32_t *uid, uint32_t *gid)
     if (!process)
         return;
     flags = spin_lock_irq(&process->lock);
-    list_for_each_entry(task, &process->tasks, sibling) {
+    list_for_each_entry (task, &process->tasks, sibling) {
         *uid = task->cred->euid;
         *gid = task->cred->egid;
         break;
@@ -84,25 +84,34 @@ static const struct pseudo_ops task_dir_ops;
 static const struct pseudo_ops mounts_ops = {.show = mounts_show};
 static const struct pseudo_ops mountinfo_ops = {.show = mountinfo_show};
 
-#define FILE_ITEM(name_, mode_, ops_) {name_, S_IFREG | (mode_), &(ops_)}
-#define LINK_ITEM(name_, ops_)        {name_, S_IFLNK | 0777, &(ops_)}
-#define DIR_ITEM(name_, mode_, ops_)  {name_, S_IFDIR | (mode_), &(ops_)}
+#define FILE_ITEM(name_, mode_, ops_)     \
+    {                                     \
+        name_, S_IFREG | (mode_), &(ops_) \
+    }
+#define LINK_ITEM(name_, ops_)         \
+    {                                  \
+        name_, S_IFLNK | 0777, &(ops_) \
+    }
+#define DIR_ITEM(name_, mode_, ops_)      \
+    {                                     \
+        name_, S_IFDIR | (mode_), &(ops_) \
+    }
 
-#define TASK_ITEMS                                                                                \
-    FILE_ITEM("auxv", 0400, proc_auxv_ops), FILE_ITEM("cgroup", 0444, proc_cgroup_ops),           \
-        FILE_ITEM("cmdline", 0444, proc_cmdline_ops), FILE_ITEM("comm", 0644, proc_comm_ops),     \
-        LINK_ITEM("cwd", proc_cwd_ops), FILE_ITEM("environ", 0400, proc_environ_ops),             \
-        LINK_ITEM("exe", proc_exe_ops), DIR_ITEM("fd", 0500, proc_fd_ops),                        \
-        DIR_ITEM("fdinfo", 0555, proc_fdinfo_ops), FILE_ITEM("io", 0400, proc_io_ops),            \
-        FILE_ITEM("limits", 0444, proc_limits_ops), FILE_ITEM("maps", 0444, proc_maps_ops),       \
-        FILE_ITEM("mountinfo", 0444, mountinfo_ops), FILE_ITEM("mounts", 0444, mounts_ops),       \
-        FILE_ITEM("oom_score", 0444, proc_oom_score_ops),                                         \
-        FILE_ITEM("oom_score_adj", 0644, proc_oom_score_adj_ops),                                 \
-        FILE_ITEM("personality", 0400, proc_personality_ops), LINK_ITEM("root", proc_root_ops),   \
-        FILE_ITEM("schedstat", 0444, proc_schedstat_ops),                                         \
-        FILE_ITEM("smaps", 0444, proc_smaps_ops),                                                 \
-        FILE_ITEM("smaps_rollup", 0444, proc_smaps_rollup_ops),                                   \
-        FILE_ITEM("stat", 0444, proc_stat_ops), FILE_ITEM("statm", 0444, proc_statm_ops),         \
+#define TASK_ITEMS                                                                              \
+    FILE_ITEM("auxv", 0400, proc_auxv_ops), FILE_ITEM("cgroup", 0444, proc_cgroup_ops),         \
+        FILE_ITEM("cmdline", 0444, proc_cmdline_ops), FILE_ITEM("comm", 0644, proc_comm_ops),   \
+        LINK_ITEM("cwd", proc_cwd_ops), FILE_ITEM("environ", 0400, proc_environ_ops),           \
+        LINK_ITEM("exe", proc_exe_ops), DIR_ITEM("fd", 0500, proc_fd_ops),                      \
+        DIR_ITEM("fdinfo", 0555, proc_fdinfo_ops), FILE_ITEM("io", 0400, proc_io_ops),          \
+        FILE_ITEM("limits", 0444, proc_limits_ops), FILE_ITEM("maps", 0444, proc_maps_ops),     \
+        FILE_ITEM("mountinfo", 0444, mountinfo_ops), FILE_ITEM("mounts", 0444, mounts_ops),     \
+        FILE_ITEM("oom_score", 0444, proc_oom_score_ops),                                       \
+        FILE_ITEM("oom_score_adj", 0644, proc_oom_score_adj_ops),                               \
+        FILE_ITEM("personality", 0400, proc_personality_ops), LINK_ITEM("root", proc_root_ops), \
+        FILE_ITEM("schedstat", 0444, proc_schedstat_ops),                                       \
+        FILE_ITEM("smaps", 0444, proc_smaps_ops),                                               \
+        FILE_ITEM("smaps_rollup", 0444, proc_smaps_rollup_ops),                                 \
+        FILE_ITEM("stat", 0444, proc_stat_ops), FILE_ITEM("statm", 0444, proc_statm_ops),       \
         FILE_ITEM("status", 0444, proc_status_ops), FILE_ITEM("wchan", 0444, proc_wchan_ops)
 
 static const struct proc_item task_items[] = {TASK_ITEMS, PROC_ITEMS_END};
@@ -179,7 +188,7 @@ static int next_tid(struct process *process, int after)
     int best = 0;
     reg_t flags = spin_lock_irq(&process->lock);
 
-    list_for_each_entry(task, &process->tasks, sibling) {
+    list_for_each_entry (task, &process->tasks, sibling) {
         if (task->tid > after && (!best || task->tid < best))
             best = task->tid;
     }
@@ -232,8 +241,8 @@ static int top_lookup(const struct pseudo_entry *dir, const char *name, size_t l
     defer_read_begin();
     task = number > 0 ? task_find(number) : NULL;
     if (task)
-        *out = numbered(&process_ops, (uint32_t)task->process->pid | (uint64_t)(unsigned)number
-                                                                         << 32);
+        *out =
+            numbered(&process_ops, (uint32_t)task->process->pid | (uint64_t)(unsigned)number << 32);
     defer_read_end();
     return task ? 0 : -ENOENT;
 }

@@ -49,10 +49,9 @@ static int domainname_show(struct pseudo_text *text, const struct pseudo_entry *
 
 static void print_uuid(struct pseudo_text *text, const uint8_t b[16])
 {
-    pseudo_printf(text,
-                  "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\n", b[0],
-                  b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
-                  b[14], b[15]);
+    pseudo_printf(text, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\n",
+                  b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+                  b[13], b[14], b[15]);
 }
 
 static void make_uuid(uint8_t b[16])
@@ -195,8 +194,7 @@ void sysfs_cpu_init(void)
     pseudo_register_text(PSEUDO_SYS, "devices/system/node/possible", "0\n");
     sys_register("devices/system/node/node0/cpulist", cpu_range_show, NULL);
     sys_register("devices/system/node/node0/cpumap", cpu_mask_show, NULL);
-    pseudo_register_text(PSEUDO_SYS,
-                         "devices/system/clocksource/clocksource0/current_clocksource",
+    pseudo_register_text(PSEUDO_SYS, "devices/system/clocksource/clocksource0/current_clocksource",
                          "arch_sys_counter\n");
     pseudo_register_text(PSEUDO_SYS,
                          "devices/system/clocksource/clocksource0/available_clocksource",

@@ -61,16 +61,15 @@ static int meminfo_show(struct pseudo_text *text, const struct pseudo_entry *ent
 
 /* The names that Linux gives to the bits of AT_HWCAP and AT_HWCAP2. */
 static const char hwcap_names[][12] = {
-    "fp",      "asimd",  "evtstrm", "aes",      "pmull",  "sha1",   "sha2",    "crc32",
-    "atomics", "fphp",   "asimdhp", "cpuid",    "asimdrdm", "jscvt", "fcma",   "lrcpc",
-    "dcpop",   "sha3",   "sm3",     "sm4",      "asimddp", "sha512", "sve",     "asimdfhm",
-    "dit",     "uscat",  "ilrcpc",  "flagm",    "ssbs",   "sb",     "paca",    "pacg",
+    "fp",      "asimd", "evtstrm", "aes",   "pmull",    "sha1",   "sha2", "crc32",
+    "atomics", "fphp",  "asimdhp", "cpuid", "asimdrdm", "jscvt",  "fcma", "lrcpc",
+    "dcpop",   "sha3",  "sm3",     "sm4",   "asimddp",  "sha512", "sve",  "asimdfhm",
+    "dit",     "uscat", "ilrcpc",  "flagm", "ssbs",     "sb",     "paca", "pacg",
 };
 static const char hwcap2_names[][12] = {
-    "dcpodp",    "sve2",       "sveaes",  "svepmull", "svebitperm", "svesha3", "svesm4",
-    "flagm2",    "frint",      "svei8mm", "svef32mm", "svef64mm",   "svebf16", "i8mm",
-    "bf16",      "dgh",        "rng",     "bti",      "mte",        "ecv",     "afp",
-    "rpres",     "mte3",       "sme",
+    "dcpodp", "sve2",    "sveaes",   "svepmull", "svebitperm", "svesha3", "svesm4", "flagm2",
+    "frint",  "svei8mm", "svef32mm", "svef64mm", "svebf16",    "i8mm",    "bf16",   "dgh",
+    "rng",    "bti",     "mte",      "ecv",      "afp",        "rpres",   "mte3",   "sme",
 };
 
 static void print_features(struct pseudo_text *text)
@@ -126,10 +125,9 @@ static int add_times(struct process *process, void *arg)
 static void print_cpu(struct pseudo_text *text, const char *name, uint64_t user, uint64_t system,
                       uint64_t idle)
 {
-    pseudo_printf(text, "%s %llu 0 %llu %llu 0 0 0 0 0 0\n", name,
-                  (unsigned long long)time_to_ticks(user),
-                  (unsigned long long)time_to_ticks(system),
-                  (unsigned long long)time_to_ticks(idle));
+    pseudo_printf(
+        text, "%s %llu 0 %llu %llu 0 0 0 0 0 0\n", name, (unsigned long long)time_to_ticks(user),
+        (unsigned long long)time_to_ticks(system), (unsigned long long)time_to_ticks(idle));
 }
 
 static void print_cpus(struct pseudo_text *text)
@@ -141,11 +139,11 @@ static void print_cpus(struct pseudo_text *text)
     char name[12];
 
     process_for_each(add_times, &sums);
-    for_each_cpu(cpu) sums.idle_ns += cpu->idle_ns;
+    for_each_cpu (cpu)
+        sums.idle_ns += cpu->idle_ns;
     print_cpu(text, "cpu ", sums.user_ns, sums.system_ns, sums.idle_ns);
     /* How the programs' time was spread over CPUs is not kept: each gets its busy time's share. */
-    for_each_cpu(cpu)
-    {
+    for_each_cpu (cpu) {
         uint64_t busy = now > cpu->idle_ns ? now - cpu->idle_ns : 0;
         uint64_t total = sums.user_ns + sums.system_ns;
         uint64_t user = total ? busy / 1000 * (sums.user_ns / 1000) / (total / 1000 + 1) * 1000 : 0;
@@ -163,11 +161,12 @@ static int stat_show(struct pseudo_text *text, const struct pseudo_entry *entry)
 
     (void)entry;
     print_cpus(text);
-    for_each_cpu(cpu) interrupts += cpu->interrupt_count;
-    pseudo_printf(text, "intr %llu\nctxt %llu\nbtime %llu\nprocesses 1\n",
-                  (unsigned long long)interrupts, (unsigned long long)sched_switch_count(),
-                  (unsigned long long)((clock_realtime_ns() - clock_monotonic_ns()) /
-                                       NS_PER_SECOND));
+    for_each_cpu (cpu)
+        interrupts += cpu->interrupt_count;
+    pseudo_printf(
+        text, "intr %llu\nctxt %llu\nbtime %llu\nprocesses 1\n", (unsigned long long)interrupts,
+        (unsigned long long)sched_switch_count(),
+        (unsigned long long)((clock_realtime_ns() - clock_monotonic_ns()) / NS_PER_SECOND));
     pseudo_printf(text, "procs_running %u\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
                   sched_runnable_count());
     return 0;
@@ -185,7 +184,8 @@ static int uptime_show(struct pseudo_text *text, const struct pseudo_entry *entr
     struct cpu *cpu;
 
     (void)entry;
-    for_each_cpu(cpu) idle += cpu->idle_ns;
+    for_each_cpu (cpu)
+        idle += cpu->idle_ns;
     print_centiseconds(text, clock_monotonic_ns());
     pseudo_puts(text, " ");
     print_centiseconds(text, idle);
@@ -217,8 +217,8 @@ static int loadavg_show(struct pseudo_text *text, const struct pseudo_entry *ent
 static int version_show(struct pseudo_text *text, const struct pseudo_entry *entry)
 {
     (void)entry;
-    pseudo_puts(text, "Linux version " SYSTEM_RELEASE " (remora) (compatible) " SYSTEM_VERSION
-                      "\n");
+    pseudo_puts(text,
+                "Linux version " SYSTEM_RELEASE " (remora) (compatible) " SYSTEM_VERSION "\n");
     return 0;
 }
 
@@ -256,6 +256,7 @@ void proc_system_init(void)
     proc_register("version", version_show, NULL);
     proc_register("cmdline", cmdline_show, NULL);
     pseudo_register_text(PSEUDO_PROC, "cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
-    pseudo_register_text(PSEUDO_PROC, "swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+    pseudo_register_text(PSEUDO_PROC, "swaps",
+                         "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
     pseudo_register_text(PSEUDO_PROC, "modules", "");
 }

@@ -100,7 +100,7 @@ static int facts_get(struct task_facts *facts, const struct pseudo_entry *entry)
         return -ESRCH;
     facts->process = process;
     flags = spin_lock_irq(&process->lock);
-    list_for_each_entry(task, &process->tasks, sibling) {
+    list_for_each_entry (task, &process->tasks, sibling) {
         if (!facts->cred && (tid == 0 || task->tid == tid))
             take_task_locked(facts, process, task);
     }
@@ -148,7 +148,7 @@ static int stat_show(struct pseudo_text *text, const struct pseudo_entry *entry)
                   (unsigned long long)ticks(f.process->start_ns));
     pseudo_printf(text, "%llu %llu %llu %lu %lu %lu 0 0 ",
                   (unsigned long long)(f.vs ? f.vs->pages_mapped * PAGE_SIZE : 0),
-                  (unsigned long long)(f.vs ? atomic64_read(&f.vs->pages_resident) : 0),
+                  (unsigned long long)(f.vs ? READ_ONCE(f.vs->pages_resident) : 0),
                   (unsigned long long)f.process->limits[RLIMIT_RSS].soft,
                   (unsigned long)l->code_start, (unsigned long)l->code_end,
                   (unsigned long)l->stack_start);
@@ -156,8 +156,7 @@ static int stat_show(struct pseudo_text *text, const struct pseudo_entry *entry)
                   (unsigned long long)(f.pending & INT32_MAX),
                   (unsigned long long)(f.blocked & INT32_MAX),
                   (unsigned long long)(f.ignored & INT32_MAX),
-                  (unsigned long long)(f.caught & INT32_MAX), f.cpu, f.priority,
-                  f.policy);
+                  (unsigned long long)(f.caught & INT32_MAX), f.cpu, f.priority, f.policy);
     pseudo_printf(text, "%lu %lu %lu %lu %lu %lu %lu %d\n", (unsigned long)l->data_start,
                   (unsigned long)l->data_end, (unsigned long)l->brk_start,
                   (unsigned long)l->arg_start, (unsigned long)l->arg_end,
@@ -195,8 +194,8 @@ static void kib_line(struct pseudo_text *text, const char *name, uint64_t pages)
 
 static void print_memory(struct pseudo_text *text, struct vmspace *vs)
 {
-    uint64_t resident = (uint64_t)atomic64_read(&vs->pages_resident);
-    uint64_t file = (uint64_t)atomic64_read(&vs->pages_resident_file);
+    uint64_t resident = READ_ONCE(vs->pages_resident);
+    uint64_t file = 0; /* not counted apart */
 
     kib_line(text, "VmPeak:", vs->pages_mapped);
     kib_line(text, "VmSize:", vs->pages_mapped);
@@ -229,8 +228,7 @@ static void print_capabilities(struct pseudo_text *text, const struct cred *cred
 {
     pseudo_printf(text, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\n",
                   (unsigned long long)cred->cap_inheritable,
-                  (unsigned long long)cred->cap_permitted,
-                  (unsigned long long)cred->cap_effective);
+                  (unsigned long long)cred->cap_permitted, (unsigned long long)cred->cap_effective);
     pseudo_printf(text, "CapBnd:\t%016llx\nCapAmb:\t%016llx\n",
                   (unsigned long long)cred->cap_bounding, (unsigned long long)cred->cap_ambient);
 }
@@ -291,10 +289,8 @@ static int statm_show(struct pseudo_text *text, const struct pseudo_entry *entry
     if (error)
         return error;
     if (f.vs)
-        pseudo_printf(text, "%llu %llu %llu %llu 0 %llu 0\n",
-                      (unsigned long long)f.vs->pages_mapped,
-                      (unsigned long long)atomic64_read(&f.vs->pages_resident),
-                      (unsigned long long)atomic64_read(&f.vs->pages_resident_file),
+        pseudo_printf(text, "%llu %llu 0 %llu 0 %llu 0\n", (unsigned long long)f.vs->pages_mapped,
+                      (unsigned long long)READ_ONCE(f.vs->pages_resident),
                       (unsigned long long)f.vs->pages_exec,
                       (unsigned long long)(f.vs->pages_data + f.vs->pages_stack));
     facts_free(&f);
