@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the command says on standard error: `remora: ` and one line that tells what, where and what to
- * do next. Functions "that report" return 0, or an exit status after they have said why.
+ * What the command says on standard error: `remora: ` and one line that tells what, where and what
+ * to do next. Functions "that report" return 0, or an exit status after they have said why.
  */
 #ifndef TOOL_MESSAGE_H
 #define TOOL_MESSAGE_H

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The cache: $XDG_CACHE_HOME/remora, or ~/.cache/remora.
+ *
+ *     apt/      private state of apt: package lists and downloaded packages
+ *     images/   bootable images of packages, by the digest of what went into them
+ *     closures/ which packages a set of names resolved to, and when
+ *     run/      images of programs that are running now
+ */
+#ifndef TOOL_CACHE_H
+#define TOOL_CACHE_H
+
+/* Path of a folder of the cache, made if missing (name "" is the cache itself); owned by the
+ * caller. NULL after a report. */
+char *cache_folder(const char *name);
+
+/* Makes path and the folders it lies in. 0 or -errno. */
+int make_folders(const char *path);
+
+/* `remora cache ls|prune`. */
+int cache_list(void);
+int cache_prune(void);
+
+#endif

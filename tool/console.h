@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The guest's console: the streams of this command on one side, the socket to the guest's serial
+ * port on the other, frames in between (abi/frame.h).
+ */
+#ifndef TOOL_CONSOLE_H
+#define TOOL_CONSOLE_H
+
+#include <stdbool.h>
+
+#include "buffer.h"
+
+enum console_end {
+    CONSOLE_CLOSED,      /* the guest is gone without a status */
+    CONSOLE_EXIT,        /* value: exit status */
+    CONSOLE_SIGNAL,      /* value: the signal that ended the program */
+    CONSOLE_TIMEOUT,     /* --timeout */
+    CONSOLE_INTERRUPTED, /* twice Ctrl-C; value: SIGINT; or a signal to this command: its number */
+    CONSOLE_OUTPUT_GONE, /* nobody reads our output any more */
+};
+
+struct console_result {
+    enum console_end end;
+    int value;
+};
+
+/* What the streams are, for bootargs. */
+struct console_streams {
+    bool tty[3];
+    bool stderr_apart; /* standard error is another file than standard output */
+    bool reads_input;  /* false: standard input is a terminal that is not ours (background) */
+    unsigned rows, columns;
+};
+
+void console_streams_read(struct console_streams *streams);
+
+/* Relays until the guest ends, the time is over, or the user ends it. The terminal is raw meanwhile
+ * and as before on return. */
+struct console_result console_run(int guest, const char *nonce,
+                                  const struct console_streams *streams, double timeout);
+
+#endif

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `remora run`: image, virtual machine, console, status.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "console.h"
+#include "frame.h"
+#include "kernel.h"
+#include "machine.h"
+#include "percent.h"
+#include "root.h"
+
+#include <abi/bootargs.h>
+
+#define MEMORY_DEFAULT_MIB 512
+#define MEMORY_BESIDE_ROOT \
+    192 /* MiB that a guest has at least beside its root, unless -m says less */
+
+/* --- Boot parameters. --------------------------------------------------------------------------
+ */
+
+static void make_nonce(char nonce[FRAME_NONCE_LENGTH + 1])
+{
+    uint8_t bytes[FRAME_NONCE_LENGTH / 2];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        exit(message_error("no random bytes from the host: %s", strerror(errno)));
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static void add_word(struct buffer *bootargs, const char *key, const char *value)
+{
+    buffer_format(bootargs, "%s%s=", bootargs->length ? " " : "", key);
+    percent_add_bootarg(bootargs, value);
+}
+
+static void add_list(struct buffer *bootargs, const char *key, const struct words *values)
+{
+    buffer_format(bootargs, " %s=", key);
+    for (size_t i = 0; i < values->count; i++) {
+        if (i)
+            buffer_add_byte(bootargs, ',');
+        percent_add_bootarg(bootargs, values->item[i]);
+    }
+}
+
+static void add_streams(struct buffer *bootargs, const struct console_streams *streams)
+{
+    buffer_format(bootargs, " " BOOTARGS_TTY "=%s%s%s", streams->tty[0] ? "i" : "",
+                  streams->tty[1] ? "o" : "", streams->tty[2] ? "e" : "");
+    if (streams->stderr_apart)
+        buffer_add_text(bootargs, " " BOOTARGS_STDERR "=frame");
+    if (streams->rows)
+        buffer_format(bootargs, " " BOOTARGS_SIZE "=%ux%u", streams->rows, streams->columns);
+}
+
+/* What differs from the manifest that lies in a ready root. */
+static void add_overrides(struct buffer *bootargs, const struct root *root,
+                          const struct options *options)
+{
+    if (options->args.count)
+        add_list(bootargs, BOOTARGS_ARGS, &root->manifest.args);
+    if (options->workdir)
+        add_word(bootargs, BOOTARGS_CWD, root->manifest.cwd);
+    if (options->user)
+        buffer_format(bootargs, " " BOOTARGS_USER "=%s", root->manifest.user);
+    if (options->name)
+        add_word(bootargs, BOOTARGS_HOSTNAME, root->manifest.hostname);
+}
+
+static void add_environment(struct buffer *bootargs, const struct root *root,
+                            const struct options *options, const struct console_streams *streams)
+{
+    bool has_term = environment_get(&root->manifest.env, "TERM") != NULL;
+    const char *term = getenv("TERM");
+    struct words env = {0};
+
+    if (root->fd >= 0) {
+        words_add_all(&env, &options->env);
+        if (options->user && environment_get(&root->manifest.env, "HOME"))
+            words_take(&env, text_format("HOME=%s", environment_get(&root->manifest.env, "HOME")));
+    }
+    if ((streams->tty[0] || streams->tty[1]) && term && !has_term)
+        words_take(&env, text_format("TERM=%s", term));
+    if (env.count)
+        add_list(bootargs, BOOTARGS_ENV, &env);
+    words_clear(&env);
+}
+
+static int make_bootargs(struct buffer *bootargs, const char *nonce, const struct root *root,
+                         const struct options *options, const struct console_streams *streams)
+{
+    add_word(bootargs, BOOTARGS_NONCE, nonce);
+    add_streams(bootargs, streams);
+    if (options->level == MESSAGE_VERBOSE)
+        add_word(bootargs, BOOTARGS_LOG, "info");
+    buffer_format(bootargs, " " BOOTARGS_TIME "=%lld", (long long)time(NULL));
+    for (size_t i = 0; i < options->volumes.count; i++) {
+        const char *guest = strchr(options->volumes.item[i], ':') + 1;
+        bool read_only = text_ends(guest, ":ro");
+        char *path = memory_copy(guest, strlen(guest) - (read_only ? 3 : 0));
+
+        buffer_format(bootargs, " " BOOTARGS_VOLUME "=volume%zu:", i);
+        percent_add_bootarg(bootargs, path);
+        buffer_add_text(bootargs, read_only ? ":ro" : "");
+        free(path);
+    }
+    if (root->fd >= 0)
+        add_overrides(bootargs, root, options);
+    add_environment(bootargs, root, options, streams);
+    if (bootargs->length >= BOOTARGS_MAX)
+        return message_error(
+            "arguments and environment take %zu bytes, at most %d fit; put them into "
+            "an image with `remora build`",
+            bootargs->length, BOOTARGS_MAX - 1);
+    return 0;
+}
+
+/* --- The image. --------------------------------------------------------------------------------
+ */
+
+/* A boot image in memory, so that nothing is left behind however the command ends. */
+static int make_image(struct root *root, const struct options *options, int *fd)
+{
+    struct image kernel;
+    int status = kernel_open(&kernel, options);
+
+    if (status)
+        return status;
+    *fd = memfd_create("remora", 0);
+    if (*fd < 0)
+        status = message_error("no memory file for the image: %s", strerror(errno));
+    else if (root->fd >= 0)
+        status = image_write_root(&kernel, root->fd, root->offset, root->size, root->digest, *fd,
+                                  "the image");
+    else
+        status = image_write(&kernel, &root->tree, *fd, "the image");
+    image_close(&kernel);
+    return status;
+}
+
+static int check_features(const char *path, const struct options *options)
+{
+    struct image image;
+    uint64_t features;
+    int status = image_open(&image, path);
+
+    if (status)
+        return status;
+    features = image.remora.features;
+    image_close(&image);
+    if (options->ports.count && !(features & IMAGE_FEATURE_NETWORK))
+        return message_error("-p: the kernel %s was built without network", path);
+    if (options->volumes.count && !(features & IMAGE_FEATURE_9P))
+        return message_error("-v: the kernel %s was built without the 9p file system", path);
+    return 0;
+}
+
+/* --- The virtual machine. ----------------------------------------------------------------------
+ */
+
+struct guest {
+    pid_t process;
+    int console;
+    int errors; /* what QEMU itself says */
+};
+
+static void start_qemu(struct words *arguments, int errors)
+{
+    sigset_t none;
+    int null = open("/dev/null", O_RDWR);
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setsid(); /* Ctrl-C is for the program in the guest, not for QEMU */
+    dup2(null, STDIN_FILENO);
+    dup2(errors, STDOUT_FILENO);
+    dup2(errors, STDERR_FILENO);
+    execvp(arguments->item[0], arguments->item);
+    _exit(errno == ENOENT ? 127 : 126);
+}
+
+static int start_guest(struct guest *guest, const struct options *options,
+                       const struct accelerator *accelerator, struct machine_start *start)
+{
+    struct words arguments = {0};
+    int sockets[2], errors[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) < 0 || pipe2(errors, O_CLOEXEC) < 0)
+        return message_error("no socket for the guest's console: %s", strerror(errno));
+    fcntl(sockets[0], F_SETFD, FD_CLOEXEC);
+    start->console = sockets[1];
+    machine_arguments(options, accelerator, start, &arguments);
+    for (size_t i = 0; i < arguments.count; i++)
+        if (!text_starts(arguments.item[i], BOOTARGS_NONCE))
+            message_verbose("qemu: %s", arguments.item[i]);
+    guest->process = fork();
+    if (guest->process == 0)
+        start_qemu(&arguments, errors[1]);
+    words_clear(&arguments);
+    close(sockets[1]);
+    close(errors[1]);
+    guest->console = sockets[0];
+    guest->errors = errors[0];
+    if (guest->process < 0)
+        return message_error("QEMU cannot be started: %s", strerror(errno));
+    return 0;
+}
+
+/* Waits a moment for the guest to power off, then ends it. Returns the wait status. */
+static int end_guest(struct guest *guest, bool at_once)
+{
+    int status = 0;
+
+    for (int i = 0; !at_once && i < 200; i++) {
+        if (waitpid(guest->process, &status, WNOHANG) == guest->process)
+            return status;
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    kill(guest->process, SIGKILL);
+    waitpid(guest->process, &status, 0);
+    return at_once ? 0 : status;
+}
+
+static void show_qemu_errors(int fd)
+{
+    static char text[8192];
+    ssize_t got;
+
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    got = read(fd, text, sizeof(text) - 1);
+    if (got > 0) {
+        text[got] = '\0';
+        for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+            message_error("%s", line);
+    }
+}
+
+static int report_no_status(const struct guest *guest, int wait_status)
+{
+    show_qemu_errors(guest->errors);
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 127)
+        return message_error("qemu-system-aarch64 is not installed; on Debian: "
+                             "apt-get install qemu-system-arm");
+    return message_error("the guest ended without a status");
+}
+
+static int finish(struct guest *guest, const struct console_result *result,
+                  const struct options *options)
+{
+    bool at_once = result->end >= CONSOLE_TIMEOUT;
+    int wait_status = end_guest(guest, at_once);
+
+    switch (result->end) {
+    case CONSOLE_EXIT:
+        return result->value;
+    case CONSOLE_SIGNAL:
+        return FRAME_STATUS_SIGNAL_BASE + result->value;
+    case CONSOLE_TIMEOUT:
+        return message_fail(STATUS_TIMEOUT, "ended after %g seconds (--timeout)", options->timeout);
+    case CONSOLE_INTERRUPTED:
+        return FRAME_STATUS_SIGNAL_BASE + result->value;
+    case CONSOLE_OUTPUT_GONE:
+        return result->value ? FRAME_STATUS_SIGNAL_BASE + result->value : STATUS_ERROR;
+    default:
+        return report_no_status(guest, wait_status);
+    }
+}
+
+static unsigned choose_memory(const struct root *root, const struct options *options, int image_fd)
+{
+    off_t size = lseek(image_fd, 0, SEEK_END);
+    unsigned wanted = root->manifest.memory_mib ? root->manifest.memory_mib : MEMORY_DEFAULT_MIB;
+    unsigned needed = (unsigned)(size >> 20) + MEMORY_BESIDE_ROOT;
+
+    if (options->memory_mib)
+        return options->memory_mib;
+    return needed > wanted ? (needed + 127) / 128 * 128 : wanted;
+}
+
+static int run_image(struct root *root, const struct options *options, int image_fd)
+{
+    char *path = text_format("/proc/self/fd/%d", image_fd);
+    char nonce[FRAME_NONCE_LENGTH + 1];
+    struct machine_start start = {.image = path};
+    struct console_streams streams;
+    struct accelerator accelerator = {0};
+    struct buffer bootargs = {0};
+    struct console_result result;
+    struct guest guest = {0};
+    struct host host;
+    int status;
+
+    host_read(&host);
+    console_streams_read(&streams);
+    make_nonce(nonce);
+    start.memory_mib = choose_memory(root, options, image_fd);
+    start.cpus = options->cpus ? options->cpus : root->manifest.cpus ? root->manifest.cpus : 1;
+    status = check_features(path, options);
+    if (status == 0)
+        status = accelerator_choose(&host, options->accel, &accelerator);
+    if (status == 0)
+        status = make_bootargs(&bootargs, nonce, root, options, &streams);
+    start.bootargs = bootargs.data;
+    if (status == 0) {
+        message_verbose("%s with -cpu %s: %s", accelerator.name,
+                        options->cpu ? options->cpu : accelerator.cpu, accelerator.why);
+        status = start_guest(&guest, options, &accelerator, &start);
+    }
+    if (status == 0) {
+        result = console_run(guest.console, nonce, &streams, options->timeout);
+        status = finish(&guest, &result, options);
+    }
+    buffer_free(&bootargs);
+    free(path);
+    return status;
+}
+
+int command_run(char *const argv[])
+{
+    struct options options;
+    struct root root;
+    int image_fd = -1;
+    bool help;
+    int status = options_parse(&options, COMMAND_RUN, argv, &help);
+
+    if (status || help)
+        return status;
+    status = root_load(&root, &options);
+    if (status == 0)
+        status = root_choose_program(&root, &options);
+    if (status == 0 && root.fd < 0)
+        root_seal(&root);
+    if (status == 0 && root.image && options.kernel == NULL) {
+        image_fd = open(root.image, O_RDONLY);
+        if (image_fd < 0)
+            status = message_error("%s: %s", root.image, strerror(errno));
+    } else if (status == 0) {
+        status = make_image(&root, &options, &image_fd);
+    }
+    message_progress_end();
+    if (status == 0)
+        status = run_image(&root, &options, image_fd);
+    root_free(&root);
+    options_free(&options);
+    return status;
+}

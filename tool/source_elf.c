@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * An ELF file as a SOURCE: it becomes /usr/local/bin/NAME, and what it needs is taken from the
+ * folders given with --sysroot.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "elf.h"
+#include "library.h"
+#include "root.h"
+
+static char *read_host_file(const char *path, size_t *size)
+{
+    struct stat info;
+    char *data = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) {
+        ssize_t got = 0;
+
+        *size = 0;
+        data = memory_alloc((size_t)info.st_size + 1);
+        while (*size < (size_t)info.st_size &&
+               (got = read(fd, data + *size, (size_t)info.st_size - *size)) > 0)
+            *size += (size_t)got;
+        if (got < 0) {
+            free(data);
+            data = NULL;
+        }
+    } else if (fd >= 0) {
+        errno = EISDIR;
+    }
+    if (fd >= 0)
+        close(fd);
+    return data;
+}
+
+/* --- Libraries from --sysroot. -----------------------------------------------------------------
+ */
+
+static const char *const sysroot_folders[] = {
+    "lib/aarch64-linux-gnu",
+    "usr/lib/aarch64-linux-gnu",
+    "lib",
+    "usr/lib",
+    "lib64",
+    "usr/lib64",
+    ".",
+};
+
+static char *find_in_sysroot(const struct options *options, const char *name)
+{
+    for (size_t i = 0; i < options->sysroot.count; i++)
+        for (size_t n = 0; n < sizeof(sysroot_folders) / sizeof(sysroot_folders[0]); n++) {
+            char *path =
+                text_format("%s/%s/%s", options->sysroot.item[i], sysroot_folders[n], name);
+
+            if (access(path, R_OK) == 0)
+                return path;
+            free(path);
+        }
+    return NULL;
+}
+
+static int add_from_sysroot(struct root *root, const struct options *options, const char *name,
+                            const char *guest_path);
+
+static int add_needs(struct root *root, const struct options *options, const char *guest_path,
+                     const void *data, size_t size)
+{
+    struct elf elf;
+    int status = 0;
+
+    if (elf_parse(&elf, data, size) == ELF_OK) {
+        if (elf.interpreter && tree_find(&root->tree, elf.interpreter, true) == NULL)
+            status =
+                add_from_sysroot(root, options, strrchr(elf.interpreter, '/') + 1, elf.interpreter);
+        for (size_t i = 0; status == 0 && i < elf.needed.count; i++) {
+            const char *soname = elf.needed.item[i];
+            char *found = library_find(&root->tree, soname, guest_path, &elf, NULL);
+            char *place = text_format("/usr/lib/aarch64-linux-gnu/%s", soname);
+
+            if (found == NULL)
+                status = add_from_sysroot(root, options, soname, place);
+            free(place);
+            free(found);
+        }
+    }
+    elf_free(&elf);
+    return status;
+}
+
+/* What is not there is left out: the check of the program reports it. */
+static int add_from_sysroot(struct root *root, const struct options *options, const char *name,
+                            const char *guest_path)
+{
+    char *host_path = find_in_sysroot(options, name);
+    size_t size;
+    char *data = host_path ? read_host_file(host_path, &size) : NULL;
+    int status = 0;
+
+    if (data) {
+        message_verbose("%s from %s", guest_path, host_path);
+        if (tree_add_host_file(&root->tree, guest_path, 0755, host_path) < 0)
+            status = message_error("%s: cannot be put into the root", guest_path);
+        else
+            status = add_needs(root, options, guest_path, data, size);
+    }
+    free(data);
+    free(host_path);
+    return status;
+}
+
+int source_elf_load(struct root *root, const char *path, const struct options *options)
+{
+    const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    struct elf elf = {0};
+    char *guest_path;
+    size_t size;
+    char *data = read_host_file(path, &size);
+    int status = 0;
+
+    if (data == NULL)
+        return message_fail(errno == ENOENT ? FRAME_STATUS_NOT_FOUND : STATUS_ERROR, "%s: %s", path,
+                            strerror(errno));
+    if (elf_parse(&elf, data, size) != ELF_OK)
+        status = message_fail(FRAME_STATUS_CANNOT_EXEC, "%s: %s", path, elf.message);
+    elf_free(&elf);
+    guest_path = text_format("/usr/local/bin/%s", base);
+    if (status == 0 && tree_add_host_file(&root->tree, guest_path, 0755, path) < 0)
+        status = message_error("%s: cannot be put into the root as %s", path, guest_path);
+    if (status == 0)
+        status = add_needs(root, options, guest_path, data, size);
+    if (status == 0) {
+        free(root->manifest.exec);
+        root->manifest.exec = text_copy(guest_path);
+        words_clear(&root->manifest.args);
+        words_add(&root->manifest.args, base);
+        if (root->manifest.name == NULL)
+            root->manifest.name = text_copy(base);
+    }
+    free(guest_path);
+    free(data);
+    return status;
+}
