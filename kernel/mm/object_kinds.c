@@ -18,6 +18,12 @@ static int shared_get(struct vm_object *object, uint64_t index, unsigned want, u
     return pagecache_get_zero(object, index, UINT64_MAX, want, page);
 }
 
+static int shared_discard(struct vm_object *object, uint64_t first, uint64_t count)
+{
+    pagecache_truncate(object, first, count);
+    return 0;
+}
+
 static void shared_release(struct vm_object *object)
 {
     pagecache_truncate(object, 0, UINT64_MAX);
@@ -26,6 +32,7 @@ static void shared_release(struct vm_object *object)
 
 static const struct vm_object_ops shared_ops = {
     .get = shared_get,
+    .discard = shared_discard,
     .release = shared_release,
 };
 

@@ -37,6 +37,8 @@ struct vm_object_ops {
     /* Writes pages first .. first+count-1 that are dirty to the backing store and waits. NULL:
      * nothing to do. */
     int (*write_back)(struct vm_object *, uint64_t first, uint64_t count);
+    /* MADV_REMOVE: frees the pages and makes a hole. NULL: -EOPNOTSUPP. */
+    int (*discard)(struct vm_object *, uint64_t first, uint64_t count);
     /* The last reference is gone. */
     void (*release)(struct vm_object *);
     /* Frames of a device: mapping attributes (PT_DEVICE or PT_NORMAL_NC), `get` is then not used.
