@@ -22,6 +22,7 @@
 #include <fs/mount.h>
 #include <linux/process.h>
 #include <mm/memory.h>
+#include <net/unix.h>
 
 static struct dt_boot boot;
 
@@ -61,6 +62,7 @@ static void init_thread(void *argument)
     (void)argument;
     device_probe(PROBE_DEVICE);
     fs_init();
+    unix_init();
     root_mount(&boot);
     process_start_init();
 }

@@ -8,7 +8,7 @@
 #include <core/wait.h>
 #include <lib/errno.h>
 
-#include "abi64/timespec.h"
+#include "abi64/time.h"
 
 static inline uint64_t deadline_after(uint64_t timeout_ns)
 {
@@ -28,19 +28,15 @@ static inline uint64_t deadline_of_ms(int timeout_ms)
 /* A relative struct timespec at `user`, NULL for no end. 0, -EFAULT, -EINVAL. */
 static inline int deadline_from_user(vaddr_t user, uint64_t *deadline_ns)
 {
-    struct abi64_timespec time;
     uint64_t ns;
+    int error;
 
     *deadline_ns = WAIT_FOREVER;
     if (user == 0)
         return 0;
-    if (copy_from_user(&time, user, sizeof(time)) != 0)
-        return -EFAULT;
-    if (time.sec < 0 || time.nsec < 0 || time.nsec >= (int64_t)NS_PER_SECOND)
-        return -EINVAL;
-    if (__builtin_mul_overflow((uint64_t)time.sec, NS_PER_SECOND, &ns) ||
-        __builtin_add_overflow(ns, (uint64_t)time.nsec, &ns))
-        return 0;
+    error = abi64_get_timespec(user, &ns);
+    if (error != 0)
+        return error;
     *deadline_ns = deadline_after(ns);
     return 0;
 }
@@ -49,16 +45,10 @@ static inline int deadline_from_user(vaddr_t user, uint64_t *deadline_ns)
  */
 static inline void deadline_to_user(vaddr_t user, uint64_t deadline_ns)
 {
-    struct abi64_timespec left = {0, 0};
     uint64_t now = clock_monotonic_ns();
 
-    if (user == 0 || deadline_ns == WAIT_FOREVER)
-        return;
-    if (deadline_ns > now) {
-        left.sec = (int64_t)((deadline_ns - now) / NS_PER_SECOND);
-        left.nsec = (int64_t)((deadline_ns - now) % NS_PER_SECOND);
-    }
-    (void)copy_to_user(user, &left, sizeof(left));
+    if (user != 0 && deadline_ns != WAIT_FOREVER)
+        (void)abi64_put_timespec(user, deadline_ns > now ? deadline_ns - now : 0);
 }
 
 #endif

@@ -11,7 +11,7 @@
 #include <linux/syscalls.h>
 #include <mm/slab.h>
 
-#include "abi64/timespec.h"
+#include "abi64/time.h"
 #include "deadline.h"
 #include "files.h"
 

@@ -9,7 +9,7 @@
 #include <lib/errno.h>
 #include <linux/syscalls.h>
 
-#include "abi64/timespec.h"
+#include "abi64/time.h"
 #include "files.h"
 
 #define EFD_SEMAPHORE 1u
@@ -108,17 +108,6 @@ long sys_timerfd_create(const reg_t arg[6])
     return do_timerfd_create((int)arg[0], (unsigned)arg[1]);
 }
 
-/* 0 or -EINVAL; times beyond 584 years are cut. */
-static int ns_of(const struct abi64_timespec *time, uint64_t *ns)
-{
-    if (time->sec < 0 || time->nsec < 0 || time->nsec >= (int64_t)NS_PER_SECOND)
-        return -EINVAL;
-    if (__builtin_mul_overflow((uint64_t)time->sec, NS_PER_SECOND, ns) ||
-        __builtin_add_overflow(*ns, (uint64_t)time->nsec, ns))
-        *ns = INT64_MAX;
-    return 0;
-}
-
 static struct abi64_timespec timespec_of(uint64_t ns)
 {
     return (struct abi64_timespec){(int64_t)(ns / NS_PER_SECOND), (int64_t)(ns % NS_PER_SECOND)};
@@ -142,8 +131,8 @@ static long do_timerfd_settime(unsigned fd, unsigned flags, vaddr_t user_new, va
     if (copy_from_user(&spec, user_new, sizeof(spec)) != 0)
         return -EFAULT;
     if (flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET) ||
-        ns_of(&spec.value, &setting.value_ns) != 0 ||
-        ns_of(&spec.interval, &setting.interval_ns) != 0)
+        abi64_timespec_ns(&spec.value, &setting.value_ns) != 0 ||
+        abi64_timespec_ns(&spec.interval, &setting.interval_ns) != 0)
         return -EINVAL;
     found = fd_get(current_files(), fd);
     if (found.file == NULL)

@@ -14,7 +14,7 @@
 #include <mm/slab.h>
 
 #include "abi64/stat.h"
-#include "abi64/timespec.h"
+#include "abi64/time.h"
 #include "files.h"
 
 #define UTIME_NOW  0x3fffffff
@@ -282,16 +282,16 @@ long sys_fchownat(const reg_t arg[6])
 static int time_change(const struct abi64_timespec *from, unsigned attr, unsigned attr_now,
                        struct attr_change *change, struct fs_time *to)
 {
-    if (from->nsec == UTIME_OMIT)
+    if (from->nanoseconds == UTIME_OMIT)
         return 0;
     change->set |= attr;
-    if (from->nsec == UTIME_NOW) {
+    if (from->nanoseconds == UTIME_NOW) {
         change->set |= attr_now;
         return 0;
     }
-    if (from->nsec < 0 || from->nsec >= 1000000000)
+    if (from->nanoseconds < 0 || from->nanoseconds >= 1000000000)
         return -EINVAL;
-    *to = (struct fs_time){.sec = from->sec, .nsec = (uint32_t)from->nsec};
+    *to = (struct fs_time){.sec = from->seconds, .nsec = (uint32_t)from->nanoseconds};
     return 0;
 }
 
@@ -302,7 +302,7 @@ static long do_utimensat(int dirfd, vaddr_t name, vaddr_t user_times, unsigned f
 
     if (user_times != 0 && copy_from_user(times, user_times, sizeof(times)) != 0)
         return -EFAULT;
-    if (times[0].nsec == UTIME_OMIT && times[1].nsec == UTIME_OMIT)
+    if (times[0].nanoseconds == UTIME_OMIT && times[1].nanoseconds == UTIME_OMIT)
         return 0;
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) || (name == 0 && flags != 0))
         return -EINVAL;
