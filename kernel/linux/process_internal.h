@@ -40,7 +40,7 @@ void timers_exec(struct process *process); /* POSIX timers go, interval timers s
 /* shutdown.c: the first process has ended: tells the host and switches the machine off. */
 _Noreturn void guest_end(int wait_status);
 
-/* console.c: descriptors 0, 1 and 2 of the first program. */
+/* terminal.c: descriptors 0, 1 and 2 of the first program. */
 int console_open_streams(struct fd_table *table);
 
 /* exec.c: execve(2) with strings in kernel memory. On 0 the process has changed over and *frame is
