@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* madvise(2), msync(2), mincore(2): advice and questions about ranges that may cross areas and holes. */
+/* madvise(2), msync(2), mincore(2): advice and questions about ranges that may cross areas and
+ * holes. */
 #include "protect.h"
 
 #include <lib/align.h>
@@ -84,10 +85,15 @@ static int discard(struct vmspace *vs, struct vm_area *area, vaddr_t start, vadd
         return -EINVAL;
     if (advice == ADV_FREE && !is_private_anonymous(area))
         return -EINVAL;
-    return vm_zap(vs, start, end);
+    int error = vm_zap(vs, start, end);
+
+    if (error == 0 && end - start >= HUGE_SIZE)
+        vm_free_tables(vs, start, end); /* blocks may come again */
+    return error;
 }
 
-/* MADV_REMOVE: a hole in the object itself. Called with the lock held, which it lets go and takes again. */
+/* MADV_REMOVE: a hole in the object itself. Called with the lock held, which it lets go and takes
+ * again. */
 static int punch(struct vmspace *vs, struct vm_area *area, vaddr_t start, vaddr_t end)
 {
     struct vm_object *object = area->object;
@@ -166,8 +172,7 @@ static int advise_range(struct vmspace *vs, vaddr_t addr, vaddr_t end, int advic
 
 static int populate(struct vmspace *vs, vaddr_t addr, size_t len, int advice)
 {
-    int error = vm_populate(vs, addr, len,
-                            advice == ADV_POPULATE_WRITE ? FAULT_WRITE : FAULT_READ);
+    int error = vm_populate(vs, addr, len, advice == ADV_POPULATE_WRITE ? FAULT_WRITE : FAULT_READ);
 
     if (error == -EFAULT)
         return -ENOMEM; /* a hole */

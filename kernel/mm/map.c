@@ -36,7 +36,7 @@ int vm_zap(struct vmspace *vs, vaddr_t start, vaddr_t end)
 }
 
 /* Tables that a large hole between `first` and `end` leaves empty. */
-static void free_tables(struct vmspace *vs, vaddr_t first, vaddr_t end)
+void vm_free_tables(struct vmspace *vs, vaddr_t first, vaddr_t end)
 {
     struct tlb_batch batch;
 
@@ -60,7 +60,7 @@ static void free_tables_around(struct vmspace *vs, vaddr_t start, vaddr_t end)
     } else if (vs->areas.node != NULL) {
         previous = rb_entry(rb_last(&vs->areas), struct vm_area, node);
     }
-    free_tables(vs, previous == NULL ? 0 : previous->end, next == NULL ? USER_TOP : next->start);
+    vm_free_tables(vs, previous == NULL ? 0 : previous->end, next == NULL ? USER_TOP : next->start);
 }
 
 /* Cuts [start, end) off one area that overlaps it. */
@@ -169,7 +169,8 @@ static int check_limits(struct vmspace *vs, const struct vm_area *area)
         return -ENOMEM;
     if (area_is_private_writable(area) && over_limit(vs->pages_data, len, vs->limit_data))
         return -ENOMEM;
-    if ((area->flags & VM_LOCKED) && over_limit(vs->pages_locked, len, vs->limit_memlock))
+    if ((area->flags & VM_LOCKED) && !vs->memlock_unlimited &&
+        over_limit(vs->pages_locked, len, vs->limit_memlock))
         return -EAGAIN;
     return 0;
 }

@@ -24,7 +24,7 @@ static bool over_limit(struct vmspace *vs, vaddr_t start, vaddr_t end)
 {
     uint64_t pages = vs->pages_locked + ((end - start) >> PAGE_SHIFT);
 
-    return vs->limit_memlock != UINT64_MAX &&
+    return !vs->memlock_unlimited && vs->limit_memlock != UINT64_MAX &&
            (pages - pages_locked_in(vs, start, end)) * PAGE_SIZE > vs->limit_memlock;
 }
 
@@ -46,7 +46,8 @@ static int set_flags(struct vmspace *vs, vaddr_t addr, vaddr_t end, unsigned fla
     return error;
 }
 
-/* Inaccessible and device areas are passed over, as mlock(2) has it for PROT_NONE: -ENOMEM after the rest. */
+/* Inaccessible and device areas are passed over, as mlock(2) has it for PROT_NONE: -ENOMEM after
+ * the rest. */
 static int populate_locked(struct vmspace *vs, vaddr_t addr, vaddr_t end)
 {
     int error = vm_populate(vs, addr, end - addr, FAULT_READ);
@@ -83,7 +84,7 @@ static int lock_current(struct vmspace *vs, unsigned flags, struct list_node *de
 {
     struct vm_area *area;
 
-    if ((flags & VM_LOCKED) && vs->limit_memlock != UINT64_MAX &&
+    if ((flags & VM_LOCKED) && !vs->memlock_unlimited && vs->limit_memlock != UINT64_MAX &&
         vs->pages_mapped * PAGE_SIZE > vs->limit_memlock)
         return -ENOMEM;
     for (area = area_find(vs, 0); area != NULL; area = area_next(area)) {
@@ -122,7 +123,8 @@ int vm_lock_all(struct vmspace *vs, unsigned flags, bool current_areas, bool fut
         if (area == NULL)
             break;
         if (accessible)
-            (void)vm_populate(vs, start, end - start, FAULT_READ); /* mlockall(2) tells nothing of it */
+            (void)vm_populate(vs, start, end - start,
+                              FAULT_READ); /* mlockall(2) tells nothing of it */
         addr = end;
     }
     return error;

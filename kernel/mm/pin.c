@@ -8,7 +8,8 @@
 #include <lib/minmax.h>
 #include <lib/string.h>
 
-/* What is mapped for this access now, with a reference; NULL: fault first. -EFAULT pointers: a device. */
+/* What is mapped for this access now, with a reference; NULL: fault first. -EFAULT pointers: a
+ * device. */
 static struct page *pin_present(struct vmspace *vs, vaddr_t addr, unsigned access, bool *device)
 {
     struct page *page = NULL;
@@ -54,7 +55,8 @@ void page_unpin_user(struct page *page)
     page_unref(page);
 }
 
-static ssize_t copy_pages(struct vmspace *vs, vaddr_t addr, void *buffer, size_t len, unsigned access)
+static ssize_t copy_pages(struct vmspace *vs, vaddr_t addr, void *buffer, size_t len,
+                          unsigned access)
 {
     size_t done = 0;
 

@@ -13,7 +13,8 @@ static int protect_pages(struct vmspace *vs, vaddr_t start, vaddr_t end, unsigne
     int error = 0;
 
     while (start < end && error == 0) {
-        vaddr_t stop = end - start > PROTECT_STEP ? align_down(start + PROTECT_STEP, HUGE_SIZE) : end;
+        vaddr_t stop =
+            end - start > PROTECT_STEP ? align_down(start + PROTECT_STEP, HUGE_SIZE) : end;
         struct tlb_batch batch;
 
         spin_lock(&vs->pt_lock);

@@ -54,7 +54,7 @@ static int check_growth(const struct remap *r)
 
     if (vs->limit_as != UINT64_MAX && vs->pages_mapped * PAGE_SIZE + more > vs->limit_as)
         return -ENOMEM;
-    if ((r->area->flags & VM_LOCKED) && vs->limit_memlock != UINT64_MAX &&
+    if ((r->area->flags & VM_LOCKED) && !vs->memlock_unlimited && vs->limit_memlock != UINT64_MAX &&
         vs->pages_locked * PAGE_SIZE + more > vs->limit_memlock)
         return -EAGAIN;
     if (area_is_private_writable(r->area) && vs->limit_data != UINT64_MAX &&

@@ -63,6 +63,9 @@ extern syscall_fn sys_setregid, sys_setresgid, sys_setresuid, sys_setreuid, sys_
 extern syscall_fn sys_setuid, sys_sysinfo, sys_syslog, sys_uname, sys_membarrier, sys_rseq;
 
 /* mm.c (memory) */
+extern syscall_fn sys_brk, sys_madvise, sys_mincore, sys_mlock, sys_mlock2, sys_mlockall;
+extern syscall_fn sys_mmap, sys_mprotect, sys_mremap, sys_msync, sys_munlock, sys_munlockall;
+extern syscall_fn sys_munmap, sys_pkey_mprotect;
 
 /* rw.c file.c open.c stat.c fs.c xattr.c splice.c */
 extern syscall_fn sys_chdir, sys_chroot, sys_close, sys_close_range, sys_copy_file_range;

@@ -80,8 +80,9 @@ struct vmspace {
     vaddr_t mmap_floor; /* lowest address for areas without VM_FIXED */
     vaddr_t brk_start, brk_end; /* heap, set by vm_set_brk */
     uint64_t limit_as, limit_data, limit_stack,
-        limit_memlock;    /* bytes, from setrlimit; UINT64_MAX: none */
-    unsigned lock_future; /* VM_LOCKED | VM_LOCKONFAULT of mlockall(MCL_FUTURE) */
+        limit_memlock;      /* bytes, from setrlimit; UINT64_MAX: none */
+    bool memlock_unlimited; /* limit_memlock does not bind (CAP_IPC_LOCK) */
+    unsigned lock_future;   /* VM_LOCKED | VM_LOCKONFAULT of mlockall(MCL_FUTURE) */
 
     struct spinlock pt_lock; /* guards the page table */
     struct pagetable pagetable;
