@@ -319,8 +319,8 @@ void *kstack_alloc(void)
         return stack;
     }
     slot = slot_alloc();
-    if (slot != 0 && map_fresh(slot + KSTACK_SIZE, KSTACK_SIZE / PAGE_SIZE, 0)) {
-        stack = (void *)(slot + KSTACK_SIZE);
+    if (slot != 0 && map_fresh(slot, KSTACK_SIZE / PAGE_SIZE, 0)) {
+        stack = (void *)slot;
         atomic64_add(KSTACK_SIZE / PAGE_SIZE, &stack_pages);
     } else if (slot != 0) {
         slot_free(slot);
@@ -338,7 +338,7 @@ void kstack_free(void *base)
         spare_count++;
     } else {
         free_pages_at((vaddr_t)base, KSTACK_SIZE / PAGE_SIZE);
-        slot_free((vaddr_t)base - KSTACK_SIZE);
+        slot_free((vaddr_t)base);
         atomic64_sub(KSTACK_SIZE / PAGE_SIZE, &stack_pages);
     }
     spin_unlock(&window_lock);
@@ -359,6 +359,6 @@ uint64_t kstack_page_count(void)
 int kwindow_init(void)
 {
     /* Overflow is found by an address bit (mm/kwindow.h). */
-    _Static_assert(KSTACK_ALIGN == 2 * KSTACK_SIZE, "a stack is the upper half of its slot");
+    _Static_assert(KSTACK_ALIGN == 2 * KSTACK_SIZE, "a stack is the lower half of its slot");
     return 0;
 }

@@ -13,10 +13,10 @@ struct page;
 
 #define KSTACK_SIZE 16384UL
 #define KSTACK_ALIGN \
-    32768UL /* a stack fills the upper half of an aligned 32 KiB; the lower half faults */
+    32768UL /* a stack fills the lower half of an aligned 32 KiB; the upper half faults */
 
-/* Lowest address of a stack of KSTACK_SIZE bytes: (base & (KSTACK_ALIGN - 1)) == KSTACK_SIZE, so
- * bit 14 of any address in it is set and of an overflowed sp clear. NULL when out of memory.
+/* Lowest address of a stack of KSTACK_SIZE bytes: (base & (KSTACK_ALIGN - 1)) == 0, so
+ * bit 14 of any address in it is clear and of an overflowed sp set. NULL when out of memory.
  * Contents are not cleared. */
 void *kstack_alloc(void);
 void kstack_free(void *base); /* not the stack that the caller runs on */
