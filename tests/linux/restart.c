@@ -155,8 +155,10 @@ CHECK(restart_futex_wait_goes_on_with_flag)
     alarm_every_20_ms(SA_RESTART);
     long result = syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
     stop();
+    int error = errno;
     pthread_join(thread, NULL);
-    EXPECT_EQ(result, 0);
+    // EAGAIN: the word changed between a handler and the restart, which compares again.
+    EXPECT(result == 0 || error == EAGAIN);
     EXPECT(count >= 2);
 }
 

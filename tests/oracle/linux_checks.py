@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Runs the ABI checks (and tests/linux/ends) on Debian's kernel: what we ask of ours must be true there.
 
-    tests/oracle/linux_checks.py [--build build] [--cpus 2] [TOPIC...]
+    tests/oracle/linux_checks.py [--build build] [--cpus 2] [--cpu cortex-a72] [TOPIC...]
 """
 import argparse
 import os
@@ -35,13 +35,13 @@ def ends():
     return rows
 
 
-def compare(build, names, cpus):
+def compare(build, names, cpus, cpu):
     """The number of programs that did not do on Linux what they expect; prints what is wrong."""
     folder = os.path.join(build, 'tests/linux')
     files = {'/t/' + name: os.path.join(folder, name) for name in names + ['end']}
     runs = [oracle.Run(name, ['/t/' + name], timeout=120) for name in names]
     runs += [oracle.Run('end:' + row[0], ['/t/end', row[0]]) for row in ends()]
-    results = oracle.boot(runs, files, cpus=cpus)
+    results = oracle.boot(runs, files, cpus=cpus, cpu=cpu)
     bad, passed = 0, 0
     for name in names:
         result = results[name]
@@ -66,9 +66,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--build', default=os.path.join(ROOT, 'build'))
     parser.add_argument('--cpus', type=int, default=2)
+    parser.add_argument('--cpu', default='cortex-a72')
     parser.add_argument('topics', nargs='*')
     options = parser.parse_args()
-    return min(compare(options.build, options.topics or topics(options.build), options.cpus), 100)
+    return min(compare(options.build, options.topics or topics(options.build), options.cpus, options.cpu), 100)
 
 
 if __name__ == '__main__':
