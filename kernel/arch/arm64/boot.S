@@ -338,19 +338,23 @@ secondary_boot: .skip 64
 early_stack:    .skip 2048
 early_stack_top:
 
-    .section .bss_page_aligned, "aw", %nobits
-    .balign 4096
-    .globl boot_tables_start, boot_tables_end
-boot_tables_start:
-    .irp name, kernel_root_table, idmap_root_table, empty_table, idmap_l1, idmap_l2, image_l1, image_l2, fixmap_l1, fixmap_l2, fixmap_l3, image_l3
+    .macro table names:vararg
+    .irp name, \names
     .globl \name
 \name:
     .skip 4096
     .endr
-    .skip KERNEL_IMAGE_MAX / 512 - 4096     /* the rest of image_l3 */
-boot_tables_end:
-    .globl boot_stack, boot_stack_top
-    .balign 32768
+    .endm
+
+/* Four tables fill the half below the boot stack, which then lies like every other (vectors.S). */
+    .section .bss_page_aligned, "aw", %nobits
+    .balign 2 * STACK_SIZE
+    .globl boot_tables_start, boot_tables_end, boot_stack, boot_stack_top
+boot_tables_start:
+    table   kernel_root_table, idmap_root_table, empty_table, idmap_l1
 boot_stack:
-    .skip STACK_SIZE
+    .skip   STACK_SIZE
 boot_stack_top:
+    table   idmap_l2, image_l1, image_l2, fixmap_l1, fixmap_l2, fixmap_l3, image_l3
+    .skip   KERNEL_IMAGE_MAX / 512 - 4096   /* the rest of image_l3 */
+boot_tables_end:

@@ -12,6 +12,7 @@
 #include <arch/idregs.h>
 #include <arch/registers.h>
 #include <arch/sysreg.h>
+#include <arch/uaccess.h>
 #include <core/lock.h>
 #include <lib/compiler.h>
 #include <lib/printf.h>
@@ -244,24 +245,58 @@ static bool identity_register(unsigned op2, uint64_t *value)
     }
 }
 
-bool idreg_emulate(struct trapframe *frame, uint64_t esr)
+struct mrs {
+    unsigned op0, op1, crn, crm, op2, rt;
+};
+
+static bool emulate(struct trapframe *frame, const struct mrs *mrs)
 {
-    unsigned op0 = esr >> 20 & 3, op1 = esr >> 14 & 7, op2 = esr >> 17 & 7;
-    unsigned crn = esr >> 10 & 15, crm = esr >> 1 & 15, rt = esr >> 5 & 31;
     uint64_t value = 0;
 
-    if ((esr & 1) == 0 || op0 != 3 || op1 != 0 || crn != 0 || crm > 7)
+    if (mrs->op0 != 3 || mrs->op1 != 0 || mrs->crn != 0 || mrs->crm > 7)
         return false;
-    if (crm == 0) {
-        if (!identity_register(op2, &value))
+    if (mrs->crm == 0) {
+        if (!identity_register(mrs->op2, &value))
             return false;
-    } else if (crm >= 4 && register_by_encoding[crm][op2] != 0) {
-        value = id_user_view(register_by_encoding[crm][op2] - 1);
+    } else if (mrs->crm >= 4 && register_by_encoding[mrs->crm][mrs->op2] != 0) {
+        value = id_user_view(register_by_encoding[mrs->crm][mrs->op2] - 1);
     }
-    if (rt != 31)
-        frame->x[rt] = value;
+    if (mrs->rt != 31)
+        frame->x[mrs->rt] = value;
     frame->pc += 4;
     return true;
+}
+
+bool idreg_emulate_trapped(struct trapframe *frame, uint64_t esr)
+{
+    const struct mrs mrs = {
+        .op0 = esr >> 20 & 3,
+        .op1 = esr >> 14 & 7,
+        .crn = esr >> 10 & 15,
+        .crm = esr >> 1 & 15,
+        .op2 = esr >> 17 & 7,
+        .rt = esr >> 5 & 31,
+    };
+
+    return (esr & 1) != 0 && emulate(frame, &mrs);
+}
+
+bool idreg_emulate_undefined(struct trapframe *frame)
+{
+    uint32_t word;
+
+    if (get_user32(&word, frame->pc) != 0 || word >> 20 != 0xd53)
+        return false;
+    const struct mrs mrs = {
+        .op0 = 2 + (word >> 19 & 1),
+        .op1 = word >> 16 & 7,
+        .crn = word >> 12 & 15,
+        .crm = word >> 8 & 15,
+        .op2 = word >> 5 & 7,
+        .rt = word & 31,
+    };
+
+    return emulate(frame, &mrs);
 }
 
 /* --- names --- */

@@ -136,7 +136,11 @@ void trap_user_sync(struct trapframe *frame, uint64_t esr, vaddr_t address)
             raise(frame, EXCEPTION_UNDEFINED, frame->pc, 0, esr);
         break;
     case EC_SYSREG:
-        if (!idreg_emulate(frame, esr))
+        if (!idreg_emulate_trapped(frame, esr))
+            raise(frame, EXCEPTION_UNDEFINED, frame->pc, 0, esr);
+        break;
+    case EC_UNKNOWN:
+        if (!idreg_emulate_undefined(frame))
             raise(frame, EXCEPTION_UNDEFINED, frame->pc, 0, esr);
         break;
     case EC_UNKNOWN:
@@ -204,7 +208,8 @@ void trap_kernel_sync(struct trapframe *frame, uint64_t esr, vaddr_t address)
 
     frame->esr_class = class;
     if (class == EC_DATA_SAME || class == EC_INSTRUCTION_SAME) {
-        /* The program's memory is only ever touched on its behalf, by instructions that may fault. */
+        /* The program's memory is only ever touched on its behalf, by instructions that may fault.
+         */
         bool user = (address >> 55 & 1) == 0 && class == EC_DATA_SAME &&
                     exception_table_find(frame->pc) != 0;
         struct fault fault = fault_decode(esr, address, user);

@@ -25,7 +25,8 @@
 #define FRAME_SYSCALL 280
 #define FRAME_SIZE    288
 
-/* Kernel stacks: size, and the alignment that makes one address bit tell an overflow. */
+/* Kernel stacks: the upper half of an aligned 2 * STACK_SIZE, so that one bit of SP tells an
+ * overflow. */
 #define STACK_SHIFT 14
 #define STACK_SIZE  (1 << STACK_SHIFT)
 

@@ -14,9 +14,9 @@
         value_;                                            \
     })
 
-#define sysreg_write(name, value)                                        \
-    do {                                                                 \
-        reg_t value_ = (value);                                          \
+#define sysreg_write(name, value)                                         \
+    do {                                                                  \
+        reg_t value_ = (value);                                           \
         __asm__ volatile("msr " #name ", %x0" ::"rZ"(value_) : "memory"); \
     } while (0)
 
