@@ -61,6 +61,7 @@ static void init_thread(void *argument)
 {
     (void)argument;
     device_probe(PROBE_DEVICE);
+    device_log_all();
     fs_init();
     unix_init();
     root_mount(&boot);

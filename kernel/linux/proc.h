@@ -15,6 +15,7 @@
 void proc_init(void);
 void proc_system_init(void);
 void proc_sys_init(void); /* /proc/sys */
+void proc_interrupts_init(void);
 void sysfs_cpu_init(void);
 
 static inline int proc_pid_of(const struct pseudo_entry *entry)

@@ -251,6 +251,7 @@ void proc_system_init(void)
     proc_register("meminfo", meminfo_show, NULL);
     proc_register("cpuinfo", cpuinfo_show, NULL);
     proc_register("stat", stat_show, NULL);
+    proc_interrupts_init();
     proc_register("uptime", uptime_show, NULL);
     proc_register("loadavg", loadavg_show, NULL);
     proc_register("version", version_show, NULL);

@@ -6,6 +6,7 @@
  */
 #include "gic.h"
 
+#include <arch/el3.h>
 #include <lib/errno.h>
 
 unsigned gicd_line_count(const void *distributor)
@@ -13,6 +14,16 @@ unsigned gicd_line_count(const void *distributor)
     unsigned count = 32 * ((readl_relaxed(distributor + GICD_TYPER) & 0x1f) + 1);
 
     return count < GIC_LINES_MAX ? count : GIC_LINES_MAX;
+}
+
+void gicd_open_to_nonsecure(paddr_t distributor, unsigned line_count, uint32_t control)
+{
+    if (!el3_is_ours())
+        return;
+    el3_write32(distributor + GICD_CTLR, 0);
+    for (unsigned hw = GIC_PRIVATE; hw < line_count; hw += 32)
+        el3_write32(distributor + GICD_IGROUPR + hw / 8, ~0U);
+    el3_write32(distributor + GICD_CTLR, control);
 }
 
 void gicd_init_spis(void *distributor, unsigned line_count, unsigned group)

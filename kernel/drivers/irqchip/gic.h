@@ -30,6 +30,9 @@
 
 /* SPIs and PPIs that the distributor has, from GICD_TYPER. */
 unsigned gicd_line_count(const void *distributor);
+/* Entered at EL3 there was no firmware: gives all SPIs to the non-secure world. `distributor` and
+ * CTLR's value as the secure world sees it. Nothing otherwise. */
+void gicd_open_to_nonsecure(paddr_t distributor, unsigned line_count, uint32_t control);
 /* All SPIs masked, inactive, level-triggered, at GIC_PRIORITY, in `group` 0 or 1. */
 void gicd_init_spis(void *distributor, unsigned line_count, unsigned group);
 /* `registers` is the distributor, or a redistributor's SGI frame for private lines. */

@@ -7,6 +7,7 @@
 #include "gic.h"
 
 #include <arch/barrier.h>
+#include <arch/el3.h>
 #include <core/ipi.h>
 #include <core/log.h>
 #include <core/percpu.h>
@@ -21,10 +22,14 @@
 
 #define GICC_SIZE 0x100
 
+#define GICD_CTLR_ENABLE_BOTH 3U /* groups 0 and 1, as the secure world sees it */
+#define GICC_CTLR_ENABLE_BOTH 3U
+
 #define GICV2_CPUS 8
 
 static struct {
     void *distributor, *cpu_interface;
+    paddr_t distributor_phys, cpu_interface_phys;
     uint8_t cpu_mask[GICV2_CPUS]; /* the CPU's bit in ITARGETSR and SGIR, by logical number */
 } gic;
 
@@ -99,6 +104,18 @@ static uint8_t read_cpu_mask(void)
     return (mask & 0xff) != 0 ? (uint8_t)mask : 1; /* a GIC for one CPU reads as zero */
 }
 
+/* Entered at EL3: this CPU's private lines and priority mask for the non-secure world, which can
+ * set neither itself (sections 4.3.4, 4.4.2, 4.6.4). */
+static void open_to_nonsecure(void)
+{
+    if (!el3_is_ours())
+        return;
+    el3_write32(gic.distributor_phys + GICD_IGROUPR, ~0U);
+    el3_write32(gic.cpu_interface_phys + GICC_PMR, 0xff);
+    el3_write32(gic.cpu_interface_phys + GICC_CTLR, GICC_CTLR_ENABLE_BOTH);
+    el3_seal();
+}
+
 static void gicv2_cpu_init(struct irqchip *chip)
 {
     unsigned cpu = this_cpu()->id;
@@ -108,6 +125,7 @@ static void gicv2_cpu_init(struct irqchip *chip)
         log_error("CPU %u: GICv2 serves only %u CPUs; no interrupts there", cpu, GICV2_CPUS);
         return;
     }
+    open_to_nonsecure();
     gic.cpu_mask[cpu] = read_cpu_mask();
     writel_relaxed(0xffff0000U, gic.distributor + GICD_ICENABLER);
     writel_relaxed(~0U, gic.distributor + GICD_ICACTIVER);
@@ -139,15 +157,19 @@ static struct irqchip gicv2_chip = {
 static int gicv2_probe(struct device *device)
 {
     uint8_t boot_mask;
+    uint64_t size;
     int error;
 
     if (gic.distributor != NULL)
         return -ENODEV;
     gic.distributor = device_map_registers(device, 0, 0x1000);
     gic.cpu_interface = device_map_registers(device, 1, GICC_SIZE);
-    if (gic.distributor == NULL || gic.cpu_interface == NULL)
+    if (gic.distributor == NULL || gic.cpu_interface == NULL ||
+        device_registers(device, 0, &gic.distributor_phys, &size) != 0 ||
+        device_registers(device, 1, &gic.cpu_interface_phys, &size) != 0)
         return -EINVAL;
     gicv2_chip.line_count = gicd_line_count(gic.distributor);
+    gicd_open_to_nonsecure(gic.distributor_phys, gicv2_chip.line_count, GICD_CTLR_ENABLE_BOTH);
     writel_relaxed(0, gic.distributor + GICD_CTLR);
     gicd_init_spis(gic.distributor, gicv2_chip.line_count, 0);
     boot_mask = read_cpu_mask();

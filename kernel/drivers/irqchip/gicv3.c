@@ -8,6 +8,7 @@
 
 #include <arch/barrier.h>
 #include <arch/cpu.h>
+#include <arch/el3.h>
 #include <arch/sysreg.h>
 #include <core/ipi.h>
 #include <core/log.h>
@@ -40,6 +41,8 @@
     (1U << 1) /* group 1 with affinity routing; group 1 if there is one world */
 #define GICD_CTLR_ENABLE_G1 (1U << 0)
 
+#define GICD_CTLR_SECURE_ARE_BOTH (3U << 4) /* affinity routing, as the secure world sees it */
+
 #define GICR_CTLR       0x00
 #define GICR_TYPER      0x08
 #define GICR_WAKER      0x14
@@ -59,6 +62,7 @@ struct redistributor {
     uint32_t affinity; /* Aff3.2.1.0, a byte each */
     void *control;     /* first frame; the pages used are mapped, not the whole */
     void *private;     /* SGI frame */
+    paddr_t private_phys;
 };
 
 static struct {
@@ -190,8 +194,12 @@ static struct redistributor *find_redistributor(uint32_t affinity)
     return NULL;
 }
 
-static void init_private_lines(void *private, void *control)
+static void init_private_lines(const struct redistributor *r)
 {
+    void *private = r->private, *control = r->control;
+
+    if (el3_is_ours()) /* there is no firmware that would have given them to us */
+        el3_write32(r->private_phys + GICD_IGROUPR, ~0U);
     writel_relaxed(~0U, private + GICD_IGROUPR);
     writel_relaxed(0xffff0000U, private + GICD_ICENABLER);
     writel_relaxed(~0U, private + GICD_ICACTIVER);
@@ -227,8 +235,10 @@ static void gicv3_cpu_init(struct irqchip *chip)
     gic.of_cpu[cpu] = r;
     gic.mpidr[cpu] = cpu_mpidr();
     wake_redistributor(r->control);
-    init_private_lines(r->private, r->control);
+    init_private_lines(r);
     init_cpu_interface();
+    if (el3_is_ours())
+        el3_seal();
 }
 
 static const struct irqchip_ops gicv3_ops = {
@@ -277,7 +287,8 @@ static unsigned scan_region(paddr_t base, uint64_t size, uint64_t stride, unsign
         type = readq_relaxed(control + GICR_TYPER);
         r = wanting((uint32_t)(type >> 32));
         if (r != NULL) {
-            r->private = device_map(base + offset + GICR_SGI_FRAME, 0x1000);
+            r->private_phys = base + offset + GICR_SGI_FRAME;
+            r->private = device_map(r->private_phys, 0x1000);
             r->control = r->private != NULL ? control : NULL;
             found += r->control != NULL;
         }
@@ -339,10 +350,11 @@ static int find_redistributors(const struct device *device)
     return 0;
 }
 
-static void init_distributor(void)
+static void init_distributor(paddr_t distributor)
 {
     uint64_t boot_cpu = cpu_mpidr();
 
+    gicd_open_to_nonsecure(distributor, gicv3_chip.line_count, GICD_CTLR_SECURE_ARE_BOTH);
     writel_relaxed(0, gic.distributor + GICD_CTLR);
     wait_clear(gic.distributor + GICD_CTLR, GICD_CTLR_RWP, "the distributor");
     gicd_init_spis(gic.distributor, gicv3_chip.line_count, 1);
@@ -356,18 +368,20 @@ static void init_distributor(void)
 
 static int gicv3_probe(struct device *device)
 {
+    paddr_t distributor;
+    uint64_t size;
     int error;
 
     if (gic.distributor != NULL)
         return -ENODEV;
     gic.distributor = device_map_registers(device, 0, 0x10000);
-    if (gic.distributor == NULL)
+    if (gic.distributor == NULL || device_registers(device, 0, &distributor, &size) != 0)
         return -EINVAL;
     gicv3_chip.line_count = gicd_line_count(gic.distributor);
     error = find_redistributors(device);
     if (error != 0)
         return error;
-    init_distributor();
+    init_distributor(distributor);
     error = irqchip_register(&gicv3_chip);
     if (error == 0)
         device->node->irqchip = &gicv3_chip;
