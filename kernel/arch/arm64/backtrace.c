@@ -14,13 +14,13 @@
 
 #define DEPTH_MAX 32
 
-/* Stacks lie in the kernel window or in the image, in the upper half of twice their size. */
+/* Stacks lie in the kernel window or in the image, in the lower half of twice their size. */
 static bool record_readable(vaddr_t fp)
 {
     bool mapped = (fp >= KWINDOW_BASE && fp < KWINDOW_BASE + KWINDOW_SIZE) ||
                   (fp >= IMAGE_BASE && fp < IMAGE_BASE + IMAGE_SLIDE_MAX);
 
-    return mapped && (fp & 15) == 0 && (fp & STACK_SIZE) != 0;
+    return mapped && (fp & 15) == 0 && (fp & STACK_SIZE) == 0;
 }
 
 size_t backtrace_collect(vaddr_t fp, vaddr_t *address, size_t count)

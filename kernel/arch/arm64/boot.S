@@ -346,15 +346,14 @@ early_stack_top:
     .endr
     .endm
 
-/* Four tables fill the half below the boot stack, which then lies like every other (vectors.S). */
+/* The boot stack lies like every other: the lower half of an aligned 2 * STACK_SIZE (vectors.S). */
     .section .bss_page_aligned, "aw", %nobits
     .balign 2 * STACK_SIZE
     .globl boot_tables_start, boot_tables_end, boot_stack, boot_stack_top
-boot_tables_start:
-    table   kernel_root_table, idmap_root_table, empty_table, idmap_l1
 boot_stack:
     .skip   STACK_SIZE
 boot_stack_top:
-    table   idmap_l2, image_l1, image_l2, fixmap_l1, fixmap_l2, fixmap_l3, image_l3
+boot_tables_start:
+    table   kernel_root_table, idmap_root_table, empty_table, idmap_l1, idmap_l2, image_l1, image_l2, fixmap_l1, fixmap_l2, fixmap_l3, image_l3
     .skip   KERNEL_IMAGE_MAX / 512 - 4096   /* the rest of image_l3 */
 boot_tables_end:

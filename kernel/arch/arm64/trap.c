@@ -11,7 +11,6 @@
 #include <arch/registers.h>
 #include <arch/sysreg.h>
 #include <arch/trap.h>
-#include <arch/uaccess.h>
 #include <core/log.h>
 #include <core/panic.h>
 #include <core/percpu.h>
@@ -104,23 +103,6 @@ static unsigned fp_exception_code(uint64_t esr)
     return FPE_FLTRES;
 }
 
-/*
- * Without FEAT_IDST a read of an ID register at EL0 is an unknown instruction (Arm ARM D19.2.37):
- * the syndrome that it has elsewhere is made from the instruction.
- */
-static bool emulate_unknown(struct trapframe *frame)
-{
-    uint32_t insn;
-    uint64_t esr;
-
-    if (get_user32(&insn, frame->pc) || (insn & 0xfff00000u) != 0xd5300000u) /* MRS */
-        return false;
-    esr = (uint64_t)EC_SYSREG << ESR_EC_SHIFT | (uint64_t)(insn >> 19 & 3) << 20 |
-          (insn >> 5 & 7) << 17 | (insn >> 16 & 7) << 14 | (insn >> 12 & 15) << 10 |
-          (insn & 31) << 5 | (insn >> 8 & 15) << 1 | 1;
-    return idreg_emulate(frame, esr);
-}
-
 /* From vectors.S: interrupts masked, the program's context in `frame`. */
 void trap_user_sync(struct trapframe *frame, uint64_t esr, vaddr_t address);
 void trap_user_sync(struct trapframe *frame, uint64_t esr, vaddr_t address)
@@ -141,10 +123,6 @@ void trap_user_sync(struct trapframe *frame, uint64_t esr, vaddr_t address)
         break;
     case EC_UNKNOWN:
         if (!idreg_emulate_undefined(frame))
-            raise(frame, EXCEPTION_UNDEFINED, frame->pc, 0, esr);
-        break;
-    case EC_UNKNOWN:
-        if (!emulate_unknown(frame))
             raise(frame, EXCEPTION_UNDEFINED, frame->pc, 0, esr);
         break;
     case EC_PC_ALIGN:

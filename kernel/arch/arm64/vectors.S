@@ -59,14 +59,14 @@
     .endm
 
 /*
- * Entry from EL1. A kernel stack is the upper half of an aligned 2 * STACK_SIZE, so the bit of weight
- * STACK_SIZE in SP is set on a stack and clear just below one. No register is free: SP itself is used.
+ * Entry from EL1. A kernel stack is the lower half of an aligned 2 * STACK_SIZE, so the bit of weight
+ * STACK_SIZE in SP is clear on a stack and set just below one. No register is free: SP itself is used.
  */
     .macro enter_from_kernel
     sub     sp, sp, #FRAME_SIZE
     add     sp, sp, x0
     sub     x0, sp, x0
-    tbz     x0, #STACK_SHIFT, stack_overflow
+    tbnz    x0, #STACK_SHIFT, stack_overflow
     sub     x0, sp, x0
     sub     sp, sp, x0
     save_general

@@ -25,7 +25,7 @@
 #define FRAME_SYSCALL 280
 #define FRAME_SIZE    288
 
-/* Kernel stacks: the upper half of an aligned 2 * STACK_SIZE, so that one bit of SP tells an
+/* Kernel stacks: the lower half of an aligned 2 * STACK_SIZE, so that one bit of SP tells an
  * overflow. */
 #define STACK_SHIFT 14
 #define STACK_SIZE  (1 << STACK_SHIFT)
