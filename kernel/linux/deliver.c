@@ -13,6 +13,7 @@
 #include <linux/signal.h>
 
 #include "abi64/numbers.h"
+#include "posix_timer.h"
 #include "signal_internal.h"
 
 #define SVC_SIZE 4 /* bytes of the svc instruction */
@@ -158,6 +159,8 @@ static int take(struct task *task, struct signal_info *info, struct signal_actio
         signal_recalculate_locked(task);
     }
     spin_unlock_irq(&process->signal_lock, flags);
+    if (signo && unlikely(info->code == SI_TIMER))
+        posix_timer_delivered(process, info);
     return signo;
 }
 

@@ -116,10 +116,13 @@ long sys_exit_group(const reg_t arg[6])
     process_exit(((int)arg[0] & 0xff) << 8);
 }
 
+#define WAIT4_OPTIONS (1u | 2u | 8u | 0x20000000u | 0x40000000u | 0x80000000u)
+
 /* There are no child processes yet. */
 long sys_wait4(const reg_t arg[6])
 {
-    (void)arg;
+    if ((unsigned)arg[2] & ~WAIT4_OPTIONS)
+        return -EINVAL;
     return -ECHILD;
 }
 

@@ -39,7 +39,8 @@ struct posix_timer {
     int id, clock, notify, tid, signo;
     uint64_t value;
     uint64_t interval_ns, expires_ns; /* on `clock`; 0: not armed */
-    int overrun;
+    int overrun;                      /* expirations missed at the last one */
+    int overrun_at_take;              /* of the signal taken last */
 };
 
 static uint64_t cpu_clock_ns(const struct posix_timer *timer)
@@ -314,12 +315,26 @@ long sys_timer_settime(const reg_t arg[6])
     return arg[3] ? copy_to_user(arg[3], &old, sizeof(old)) : 0;
 }
 
+void posix_timer_delivered(struct process *process, const struct signal_info *info)
+{
+    struct posix_timer *timer;
+    reg_t flags;
+
+    if (info->code != SI_TIMER)
+        return;
+    flags = spin_lock_irq(&process->lock);
+    timer = find_locked(process, info->timer_id);
+    if (timer)
+        timer->overrun_at_take = info->overrun;
+    spin_unlock_irq(&process->lock, flags);
+}
+
 long sys_timer_getoverrun(const reg_t arg[6])
 {
     struct process *process = current_process();
     reg_t flags = spin_lock_irq(&process->lock);
     struct posix_timer *timer = find_locked(process, (int)arg[0]);
-    long overrun = timer ? timer->overrun : -EINVAL;
+    long overrun = timer ? timer->overrun_at_take : -EINVAL;
 
     spin_unlock_irq(&process->lock, flags);
     return overrun;

@@ -6,8 +6,12 @@
 #define LINUX_POSIX_TIMER_H
 
 struct process;
+struct signal_info;
 
 /* Deletes all timers of the process; task context. */
 void posix_timers_delete(struct process *process);
+
+/* A signal was taken: if a timer sent it, its overrun is what timer_getoverrun() tells. */
+void posix_timer_delivered(struct process *process, const struct signal_info *info);
 
 #endif

@@ -17,6 +17,7 @@
 #include <linux/syscalls.h>
 
 #include "abi64/time.h"
+#include "posix_timer.h"
 #include "signal_internal.h"
 
 /* struct kernel_sigaction of arm64. */
@@ -158,6 +159,8 @@ static int take_waited(struct task *task, sigset_t set, struct signal_info *info
     task->waiting_for = signo ? 0 : set;
     signal_recalculate_locked(task);
     spin_unlock_irq(&process->signal_lock, flags);
+    if (signo)
+        posix_timer_delivered(process, info);
     return signo;
 }
 

@@ -15,6 +15,7 @@
 #include <linux/signal.h>
 #include <mm/slab.h>
 
+#include "posix_timer.h"
 #include "signal_internal.h"
 
 SLAB_CACHE(entry_cache, struct signal_entry);
@@ -137,6 +138,22 @@ static void stop_and_continue_locked(struct process *process, int signo)
     }
 }
 
+/* A timer whose signal is still queued adds to that one's overrun. */
+static bool merge_timer(struct signal_pending *pending, const struct signal_info *info)
+{
+    struct signal_entry *entry;
+
+    if (info->code != SI_TIMER || !(pending->set & sigset_of(info->signo)))
+        return false;
+    list_for_each_entry (entry, &pending->queue, node) {
+        if (entry->info.code == SI_TIMER && entry->info.timer_id == info->timer_id) {
+            entry->info.overrun += 1 + info->overrun;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Queues one instance. Standard signals are pending once; without memory they lose their info. */
 static int queue_locked(struct process *process, struct signal_pending *pending,
                         const struct signal_info *info)
@@ -145,7 +162,7 @@ static int queue_locked(struct process *process, struct signal_pending *pending,
     bool standard = signo < SIGRTMIN;
     struct signal_entry *entry;
 
-    if (standard && (pending->set & sigset_of(signo)))
+    if (merge_timer(pending, info) || (standard && (pending->set & sigset_of(signo))))
         return 0;
     if (process->queued_count >= process->limits[RLIMIT_SIGPENDING].soft &&
         (!standard || info->code == SI_QUEUE) && info->code != SI_KERNEL)
@@ -358,6 +375,8 @@ int signal_take(sigset_t set, struct signal_info *info)
     if (signo)
         signal_recalculate_locked(task);
     spin_unlock_irq(&task->process->signal_lock, flags);
+    if (signo)
+        posix_timer_delivered(task->process, info);
     return signo;
 }
 
