@@ -123,7 +123,10 @@ static int map_file_part(struct exec_file *f, struct vmspace *vs, const struct e
     return s->file_bytes ? vm_map_request(vs, &request, &at) : 0;
 }
 
-/* .bss: the rest of the last file page is cleared, whole pages behind it are anonymous. */
+/*
+ * .bss: the rest of the last file page is cleared, to the end of the page because the loaders of C
+ * libraries take their first memory there; whole pages behind it are anonymous.
+ */
 static int map_zero_part(struct exec_file *f, struct vmspace *vs, const struct elf_segment *s)
 {
     static const char zeros[256];
@@ -131,11 +134,9 @@ static int map_zero_part(struct exec_file *f, struct vmspace *vs, const struct e
     vaddr_t anonymous =
         s->file_bytes ? align_up(file_end, PAGE_SIZE) : align_down(file_end, PAGE_SIZE);
 
-    if ((s->prot & VM_WRITE) && s->file_bytes) {
-        vaddr_t stop = min(end, anonymous);
-
-        for (vaddr_t at = file_end; at < stop; at += sizeof(zeros)) {
-            ssize_t done = vm_write(vs, at, zeros, min((size_t)(stop - at), sizeof(zeros)));
+    if ((s->prot & VM_WRITE) && end > file_end) {
+        for (vaddr_t at = file_end; at < anonymous; at += sizeof(zeros)) {
+            ssize_t done = vm_write(vs, at, zeros, min((size_t)(anonymous - at), sizeof(zeros)));
 
             if (done < 0)
                 return (int)done;
