@@ -98,7 +98,7 @@ static int write_check(struct tmpfs_inode *own, struct io *io)
         io->pos = own->inode.size;
     if (own->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
         return -EPERM;
-    if (io->pos >= INT64_MAX)
+    if (file_limit_write(io, INT64_MAX) != 0)
         return -EFBIG;
     if ((own->seals & F_SEAL_GROW) && io->pos + io->left > own->inode.size)
         return -EPERM;

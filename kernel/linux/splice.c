@@ -132,6 +132,11 @@ static void pair_put(struct fd in, struct fd out)
 
 /* ---- sendfile ---- */
 
+static bool is_regular(const struct file *file)
+{
+    return file->inode != NULL && S_ISREG(file->inode->mode);
+}
+
 static long send(struct file *in, struct file *out, vaddr_t user_offset, size_t count)
 {
     struct side from, to;
@@ -141,9 +146,9 @@ static long send(struct file *in, struct file *out, vaddr_t user_offset, size_t 
         error = side_init(&to, out, 0);
     if (error != 0)
         return error;
-    if (pipe_of(in) != NULL)
+    if (pipe_of(in) != NULL && pipe_of(out) != NULL)
         return pipe_splice_out(in, out, NULL, count, false);
-    if ((in->ops->flags & FILE_OPS_STREAM) || in->ops->read == NULL || (out->flags & O_APPEND))
+    if (!is_regular(in) || in->ops->read == NULL || (out->flags & O_APPEND))
         return -EINVAL;
     return side_finish(&from, user_offset, copy(&from, &to, min(count, IO_BYTES_MAX), 0));
 }
@@ -166,11 +171,6 @@ long sys_sendfile(const reg_t arg[6])
 }
 
 /* ---- copy_file_range ---- */
-
-static bool is_regular(const struct file *file)
-{
-    return file->inode != NULL && S_ISREG(file->inode->mode);
-}
 
 static int check_range_copy(const struct side *from, const struct side *to, size_t len)
 {

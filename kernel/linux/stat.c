@@ -234,46 +234,62 @@ long sys_fstatfs(const reg_t arg[6])
     return result;
 }
 
-/* access(2) asks for the real ids; root's capabilities count only if the real uid is root. */
-static const struct cred *real_credentials(struct cred **made)
+/*
+ * access(2) asks for the real ids, on the way to the file as well; root's capabilities count only
+ * if the real user is root. The task acts with *made until restore_credentials().
+ */
+static int assume_real_credentials(const struct cred **saved)
 {
-    const struct cred *now = cred_current();
+    struct task *task = current_task();
+    const struct cred *now = task->cred;
+    struct cred *made;
 
-    *made = NULL;
+    *saved = NULL;
     if (now->fsuid == now->uid && now->fsgid == now->gid)
-        return now;
-    *made = cred_copy(now);
-    if (*made == NULL)
-        return NULL;
-    (*made)->fsuid = now->uid;
-    (*made)->fsgid = now->gid;
-    (*made)->cap_effective = now->uid == 0 ? now->cap_permitted : 0;
-    return *made;
+        return 0;
+    made = cred_copy(now);
+    if (made == NULL)
+        return -ENOMEM;
+    made->fsuid = now->uid;
+    made->fsgid = now->gid;
+    made->cap_effective = now->uid == 0 ? now->cap_permitted : 0;
+    *saved = now;
+    task->cred = made;
+    return 0;
+}
+
+static void restore_credentials(const struct cred *saved)
+{
+    struct task *task = current_task();
+    const struct cred *made = task->cred;
+
+    if (saved == NULL)
+        return;
+    task->cred = saved;
+    cred_unref(made);
 }
 
 static long do_faccessat(int dirfd, vaddr_t name, unsigned mode, unsigned flags)
 {
     unsigned lookup = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
-    const struct cred *cred = cred_current();
-    struct cred *made = NULL;
+    const struct cred *saved = NULL;
     struct path path;
-    long result;
+    long result = 0;
 
     if (mode & ~(R_OK | W_OK | X_OK) || flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
     if (flags & AT_EMPTY_PATH)
         lookup |= LOOKUP_EMPTY;
     if (!(flags & AT_EACCESS))
-        cred = real_credentials(&made);
-    if (cred == NULL)
-        return -ENOMEM;
+        result = assume_real_credentials(&saved);
+    if (result != 0)
+        return result;
     result = at_lookup(dirfd, name, lookup, &path);
     if (result == 0) {
-        result = fs_access(&path, mode, cred); /* R_OK.. have the values of MAY_READ.. */
+        result = fs_access(&path, mode, cred_current()); /* R_OK.. have the values of MAY_READ.. */
         path_unref(&path);
     }
-    if (made != NULL)
-        cred_unref(made);
+    restore_credentials(saved);
     return result;
 }
 
