@@ -478,8 +478,29 @@ static void fifo_release(struct file *file)
         pipe_free(pipe);
 }
 
+/* What an opener saw of the other side in the moment it joined. */
+struct fifo_view {
+    bool has_reader, has_writer;
+    unsigned reader_opens, writer_opens;
+};
+
+static void join_locked(struct pipe *pipe, unsigned access, struct fifo_view *view)
+{
+    *view = (struct fifo_view){pipe->readers != 0, pipe->writers != 0, pipe->reader_opens,
+                               pipe->writer_opens};
+    pipe->files++;
+    if (access & FILE_READ) {
+        pipe->readers++;
+        pipe->reader_opens++;
+    }
+    if (access & FILE_WRITE) {
+        pipe->writers++;
+        pipe->writer_opens++;
+    }
+}
+
 /* Join the FIFO's pipe, made if nobody has it open. */
-static struct pipe *fifo_join(struct pipe **slot, struct file *file)
+static struct pipe *fifo_join(struct pipe **slot, struct file *file, struct fifo_view *view)
 {
     struct pipe *pipe;
 
@@ -493,15 +514,7 @@ static struct pipe *fifo_join(struct pipe **slot, struct file *file)
     }
     if (pipe != NULL) {
         spin_lock(&pipe->lock);
-        pipe->files++;
-        if (file->access & FILE_READ) {
-            pipe->readers++;
-            pipe->reader_opens++;
-        }
-        if (file->access & FILE_WRITE) {
-            pipe->writers++;
-            pipe->writer_opens++;
-        }
+        join_locked(pipe, file->access, view);
         spin_unlock(&pipe->lock);
     }
     mutex_unlock(&fifo_lock);
@@ -509,27 +522,20 @@ static struct pipe *fifo_join(struct pipe **slot, struct file *file)
 }
 
 /* Wait for the other side to have been opened since; it may be gone again. */
-static int fifo_wait_peer(struct pipe *pipe, struct file *file)
+static int fifo_wait_peer(struct pipe *pipe, struct file *file, const struct fifo_view *view)
 {
-    unsigned writer_opens = READ_ONCE(pipe->writer_opens);
-    unsigned reader_opens = READ_ONCE(pipe->reader_opens);
     bool nowait = (file->flags & O_NONBLOCK) != 0;
 
-    if ((file->flags & O_ACCMODE) == O_RDONLY) {
-        if (READ_ONCE(pipe->writers) != 0)
-            return 0;
-        file->pos = writer_opens;
-        if (nowait)
-            return 0;
-        return wait_event(&pipe->readable, READ_ONCE(pipe->writer_opens) != writer_opens,
-                          WAIT_FOREVER, WAIT_INTERRUPTIBLE);
+    if (file->access == FILE_READ && !view->has_writer) {
+        if (!nowait)
+            return wait_event(&pipe->readable, READ_ONCE(pipe->writer_opens) != view->writer_opens,
+                              WAIT_FOREVER, WAIT_INTERRUPTIBLE);
+        file->pos = view->writer_opens; /* no hang-up before the first writer; see pipe_poll() */
     }
-    if ((file->flags & O_ACCMODE) == O_WRONLY) {
-        if (READ_ONCE(pipe->readers) != 0)
-            return 0;
+    if (file->access == FILE_WRITE && !view->has_reader) {
         if (nowait)
             return -ENXIO;
-        return wait_event(&pipe->writable, READ_ONCE(pipe->reader_opens) != reader_opens,
+        return wait_event(&pipe->writable, READ_ONCE(pipe->reader_opens) != view->reader_opens,
                           WAIT_FOREVER, WAIT_INTERRUPTIBLE);
     }
     return 0;
@@ -538,7 +544,8 @@ static int fifo_wait_peer(struct pipe *pipe, struct file *file)
 int fifo_open(struct pipe **slot, struct file *file)
 {
     const struct file_ops *old_ops = file->ops;
-    struct pipe *pipe = fifo_join(slot, file);
+    struct fifo_view view;
+    struct pipe *pipe = fifo_join(slot, file, &view);
     int error;
 
     if (pipe == NULL)
@@ -547,7 +554,7 @@ int fifo_open(struct pipe **slot, struct file *file)
     file->ops = &fifo_ops;
     waitq_wake(&pipe->readable, UINT32_MAX, 0);
     waitq_wake(&pipe->writable, UINT32_MAX, 0);
-    error = fifo_wait_peer(pipe, file);
+    error = fifo_wait_peer(pipe, file, &view);
     if (error != 0) {
         fifo_release(file);
         file->ops = old_ops;
