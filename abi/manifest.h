@@ -30,6 +30,7 @@
  *   memory    MiB that the guest wants by default
  *   cpus      CPUs that the guest wants by default
  *   package   "<name> <version> <architecture>", one for each Debian package inside (repeated)
+ *   choice    a program that the named packages hold, when none of them is the default (repeated)
  *   note      what the tool could not set up (repeated)
  *
  * What bootargs say (abi/bootargs.h) comes before what the manifest says.
@@ -54,6 +55,7 @@
 #define MANIFEST_MEMORY   "memory"
 #define MANIFEST_CPUS     "cpus"
 #define MANIFEST_PACKAGE  "package"
+#define MANIFEST_CHOICE   "choice"
 #define MANIFEST_NOTE     "note"
 
 #endif

@@ -41,6 +41,7 @@ void manifest_write(const struct manifest *manifest, struct buffer *text)
     if (manifest->cpus)
         buffer_format(text, MANIFEST_CPUS "=%u\n", manifest->cpus);
     write_lines(text, MANIFEST_PACKAGE, &manifest->packages);
+    write_lines(text, MANIFEST_CHOICE, &manifest->choices);
     write_lines(text, MANIFEST_NOTE, &manifest->notes);
 }
 
@@ -68,6 +69,7 @@ static void set_key(struct manifest *manifest, const char *key, const char *valu
         {.key = MANIFEST_MEMORY, .number = &manifest->memory_mib},
         {.key = MANIFEST_CPUS, .number = &manifest->cpus},
         {.key = MANIFEST_PACKAGE, .list = &manifest->packages},
+        {.key = MANIFEST_CHOICE, .list = &manifest->choices},
         {.key = MANIFEST_NOTE, .list = &manifest->notes},
     };
 

@@ -20,6 +20,7 @@ struct manifest {
     unsigned memory_mib; /* 0: no wish */
     unsigned cpus;       /* 0: no wish */
     struct words packages;
+    struct words choices;
     struct words notes;
 };
 

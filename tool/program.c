@@ -216,6 +216,21 @@ static int check_program(struct root *root, const char *path)
     return status;
 }
 
+static int report_no_command(const struct root *root, const struct options *options)
+{
+    const struct words *choices = &root->manifest.choices;
+    struct buffer text = {0};
+
+    for (size_t i = 0; i < choices->count && i < 40; i++)
+        buffer_format(&text, "%s%s", i ? ", " : "", choices->item[i]);
+    if (choices->count > 40)
+        buffer_format(&text, " and %zu more", choices->count - 40);
+    message_error("%s: which program? Name it: remora run %s PROGRAM ...%s%s", options->source,
+                  options->source, text.length ? "; there are " : "", text.length ? text.data : "");
+    buffer_free(&text);
+    return STATUS_ERROR;
+}
+
 static int choose_command(struct root *root, const struct options *options)
 {
     struct manifest *manifest = &root->manifest;
@@ -231,8 +246,7 @@ static int choose_command(struct root *root, const struct options *options)
         words_add_all(&manifest->args, &options->args);
     }
     if (manifest->args.count == 0)
-        return message_error("%s: it names no program to run; give one: remora run %s PROGRAM ...",
-                             options->source, options->source);
+        return report_no_command(root, options);
     path = find_command(root, manifest->exec ? manifest->exec : manifest->args.item[0], &bad);
     if (path)
         status = check_program(root, path);

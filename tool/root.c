@@ -13,8 +13,6 @@
 #include "erofs.h"
 #include "message.h"
 
-#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 void root_init(struct root *root)
 {
     *root = (struct root){.fd = -1, .spool = -1};
@@ -39,6 +37,7 @@ void root_free(struct root *root)
     words_clear(&manifest->args);
     words_clear(&manifest->env);
     words_clear(&manifest->packages);
+    words_clear(&manifest->choices);
     words_clear(&manifest->notes);
 }
 
@@ -111,7 +110,7 @@ void root_add_skeleton(struct root *root)
 static void set_default_environment(struct manifest *manifest)
 {
     if (!environment_get(&manifest->env, "PATH"))
-        environment_set(&manifest->env, DEFAULT_PATH);
+        environment_set(&manifest->env, ROOT_DEFAULT_PATH);
     if (!environment_get(&manifest->env, "HOME"))
         environment_set(&manifest->env, "HOME=/root");
 }
@@ -187,6 +186,10 @@ static bool is_directory(const char *path)
 
 int root_add(struct root *root, const char *source, const struct options *options)
 {
+    if (text_starts(source, "deb:"))
+        return source_deb_add(root, source + 4, options);
+    if (text_starts(source, "oci:"))
+        return source_oci_load(root, source + 4, options);
     if (is_directory(source))
         return source_directory_load(root, source, options);
     return source_elf_load(root, source, options);
@@ -196,6 +199,10 @@ static int load(struct root *root, const struct options *options)
 {
     const char *source = options->source;
 
+    if (text_starts(source, "deb:"))
+        return source_deb_load(root, source + 4, options);
+    if (text_starts(source, "oci:"))
+        return source_oci_load(root, source + 4, options);
     if (access(source, F_OK) < 0)
         return message_fail(FRAME_STATUS_NOT_FOUND,
                             "%s: %s; SOURCE is an ELF file, a folder with remora.conf, deb:NAME, "

@@ -10,6 +10,8 @@
 #include "options.h"
 #include "tree.h"
 
+#define ROOT_DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 struct root {
     struct tree tree;
     struct manifest manifest;
