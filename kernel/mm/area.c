@@ -82,15 +82,20 @@ static uint64_t gap_below(const struct vm_area *area, vaddr_t previous_end)
     return room > guard ? room - guard : 0;
 }
 
-static void gap_changed(struct vmspace *vs, struct vm_area *area)
+/* The gap below `area`, with `previous` below it, and what the nodes above sum up of it. */
+static void gap_set(struct vm_area *area, const struct vm_area *previous)
 {
-    struct vm_area *previous;
+    struct rb_node *node = &area->node;
+    uint64_t before;
 
-    if (area == NULL)
-        return;
-    previous = area_previous(area);
     area->gap = gap_below(area, previous == NULL ? 0 : previous->end);
-    rb_update_path(&vs->areas, &area->node);
+    do {
+        before = area_of(node)->subtree_gap;
+        update_gap(node);
+        if (area_of(node)->subtree_gap == before)
+            return;
+        node = rb_parent(node);
+    } while (node != NULL);
 }
 
 static void account(struct vmspace *vs, const struct vm_area *area, int sign)
@@ -144,17 +149,23 @@ static void unlink_object(struct vm_area *area)
 void area_insert(struct vmspace *vs, struct vm_area *area)
 {
     struct rb_node **link = &vs->areas.node, *parent = NULL;
+    struct vm_area *previous = NULL, *next = NULL;
 
     while (*link != NULL) {
         parent = *link;
-        link = area->start < area_of(parent)->start ? &parent->left : &parent->right;
+        if (area->start < area_of(parent)->start) {
+            next = area_of(parent);
+            link = &parent->left;
+        } else {
+            previous = area_of(parent);
+            link = &parent->right;
+        }
     }
     area->vmspace = vs;
-    area->gap = 0;
-    area->subtree_gap = 0;
+    area->gap = gap_below(area, previous == NULL ? 0 : previous->end);
+    if (next != NULL) /* above the new leaf, so rb_insert() sums it up too */
+        next->gap = gap_below(next, area->end);
     rb_insert(&vs->areas, &area->node, parent, link);
-    gap_changed(vs, area);
-    gap_changed(vs, area_next(area));
     vs->area_count++;
     account(vs, area, 1);
     link_object(area);
@@ -162,19 +173,23 @@ void area_insert(struct vmspace *vs, struct vm_area *area)
 
 void area_remove(struct vmspace *vs, struct vm_area *area)
 {
-    struct vm_area *next = area_next(area);
+    struct vm_area *next = area_next(area), *previous = area_previous(area);
 
     unlink_object(area);
     if (vs->cached == area)
         vs->cached = NULL;
     rb_erase(&vs->areas, &area->node);
-    gap_changed(vs, next);
+    if (next != NULL)
+        gap_set(next, previous);
     vs->area_count--;
     account(vs, area, -1);
 }
 
 void area_resize(struct vmspace *vs, struct vm_area *area, vaddr_t start, vaddr_t end)
 {
+    bool start_moved = start != area->start, end_moved = end != area->end;
+    struct vm_area *next;
+
     account(vs, area, -1);
     if (area->object != NULL)
         mutex_lock(&area->object->area_lock);
@@ -184,8 +199,11 @@ void area_resize(struct vmspace *vs, struct vm_area *area, vaddr_t start, vaddr_
     if (area->object != NULL)
         mutex_unlock(&area->object->area_lock);
     account(vs, area, 1);
-    gap_changed(vs, area);
-    gap_changed(vs, area_next(area));
+    if (start_moved)
+        gap_set(area, area_previous(area));
+    next = end_moved ? area_next(area) : NULL;
+    if (next != NULL)
+        gap_set(next, area);
 }
 
 void area_set_prot(struct vmspace *vs, struct vm_area *area, unsigned prot, unsigned flags)

@@ -84,7 +84,10 @@ static int install(struct fault_state *f, struct page *page, bool writable)
         make_executable(page, PAGE_SIZE);
     prot = leaf_prot(f, page, writable);
     spin_lock(&f->vs->pt_lock);
-    error = pt_map(&f->vs->pagetable, f->va, page_phys(page), PAGE_SIZE, prot);
+    if (likely(f->slot != NULL))
+        error = pt_map_slot(f->slot, page_phys(page), prot);
+    else
+        error = pt_map(&f->vs->pagetable, f->va, page_phys(page), PAGE_SIZE, prot);
     if (likely(error == 0))
         count_resident(f->vs, 1);
     spin_unlock(&f->vs->pt_lock);
@@ -292,8 +295,11 @@ static int map_zero_page(struct fault_state *f)
     int error;
 
     spin_lock(&f->vs->pt_lock);
-    error = pt_map(&f->vs->pagetable, f->va, page_phys(zero_page), PAGE_SIZE,
-                   leaf_prot(f, zero_page, false));
+    if (f->slot != NULL)
+        error = pt_map_slot(f->slot, page_phys(zero_page), leaf_prot(f, zero_page, false));
+    else
+        error = pt_map(&f->vs->pagetable, f->va, page_phys(zero_page), PAGE_SIZE,
+                       leaf_prot(f, zero_page, false));
     spin_unlock(&f->vs->pt_lock);
     return error == -EEXIST ? TRY_AGAIN : error;
 }
@@ -316,12 +322,13 @@ static int fault_anonymous(struct fault_state *f)
 
 static int fault_in_area(struct fault_state *f)
 {
-    unsigned level_prot;
-    paddr_t pa;
+    bool present;
     int result = 0;
 
-    /* Without the lock: a hint whether the short way will do. */
-    if (unlikely(pt_query(&f->vs->pagetable, f->va, &pa, &level_prot)) && fault_present(f, &result))
+    /* Without the lock: a hint whether the short way will do. Tables stay while areas do not
+     * change. */
+    f->slot = pt_find_slot(&f->vs->pagetable, f->va, &present);
+    if (unlikely(present) && fault_present(f, &result))
         return result;
     if (likely(f->area->object == NULL))
         return fault_anonymous(f);

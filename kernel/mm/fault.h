@@ -14,6 +14,8 @@ struct fault_state {
     struct vm_area *area; /* valid while vs->lock is held */
     vaddr_t va;           /* of the page */
     unsigned access;
+    struct pt_slot
+        *slot;         /* free place for the page, NULL if tables are missing; valid as the area */
     bool unlocked;     /* vs->lock was let go on the way */
     struct page *kept; /* reference to drop at the end */
 };

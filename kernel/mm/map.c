@@ -29,7 +29,7 @@ int vm_zap(struct vmspace *vs, vaddr_t start, vaddr_t end)
         tlb_begin(&batch, &vs->pagetable);
         error = pt_unmap(&vs->pagetable, start, stop - start, &batch);
         tlb_finish(&batch); /* before another fault can put a new frame there (D8.16.1) */
-        start = pt_next(&vs->pagetable, stop, end);
+        start = stop == end ? end : pt_next(&vs->pagetable, stop, end);
         spin_unlock(&vs->pt_lock);
     }
     return error;

@@ -32,7 +32,23 @@ memory_clear:
     dc      zva, x3
     add     x3, x0, #448
     dc      zva, x3
-    add     x0, x0, #512
+    add     x3, x0, #512
+    dc      zva, x3
+    add     x3, x0, #576
+    dc      zva, x3
+    add     x3, x0, #640
+    dc      zva, x3
+    add     x3, x0, #704
+    dc      zva, x3
+    add     x3, x0, #768
+    dc      zva, x3
+    add     x3, x0, #832
+    dc      zva, x3
+    add     x3, x0, #896
+    dc      zva, x3
+    add     x3, x0, #960
+    dc      zva, x3
+    add     x0, x0, #1024
     cmp     x0, x1
     b.lo    1b
     ret

@@ -132,13 +132,26 @@ static unsigned leaf_level(vaddr_t va, paddr_t pa, size_t len, unsigned prot)
     return len >= LEVEL_SIZE(2) && is_aligned(va | pa, LEVEL_SIZE(2)) ? 2 : 3;
 }
 
-/* Groups of 16 leaves, aligned in table and memory, may share a TLB entry (D8.6.1). */
-static uint64_t contiguous(const uint64_t *entry, size_t i, size_t count, paddr_t pa, size_t size)
+/* Leaves of a group that may share a TLB entry (D8.6.1): 16, aligned in table and memory; else 1.
+ */
+static size_t group_size(const uint64_t *entry, size_t left, paddr_t pa, size_t size)
 {
-    size_t before = ((uintptr_t)&entry[i] / sizeof(*entry)) & 15;
-    bool whole = i >= before && i - before + 16 <= count;
+    return left >= 16 && is_aligned((uintptr_t)entry, 16 * sizeof(*entry)) &&
+                   is_aligned(pa, 16 * size)
+               ? 16
+               : 1;
+}
 
-    return whole && is_aligned(pa - before * size, 16 * size) ? PTE_CONTIGUOUS : 0;
+static void write_final(uint64_t *entry, paddr_t pa, size_t count, size_t size, uint64_t bits)
+{
+    for (size_t i = 0; i < count;) {
+        size_t group = group_size(&entry[i], count - i, pa, size);
+        uint64_t value = pa | bits | (group > 1 ? PTE_CONTIGUOUS : 0);
+
+        for (size_t stop = i + group; i < stop; i++, value += size)
+            WRITE_ONCE(entry[i], value);
+        pa += group * size;
+    }
 }
 
 /* Writes leaves to free entries. */
@@ -147,15 +160,16 @@ static int write_leaves(uint64_t *entry, paddr_t pa, size_t count, unsigned leve
 {
     size_t size = LEVEL_SIZE(level);
 
+    if (final && level >= 2) {
+        write_final(entry, pa, count, size, bits);
+        return 0;
+    }
     for (size_t i = 0; i < count && !final; i++) {
         if (unlikely(entry[i] != 0))
             return -EEXIST;
     }
-    for (size_t i = 0; i < count; i++, pa += size) {
-        uint64_t group = final && level >= 2 ? contiguous(entry, i, count, pa, size) : 0;
-
-        WRITE_ONCE(entry[i], pa | bits | group);
-    }
+    for (size_t i = 0; i < count; i++, pa += size)
+        WRITE_ONCE(entry[i], pa | bits);
     return 0;
 }
 
@@ -209,6 +223,26 @@ static int map_page(struct pagetable *pt, vaddr_t va, paddr_t pa, unsigned prot)
     if (unlikely(entry == NULL))
         return -ENOMEM;
     if (unlikely(entry_is_present(*entry)))
+        return -EEXIST;
+    WRITE_ONCE(*entry, pa | pt_entry_bits(prot));
+    dsb(ishst);
+    return 0;
+}
+
+struct pt_slot *pt_find_slot(struct pagetable *pt, vaddr_t va, bool *present)
+{
+    unsigned level;
+    uint64_t *entry = entry_find(pt, va, &level);
+
+    *present = entry_is_present(READ_ONCE(*entry));
+    return level == 3 && !*present ? (struct pt_slot *)entry : NULL;
+}
+
+int pt_map_slot(struct pt_slot *slot, paddr_t pa, unsigned prot)
+{
+    uint64_t *entry = (uint64_t *)slot;
+
+    if (unlikely(*entry != 0))
         return -EEXIST;
     WRITE_ONCE(*entry, pa | pt_entry_bits(prot));
     dsb(ishst);

@@ -10,6 +10,30 @@
 #include <lib/align.h>
 #include <lib/errno.h>
 
+#define GROUP 8U /* entries of one cache line, looked at together */
+
+/* First present entry of a level 3 table in [va, end), which the table covers; end if there is
+ * none. */
+static inline vaddr_t next_in_table(uint64_t **entry, vaddr_t va, vaddr_t end)
+{
+    uint64_t *e = *entry;
+
+    while (va < end) {
+        if (((uintptr_t)e & (GROUP * sizeof(*e) - 1)) == 0 && end - va >= GROUP * PAGE_SIZE &&
+            (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) == 0) {
+            e += GROUP;
+            va += GROUP * PAGE_SIZE;
+            continue;
+        }
+        if (entry_is_present(*e))
+            break;
+        e++;
+        va += PAGE_SIZE;
+    }
+    *entry = e;
+    return va;
+}
+
 typedef void leaf_fn(vaddr_t va, uint64_t *entry, unsigned level, void *arg);
 
 /* Calls fn for each present leaf in [va, end); absent tables are passed over whole. */
@@ -28,10 +52,9 @@ static __always_inline void for_each_leaf(struct pagetable *pt, vaddr_t va, vadd
             continue;
         }
         /* All of one level 3 table. */
-        for (vaddr_t stop = span_end(va, end, 2); va < stop; va += PAGE_SIZE, entry++) {
-            if (entry_is_present(*entry))
-                fn(va, entry, 3, arg);
-        }
+        for (vaddr_t stop = span_end(va, end, 2); (va = next_in_table(&entry, va, stop)) < stop;
+             va += PAGE_SIZE, entry++)
+            fn(va, entry, 3, arg);
     }
 }
 
@@ -70,9 +93,29 @@ static inline void unmap_leaf(vaddr_t va, uint64_t *entry, unsigned level, void 
     batch->frame[batch->frame_count++] = entry_address(old);
 }
 
+/* Most ranges lie below one level 3 table: no block to split, one walk. */
+static bool unmap_small(struct pagetable *pt, vaddr_t va, vaddr_t end, struct tlb_batch *batch)
+{
+    unsigned level;
+    uint64_t *entry;
+
+    if ((va ^ (end - 1)) >= HUGE_SIZE)
+        return false;
+    entry = entry_find(pt, va, &level);
+    if (level < 3)
+        return !entry_is_present(*entry); /* nothing there at all: done too */
+    for (; (va = next_in_table(&entry, va, end)) < end; va += PAGE_SIZE, entry++)
+        unmap_leaf(va, entry, 3, batch);
+    return true;
+}
+
 int pt_unmap(struct pagetable *pt, vaddr_t va, size_t len, struct tlb_batch *batch)
 {
-    int error = split_edges(pt, va, va + len);
+    int error;
+
+    if (unmap_small(pt, va, va + len, batch))
+        return 0;
+    error = split_edges(pt, va, va + len);
 
     if (error == 0)
         for_each_leaf(pt, va, va + len, unmap_leaf, batch);
@@ -176,10 +219,11 @@ vaddr_t pt_next(struct pagetable *pt, vaddr_t va, vaddr_t end)
             va = span_end(va, end, level);
             continue;
         }
-        for (vaddr_t stop = span_end(va, end, 2); va < stop; va += PAGE_SIZE, entry++) {
-            if (entry_is_present(*entry))
-                return va;
-        }
+        vaddr_t stop = span_end(va, end, 2);
+
+        va = next_in_table(&entry, va, stop);
+        if (va < stop)
+            return va;
     }
     return end;
 }

@@ -41,6 +41,15 @@ void pt_destroy(struct pagetable *pt); /* all must be unmapped and no CPU use it
 /* Maps [va, va+len) to [pa, pa+len). All or nothing: -ENOMEM, -EEXIST if any of it is mapped. */
 int pt_map(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned prot);
 
+/*
+ * The same for one page in two steps. pt_find_slot() finds the place of a page that has its tables
+ * and is free now, or NULL; no lock, but tables must not be freed until pt_map_slot(), which has
+ * the lock: 0, -EEXIST.
+ */
+struct pt_slot;
+struct pt_slot *pt_find_slot(struct pagetable *pt, vaddr_t va, bool *present);
+int pt_map_slot(struct pt_slot *slot, paddr_t pa, unsigned prot);
+
 /* Takes out what is mapped; frames (unless PT_NOREF) go to the batch. Blocks that are only partly
  * in the range are split first: -ENOMEM, with nothing changed, if there is no table for that. */
 int pt_unmap(struct pagetable *pt, vaddr_t va, size_t len, struct tlb_batch *batch);
