@@ -4,6 +4,7 @@
 #include <arch/cpu.h>
 #include <arch/irqflags.h>
 #include <arch/psci.h>
+#include <core/clock.h>
 #include <core/ipi.h>
 #include <core/log.h>
 #include <device/console.h>
@@ -154,6 +155,25 @@ void machine_init(void)
 {
     find_psci();
     detect_hypervisor();
+}
+
+/* --- times --- */
+
+static uint64_t start_count;
+
+void machine_note_start(void)
+{
+    start_count = clock_counter();
+}
+
+void machine_note_program(void)
+{
+    char text[80];
+    int length = scnprintf(text, sizeof(text), "start=%llu program=%llu",
+                           (unsigned long long)clock_count_to_ns(start_count),
+                           (unsigned long long)clock_monotonic_ns());
+
+    console_frame(FRAME_TIMES, text, (size_t)length, true);
 }
 
 /* --- the end --- */

@@ -73,6 +73,7 @@ _Noreturn void kernel_main(void)
 {
     int error;
 
+    machine_note_start();
     cpu_init_boot();
     boot_tree_find();
     dt_boot_info(&boot);

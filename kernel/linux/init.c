@@ -164,6 +164,7 @@ static void first_task(void *arg)
         log_warn("working directory %s: %s; / is used", plan->cwd, describe(error));
     run_plan(plan, &frame);
     start_plan_free(plan);
+    machine_note_program();
     user_enter(&frame);
 }
 

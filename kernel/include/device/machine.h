@@ -8,6 +8,11 @@
 /* After the tree was read: finds PSCI and the hypervisor. */
 void machine_init(void);
 
+/* The boot-time figures of abi/frame.h: called first of all, and when the first program is about to
+ * run, which sends them to the host. */
+void machine_note_start(void);
+void machine_note_program(void);
+
 /* One line for the log: "linux,dummy-virt, Cortex-A57 r1p0, 2 CPUs, TCG or no hypervisor ...". */
 void machine_log_banner(void);
 /* /proc/cpuinfo's and the banner's "Cortex-A57"; "unknown" for parts without a name here. */
