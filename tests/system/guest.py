@@ -175,12 +175,9 @@ def boot(image, machine=None, arguments="", tty="", stdin=b"", timeout=60, extra
                                 stderr=subprocess.STDOUT, bufsize=0)
         try:
             raw = _converse(qemu, reader, nonce, stdin, started + timeout, stop)
-            # The program has ended; powering off takes no time.
-            try:
-                result.qemu_status = qemu.wait(timeout=max(5, started + timeout - time.monotonic())
-                                               if reader.of_type("X") or reader.of_type("S") else 0.1)
-            except subprocess.TimeoutExpired:
-                result.timed_out = not (stop and stop(reader))
+            stopped = stop is not None and bool(stop(reader))
+            if not stopped:
+                _wait_for_end(qemu, reader, result)
         finally:
             if qemu.poll() is None:
                 qemu.kill()
@@ -190,6 +187,15 @@ def boot(image, machine=None, arguments="", tty="", stdin=b"", timeout=60, extra
     result.seconds = time.monotonic() - started
     _fill(result, reader, raw)
     return result
+
+
+def _wait_for_end(qemu, reader, result):
+    """Once the program has ended, powering off takes no time."""
+    ended = reader.of_type("X") or reader.of_type("S")
+    try:
+        result.qemu_status = qemu.wait(timeout=10 if ended else 0.5)
+    except subprocess.TimeoutExpired:
+        result.timed_out = True
 
 
 def _converse(qemu, reader, nonce, stdin, deadline, stop):
