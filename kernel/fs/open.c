@@ -247,10 +247,13 @@ static int open_walked(struct walk *walk, const struct open_request *request, st
     bool created = false;
     int error;
 
-    if (flags & O_CREAT)
+    if (flags & O_CREAT) {
         error = walk_to_create(walk, request, &created);
-    else
+        if (error == 0 && (flags & O_EXCL) && !created)
+            error = -EEXIST; /* "." and such */
+    } else {
         error = walk_finish(walk, !(flags & O_NOFOLLOW));
+    }
     if (error == 0 && (flags & O_PATH)) {
         bool is_dir = S_ISDIR(path_inode(&walk->path)->mode);
         if (((flags & O_DIRECTORY) || walk->trailing_slash) && !is_dir)

@@ -369,13 +369,15 @@ int tmpfs_make(uint64_t limit_bytes, const struct inode_init *root_init, struct 
 {
     struct tmpfs *fs = instance_alloc("tmpfs", limit_bytes, 0);
     struct inode *root = NULL;
+    int error;
 
     if (fs == NULL)
         return -ENOMEM;
     fs->sb.magic = TMPFS_MAGIC;
     fs->root_mode = root_init->mode & S_PERMISSIONS;
     fs->show_limit = limit_bytes != 0;
-    return instance_finish(fs, tmpfs_inode_new(fs, root_init, &root), root, out);
+    error = tmpfs_inode_new(fs, root_init, &root);
+    return instance_finish(fs, error, root, out);
 }
 
 int overlay_make(struct superblock *lower, const char *type, uint64_t limit_bytes,
@@ -384,6 +386,7 @@ int overlay_make(struct superblock *lower, const char *type, uint64_t limit_byte
     struct statfs_info info = {0};
     struct inode *root = NULL;
     struct tmpfs *fs;
+    int error;
 
     if (lower->ops->statfs != NULL)
         lower->ops->statfs(lower, &info);
@@ -395,8 +398,8 @@ int overlay_make(struct superblock *lower, const char *type, uint64_t limit_byte
     fs->lower = lower;
     fs->sb.magic = OVERLAY_MAGIC;
     fs->sb.flags = lower->flags & SB_NO_NEGATIVE;
-    return instance_finish(fs, tmpfs_inode_over(fs, inode_ref(lower->root->inode), &root), root,
-                           out);
+    error = tmpfs_inode_over(fs, inode_ref(lower->root->inode), &root);
+    return instance_finish(fs, error, root, out);
 }
 
 /* mount -t tmpfs -o size=64m,mode=1777,uid=,gid=,nr_inodes= */
