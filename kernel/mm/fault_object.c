@@ -82,16 +82,13 @@ static int map_run(struct fault_state *f, vaddr_t va, struct page *page, unsigne
     struct pagetable *pt = &f->vs->pagetable;
     int error = 0, result = 0;
 
-    if ((prot & PT_NOREF) && count > 1) { /* no references: all at once */
-        error = pt_map(pt, va, page_phys(page), count * PAGE_SIZE, prot);
-        if (error != -EEXIST)
-            return error;
-    }
+    if (prot & PT_NOREF)
+        return pt_map_holes(pt, va, page_phys(page), count * PAGE_SIZE, prot);
     for (unsigned i = 0; i < count; i++, va += PAGE_SIZE) {
         error = pt_map(pt, va, page_phys(page + i), PAGE_SIZE, prot);
-        if (error == 0 && !(prot & PT_NOREF))
+        if (error == 0)
             fault_count(f, 1);
-        else if (error != 0)
+        else
             page_unref(page + i);
         if (error != 0 && error != -EEXIST)
             result = error;
@@ -106,15 +103,15 @@ static int map_checked(struct fault_state *f, uint32_t sequence, vaddr_t va, str
     int error = FAULT_AGAIN;
     unsigned prot;
 
-    if (f->area->prot & VM_EXEC) {
-        for (unsigned i = 0; i < count; i++) {
-            if (f->access & FAULT_EXEC)
-                fault_make_executable(page + i);
-        }
+    if (page->flags & PAGE_RESERVED) { /* then all of the run are, and their code is coherent */
+        prot = fault_leaf_prot(f, page, writable);
+    } else {
+        for (unsigned i = 0; i < count && (f->access & FAULT_EXEC); i++)
+            fault_make_executable(page + i);
+        prot = fault_leaf_prot(f, page, writable);
+        for (unsigned i = 1; i < count; i++) /* what one leaf may not, none may */
+            prot &= fault_leaf_prot(f, page + i, writable) | ~PT_EXEC;
     }
-    prot = fault_leaf_prot(f, page, writable);
-    for (unsigned i = 1; i < count; i++) /* what one leaf may not, none may */
-        prot &= fault_leaf_prot(f, page + i, writable) | ~PT_EXEC;
     spin_lock(&f->vs->pt_lock);
     if (!sequence_changed(object, sequence)) {
         error = map_run(f, va, page, count, prot);

@@ -134,7 +134,7 @@ struct page *memory_reserved_page(paddr_t pa)
     /* Loaded before the kernel ran, never written since, and memory_init() emptied the instruction
      * caches. */
     if (unlikely(!(page->flags & PAGE_RESERVED)))
-        page_set_flags(page, PAGE_RESERVED | PAGE_ICACHE_CLEAN);
+        WRITE_ONCE(page->flags, PAGE_RESERVED | PAGE_ICACHE_CLEAN); /* the only flags it ever has */
     return page;
 }
 

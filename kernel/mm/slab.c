@@ -79,6 +79,7 @@ static void cache_ready(struct slab_cache *cache)
             cache->order++;
         cache->per_slab = (uint16_t)((PAGE_SIZE << cache->order) / cache->size);
         cache->batch = (uint16_t)clamp(PAGE_SIZE / cache->size, 2UL, 32UL);
+        cache->stock_max = (uint16_t)(cache->per_slab + cache->batch);
         list_init(&cache->partial);
         cache->next = caches;
         caches = cache;
@@ -133,23 +134,18 @@ static void slab_unmake(struct slab_cache *cache, struct page *page)
     page_release(page);
 }
 
-/* Moves up to `want` objects of one slab to the stock. */
-static void take_from_slab(struct slab_cache *cache, struct page *page, struct stock *stock,
-                           unsigned want)
+/* All free objects of a slab become the stock, which is empty. */
+static void take_slab(struct slab_cache *cache, struct page *page, struct stock *stock)
 {
-    cache->empty_slabs -= page->slab_used == 0;
-    while (want-- > 0 && page->slab_free != NULL) {
-        void *object = page->slab_free;
+    uint32_t count = cache->per_slab - page->slab_used;
 
-        page->slab_free = *(void **)object;
-        page->slab_used++;
-        cache->used++;
-        *(void **)object = stock->first;
-        stock->first = object;
-        stock->count++;
-    }
-    if (page->slab_free == NULL)
-        list_del(&page->list);
+    cache->empty_slabs -= page->slab_used == 0;
+    cache->used += count;
+    stock->first = page->slab_free;
+    stock->count = count;
+    page->slab_free = NULL;
+    page->slab_used = cache->per_slab;
+    list_del(&page->list);
 }
 
 /* Interrupts are off. */
@@ -162,9 +158,8 @@ static __noinline void *stock_fill(struct slab_cache *cache)
         cache_ready(cache);
     stock = &this_cpu()->slabs->stock[cache->id];
     spin_lock(&cache->lock);
-    while (stock->count < cache->batch && !list_empty(&cache->partial))
-        take_from_slab(cache, list_first_entry(&cache->partial, struct page, list), stock,
-                       cache->batch - stock->count);
+    if (!list_empty(&cache->partial))
+        take_slab(cache, list_first_entry(&cache->partial, struct page, list), stock);
     spin_unlock(&cache->lock);
     if (stock->count == 0) {
         struct page *page = slab_make(cache);
@@ -175,7 +170,7 @@ static __noinline void *stock_fill(struct slab_cache *cache)
         cache->slabs++;
         cache->empty_slabs++;
         list_add(&cache->partial, &page->list);
-        take_from_slab(cache, page, stock, cache->batch);
+        take_slab(cache, page, stock);
         spin_unlock(&cache->lock);
     }
     object = stock->first;
@@ -254,7 +249,7 @@ void slab_free(struct slab_cache *cache, void *object)
     stock = &this_cpu()->slabs->stock[cache->id];
     *(void **)object = stock->first;
     stock->first = object;
-    if (unlikely(++stock->count > 2U * cache->batch))
+    if (unlikely(++stock->count > cache->stock_max))
         stock_drain(cache, stock);
     irq_restore(flags);
 }

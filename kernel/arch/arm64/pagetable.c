@@ -265,6 +265,20 @@ int pt_map(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned pr
     return error;
 }
 
+int pt_map_holes(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned prot)
+{
+    uint64_t *entry = pt_entry_make(pt, va, 3), value = pa | pt_entry_bits(prot);
+
+    if (entry == NULL)
+        return -ENOMEM;
+    for (uint64_t *end = entry + len / PAGE_SIZE; entry < end; entry++, value += PAGE_SIZE) {
+        if (*entry == 0)
+            WRITE_ONCE(*entry, value);
+    }
+    dsb(ishst);
+    return 0;
+}
+
 int pt_map_early(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned prot,
                  uintptr_t offset)
 {

@@ -34,7 +34,8 @@ struct slab_cache {
     uint16_t id;   /* index of the per-CPU stock; 0: not used yet */
     uint8_t order; /* frames of one slab, as a power of two */
     uint16_t per_slab;
-    uint16_t batch; /* objects moved between a CPU's stock and the slabs at once */
+    uint16_t batch;     /* objects that a full stock gives back at once */
+    uint16_t stock_max; /* objects that a CPU keeps */
 
     struct spinlock lock;     /* guards what follows */
     struct list_node partial; /* slabs with free objects */

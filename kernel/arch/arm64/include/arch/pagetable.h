@@ -50,6 +50,10 @@ struct pt_slot;
 struct pt_slot *pt_find_slot(struct pagetable *pt, vaddr_t va, bool *present);
 int pt_map_slot(struct pt_slot *slot, paddr_t pa, unsigned prot);
 
+/* Maps those pages of the range that are not mapped yet, with PT_NOREF; the range lies in one 2
+ * MiB. -ENOMEM. */
+int pt_map_holes(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned prot);
+
 /* Takes out what is mapped; frames (unless PT_NOREF) go to the batch. Blocks that are only partly
  * in the range are split first: -ENOMEM, with nothing changed, if there is no table for that. */
 int pt_unmap(struct pagetable *pt, vaddr_t va, size_t len, struct tlb_batch *batch);
