@@ -77,7 +77,7 @@ def test_missing_library(run, tmp_path):
     subprocess.run(["aarch64-linux-gnu-gcc", "-shared", "-fPIC", "-o", library, source], check=True, timeout=60)
     program = compile_arm64(tmp_path / "needs", "-Wl,--no-as-needed", str(library))
     library.unlink()
-    complaint(run("run", program), 127, "libabsent.so")
+    complaint(run("run", "--sysroot", "/usr/aarch64-linux-gnu", program), 127, "libabsent.so")
 
 
 def test_corrupt_root(build, run, tmp_path):

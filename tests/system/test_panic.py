@@ -56,13 +56,18 @@ class Debugger:
     def jump(self, address):
         """Stop the guest, let it go on at another address."""
         self.ask(b"?")
+        # QEMU writes single registers only for those who know its description of them.
+        self.ask(b"qXfer:features:read:target.xml:0,ffb")
         self.ask(b"P20=" + address.to_bytes(8, "little").hex().encode())
         self.socket.sendall(b"+$c#63")
 
 
 @pytest.mark.parametrize("address", [0, 0xFFFF800000000000 - 4096])
 def test_kernel_fault(build, tmp_path, address):
-    """The idle kernel is sent to an address where nothing is: registers and a backtrace with names."""
+    """The idle kernel is sent to an address where nothing is: registers and a backtrace with names.
+
+    It notices when the timer ends its sleep, and powers off after the report.
+    """
     jumped, path = [], str(tmp_path / "gdb")
 
     def stop(reader):
@@ -70,10 +75,9 @@ def test_kernel_fault(build, tmp_path, address):
             time.sleep(0.5)
             jumped.append(Debugger(path))
             jumped[0].jump(address)
-        text = bytes(reader.program) + b"".join(reader.of_type("L"))
-        return b"backtrace" in text.lower() and text.endswith(b"end of backtrace\n")
+        return False
 
-    result = boot(build.image(build.program("idle"), "30"), Machine(), timeout=15, stop=stop,
+    result = boot(build.image(build.program("idle"), "2"), Machine(), timeout=15, stop=stop,
                   extra=["-gdb", f"unix:{path},server=on,wait=off"])
     text = (result.output + result.log).decode(errors="replace")
     assert re.search(r"x0\s*[:=]?\s*(0x)?[0-9a-f]+", text), text
