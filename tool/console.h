@@ -34,9 +34,10 @@ struct console_streams {
 
 void console_streams_read(struct console_streams *streams);
 
-/* Relays until the guest ends, the time is over, or the user ends it. The terminal is raw meanwhile
- * and as before on return. */
-struct console_result console_run(int guest, const char *nonce,
+/* guest: where the guest's bytes are read from, and where those for it are written to; both become
+ * non-blocking. Relays until the guest ends, the time is over, or the user ends it. The terminal is
+ * raw meanwhile and as before on return. */
+struct console_result console_run(const int guest[2], const char *nonce,
                                   const struct console_streams *streams, double timeout);
 
 #endif

@@ -150,7 +150,7 @@ void machine_arguments(const struct options *options, const struct accelerator *
         add_pair(arguments, "-m", text_format("%u", start->memory_mib));
         add_pair(arguments, "-smp", text_format("%u", start->cpus));
     }
-    add_pair(arguments, "-chardev", text_format("socket,id=console,fd=%d", start->console));
+    add_pair(arguments, "-chardev", text_copy("stdio,id=console,signal=off"));
     add_pair(arguments, "-serial", text_copy("chardev:console"));
     add_network(options, arguments);
     add_volumes(options, arguments);

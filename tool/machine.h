@@ -33,12 +33,12 @@ int accelerator_choose(const struct host *host, const char *wanted, struct accel
 struct machine_start {
     const char *image;
     const char *bootargs;
-    int console; /* socket that becomes the guest's serial port */
     unsigned memory_mib;
     unsigned cpus;
 };
 
-/* The command line of QEMU. */
+/* The command line of QEMU. Its standard input and output become the guest's serial port: pipes,
+ * since QEMU writes byte by byte, and a socket makes a buffer of its own for each. */
 void machine_arguments(const struct options *options, const struct accelerator *accelerator,
                        const struct machine_start *start, struct words *arguments);
 

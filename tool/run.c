@@ -12,7 +12,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -177,47 +176,46 @@ static int check_features(const char *path, const struct options *options)
 
 struct guest {
     pid_t process;
-    int console;
-    int errors; /* what QEMU itself says */
+    int console[2]; /* from the guest, to the guest */
+    int errors;     /* what QEMU itself says */
 };
 
-static void start_qemu(struct words *arguments, int errors)
+static void start_qemu(struct words *arguments, int input, int output, int errors)
 {
     sigset_t none;
-    int null = open("/dev/null", O_RDWR);
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setsid(); /* Ctrl-C is for the program in the guest, not for QEMU */
-    dup2(null, STDIN_FILENO);
-    dup2(errors, STDOUT_FILENO);
+    dup2(input, STDIN_FILENO);
+    dup2(output, STDOUT_FILENO);
     dup2(errors, STDERR_FILENO);
     execvp(arguments->item[0], arguments->item);
     _exit(errno == ENOENT ? 127 : 126);
 }
 
 static int start_guest(struct guest *guest, const struct options *options,
-                       const struct accelerator *accelerator, struct machine_start *start)
+                       const struct accelerator *accelerator, const struct machine_start *start)
 {
+    int input[2], output[2], errors[2];
     struct words arguments = {0};
-    int sockets[2], errors[2];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) < 0 || pipe2(errors, O_CLOEXEC) < 0)
-        return message_error("no socket for the guest's console: %s", strerror(errno));
-    fcntl(sockets[0], F_SETFD, FD_CLOEXEC);
-    start->console = sockets[1];
+    if (pipe2(input, O_CLOEXEC) < 0 || pipe2(output, O_CLOEXEC) < 0 || pipe2(errors, O_CLOEXEC) < 0)
+        return message_error("no pipes for the guest's console: %s", strerror(errno));
     machine_arguments(options, accelerator, start, &arguments);
     for (size_t i = 0; i < arguments.count; i++)
         if (!text_starts(arguments.item[i], BOOTARGS_NONCE))
             message_verbose("qemu: %s", arguments.item[i]);
     guest->process = fork();
     if (guest->process == 0)
-        start_qemu(&arguments, errors[1]);
+        start_qemu(&arguments, input[0], output[1], errors[1]);
     words_clear(&arguments);
-    close(sockets[1]);
+    close(input[0]);
+    close(output[1]);
     close(errors[1]);
-    guest->console = sockets[0];
+    guest->console[0] = output[0];
+    guest->console[1] = input[1];
     guest->errors = errors[0];
     if (guest->process < 0)
         return message_error("QEMU cannot be started: %s", strerror(errno));
