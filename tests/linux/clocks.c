@@ -445,3 +445,17 @@ CHECK(counter_is_readable)
     EXPECT(frequency >= 1000000);
     EXPECT((b - a) * 1000 / frequency >= 9);
 }
+
+CHECK(settimeofday_sets_the_time)
+{
+    struct timeval old, set = {1800000000, 5};
+    struct timezone zone = {0, 0};
+    gettimeofday(&old, NULL);
+    EXPECT_OK(settimeofday(&set, NULL));
+    EXPECT_EQ(time(NULL) / 100, 18000000);
+    EXPECT_OK(settimeofday(&old, NULL));
+    EXPECT_OK(syscall(SYS_settimeofday, NULL, &zone));
+    set.tv_usec = 1000000;
+    EXPECT_ERR(syscall(SYS_settimeofday, &set, NULL), EINVAL);
+    EXPECT_ERR(syscall(SYS_settimeofday, BAD_POINTER, NULL), EFAULT);
+}

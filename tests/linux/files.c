@@ -448,3 +448,16 @@ CHECK(ioctl_on_a_plain_file)
     EXPECT_EQ(left, 5);
     close(fd);
 }
+
+CHECK(pwritev2_flags)
+{
+    struct iovec out = {"xyz", 3};
+    char text[8] = "";
+    int fd = fresh("pw2", "abc");
+    EXPECT_EQ(pwritev2(fd, &out, 1, 1, RWF_SYNC), 3);
+    EXPECT_EQ(pwritev2(fd, &out, 1, 0, RWF_APPEND), 3);
+    EXPECT_EQ(pread(fd, text, 8, 0), 7);
+    EXPECT_STR(text, "axyzxyz");
+    EXPECT_ERR(pwritev2(fd, &out, 1, 0, 0x4000), EOPNOTSUPP);
+    close(fd);
+}

@@ -304,3 +304,15 @@ CHECK(mlock_and_munlock)
     EXPECT_OK(mlockall(MCL_CURRENT));
     EXPECT_OK(munlockall());
 }
+
+CHECK(pkey_mprotect_without_a_key)
+{
+    char *p = map(PAGE, PROT_READ);
+    long result = syscall(SYS_pkey_mprotect, p, PAGE, PROT_READ | PROT_WRITE, -1);
+    if (result == -1 && errno == ENOSYS)
+        SKIP("this kernel has no protection keys");
+    EXPECT_EQ(result, 0);
+    EXPECT_EQ(fault_of(p, true), 0);
+    EXPECT_ERR(syscall(SYS_pkey_mprotect, p, PAGE, PROT_READ, 5), EINVAL);
+    munmap(p, PAGE);
+}

@@ -5,6 +5,10 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
+
 static void fresh(const char *name)
 {
     close(open(name, O_RDWR | O_CREAT | O_TRUNC, 0644));
@@ -385,6 +389,22 @@ CHECK(access_modes)
     EXPECT_ERR(access("acc", 77), EINVAL);
     EXPECT_OK(syscall(SYS_faccessat2, AT_FDCWD, "acc", R_OK, AT_EACCESS));
     EXPECT_ERR(syscall(SYS_faccessat2, AT_FDCWD, "acc", R_OK, 0x8000), EINVAL);
+}
+
+CHECK(chmod_of_a_name_with_flags)
+{
+    // fchmodat2 came with Linux 6.6: an older kernel says ENOSYS.
+    fresh("flagged");
+    long result = syscall(SYS_fchmodat2, AT_FDCWD, "flagged", 0640, 0);
+    if (result == -1 && errno == ENOSYS)
+        SKIP("this kernel has no fchmodat2");
+    struct stat st;
+    EXPECT_OK(stat("flagged", &st));
+    EXPECT_EQ(st.st_mode & 07777, 0640);
+    symlink("flagged", "flagged-link");
+    EXPECT_ERR(syscall(SYS_fchmodat2, AT_FDCWD, "flagged-link", 0600, AT_SYMLINK_NOFOLLOW),
+               EOPNOTSUPP);
+    EXPECT_ERR(syscall(SYS_fchmodat2, AT_FDCWD, "flagged", 0600, 0x8000), EINVAL);
 }
 
 CHECK(permissions_of_another_user)

@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -87,6 +88,10 @@ CHECK(limits_get_and_set)
     for (int i = 0; i < 16; i++)
         EXPECT_OK(getrlimit(i, &limit));
     EXPECT_ERR(getrlimit(16, &limit), EINVAL);
+    EXPECT_OK(syscall(SYS_getrlimit, RLIMIT_NPROC, &limit));
+    EXPECT_OK(syscall(SYS_setrlimit, RLIMIT_NPROC, &limit));
+    EXPECT_ERR(syscall(SYS_getrlimit, 16, &limit), EINVAL);
+    EXPECT_ERR(syscall(SYS_setrlimit, RLIMIT_NPROC, BAD_POINTER), EFAULT);
     EXPECT_ERR(syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, BAD_POINTER, NULL), EFAULT);
     EXPECT_ERR(syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, BAD_POINTER), EFAULT);
     EXPECT_ERR(syscall(SYS_prlimit64, 999999, RLIMIT_NOFILE, NULL, &limit), ESRCH);
@@ -270,4 +275,85 @@ CHECK(process_vm_of_self)
     there.base = BAD_POINTER;
     EXPECT_ERR(syscall(SYS_process_vm_readv, getpid(), &here, 1, &there, 1, 0), EFAULT);
     EXPECT_ERR(syscall(SYS_process_vm_readv, 999999, &here, 1, &there, 1, 0), ESRCH);
+}
+
+CHECK(ids_by_single_calls)
+{
+    gid_t r, e, s;
+    EXPECT_OK(syscall(SYS_setregid, 10, 20));
+    EXPECT_OK(syscall(SYS_getresgid, &r, &e, &s));
+    EXPECT_EQ(r, 10);
+    EXPECT_EQ(e, 20);
+    EXPECT_EQ(s, 20); // setting the real id makes the saved one the new effective one
+    EXPECT_OK(syscall(SYS_setgid, 0));
+    EXPECT_OK(syscall(SYS_getresgid, &r, &e, &s));
+    EXPECT_EQ(r | e | s, 0);
+    EXPECT_OK(syscall(SYS_setreuid, -1, -1));
+    EXPECT_OK(syscall(SYS_setuid, 0));
+    EXPECT_ERR(syscall(SYS_setuid, -1), EINVAL);
+    EXPECT_ERR(syscall(SYS_setgid, -1), EINVAL);
+    EXPECT_ERR(syscall(SYS_getresgid, &r, BAD_POINTER, &s), EFAULT);
+}
+
+CHECK(capabilities_are_dropped_and_never_regained)
+{
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2] = {{0}}, all[2];
+    EXPECT_OK(syscall(SYS_capget, &header, data));
+    memcpy(all, data, sizeof all);
+    data[0].permitted &= ~(1u << CAP_LEASE);
+    EXPECT_ERR(syscall(SYS_capset, &header, data), EPERM); // effective without permitted
+    data[0].effective &= ~(1u << CAP_LEASE);
+    EXPECT_OK(syscall(SYS_capset, &header, data));
+    EXPECT_ERR(syscall(SYS_capset, &header, all), EPERM);
+    EXPECT_ERR(syscall(SYS_capset, &header, BAD_POINTER), EFAULT);
+    header.pid = 999999;
+    EXPECT_ERR(syscall(SYS_capset, &header, data), EPERM);
+}
+
+CHECK(sessions)
+{
+    // A leader of a process group cannot start a session; who is none already is one after the
+    // call.
+    if (getpgid(0) == getpid())
+        EXPECT_ERR(setsid(), EPERM);
+    else
+        EXPECT_EQ(setsid(), getpid());
+    EXPECT_EQ(getpgid(0), getpid());
+}
+
+CHECK(reboot_needs_its_magic_numbers)
+{
+    EXPECT_ERR(syscall(SYS_reboot, 1, 2, 3, NULL), EINVAL);
+    EXPECT_ERR(syscall(SYS_reboot, 0xfee1dead, 672274793, 77, NULL), EINVAL);
+}
+
+CHECK(kernel_log_calls)
+{
+    EXPECT(syscall(SYS_syslog, 10, NULL, 0) > 0);
+    EXPECT_ERR(syscall(SYS_syslog, 77, NULL, 0), EINVAL);
+    EXPECT_ERR(syscall(SYS_syslog, 3, NULL, -1), EINVAL);
+}
+
+CHECK(mount_and_umount_a_file_system)
+{
+    mkdir("mounted", 0700);
+    close(open("mounted/below", O_CREAT | O_RDWR, 0600));
+    EXPECT_OK(mount("none", "mounted", "tmpfs", MS_NOSUID, "size=1m"));
+    EXPECT_ERR(access("mounted/below", F_OK), ENOENT);
+    int fd = open("mounted/above", O_CREAT | O_RDWR, 0600);
+    EXPECT(fd >= 0);
+    EXPECT_ERR(umount2("mounted", 0), EBUSY);
+    EXPECT_ERR(rmdir("mounted"), EBUSY);
+    EXPECT_ERR(rename("mounted/above", "moved"), EXDEV);
+    EXPECT_ERR(link("mounted/above", "linked"), EXDEV);
+    close(fd);
+    EXPECT_OK(umount2("mounted", 0));
+    EXPECT_OK(access("mounted/below", F_OK));
+    EXPECT_ERR(umount2("mounted", 0), EINVAL);
+    EXPECT_ERR(umount2("nothing", 0), ENOENT);
+    EXPECT_ERR(umount2("mounted", 0x77000), EINVAL);
+    EXPECT_ERR(mount("none", "mounted", "nosuchfs", 0, NULL), ENODEV);
+    EXPECT_ERR(mount("none", "nothing", "tmpfs", 0, NULL), ENOENT);
+    EXPECT_ERR(mount("none", "mounted/below", "tmpfs", 0, NULL), ENOTDIR);
 }

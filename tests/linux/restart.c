@@ -214,3 +214,8 @@ CHECK(restart_write_returns_what_was_written)
     close(fds[0]);
     close(fds[1]);
 }
+
+CHECK(restart_syscall_called_directly)
+{
+    EXPECT_ERR(syscall(SYS_restart_syscall), EINTR);
+}

@@ -259,7 +259,8 @@ CHECK(sigframe_bad_record_is_refused)
     static char empty[16384] __attribute__((aligned(16)));
     struct sigaction action = {.sa_handler = survive, .sa_flags = SA_ONSTACK};
     sigaction(SIGSEGV, &action, NULL);
-    __asm__ volatile("mov sp, %0\n mov x8, #139\n svc #0" ::"r"(empty + 4096) : "x8", "memory");
+    __asm__ volatile("mov sp, %0\n mov x8, %1\n svc #0" ::"r"(empty + 4096), "i"(SYS_rt_sigreturn)
+                     : "x8", "memory");
 }
 
 // Alternate stacks.

@@ -304,3 +304,38 @@ CHECK(extended_attributes)
     EXPECT_ERR(getxattr("xattr", "nonsense", value, sizeof value), EOPNOTSUPP);
     close(fd);
 }
+
+CHECK(extended_attributes_of_links_and_descriptors)
+{
+    char value[16] = "", list[256];
+    int fd = fresh("xattrs", NULL);
+    symlink("xattrs", "xattrs-link");
+    EXPECT_OK(lsetxattr("xattrs-link", "trusted.link", "l", 1, 0));
+    EXPECT_ERR(getxattr("xattrs", "trusted.link", value, sizeof value), ENODATA);
+    EXPECT_EQ(lgetxattr("xattrs-link", "trusted.link", value, sizeof value), 1);
+    EXPECT_EQ(llistxattr("xattrs-link", list, sizeof list), (ssize_t)sizeof "trusted.link");
+    EXPECT_OK(lremovexattr("xattrs-link", "trusted.link"));
+    EXPECT_OK(fsetxattr(fd, "trusted.one", "1", 1, 0));
+    EXPECT_OK(fsetxattr(fd, "trusted.two", "22", 2, 0));
+    EXPECT_EQ(listxattr("xattrs", list, sizeof list), 24);
+    EXPECT_EQ(flistxattr(fd, NULL, 0), 24);
+    EXPECT_ERR(flistxattr(fd, list, 5), ERANGE);
+    EXPECT_OK(fremovexattr(fd, "trusted.one"));
+    EXPECT_ERR(fremovexattr(fd, "trusted.one"), ENODATA);
+    EXPECT_EQ(flistxattr(fd, list, sizeof list), 12);
+    EXPECT_STR(list, "trusted.two");
+    close(fd);
+}
+
+CHECK(extended_attributes_errors)
+{
+    static char large[70000];
+    int fd = fresh("xerr", NULL);
+    EXPECT_ERR(fsetxattr(fd, "trusted.x", large, sizeof large, 0), E2BIG);
+    EXPECT_ERR(fsetxattr(fd, "trusted.x", "v", 1, 77), EINVAL);
+    EXPECT_ERR(setxattr("nothing", "trusted.x", "v", 1, 0), ENOENT);
+    EXPECT_ERR(syscall(SYS_fsetxattr, fd, BAD_POINTER, "v", 1, 0), EFAULT);
+    EXPECT_ERR(syscall(SYS_fsetxattr, fd, "trusted.x", BAD_POINTER, 1, 0), EFAULT);
+    EXPECT_ERR(setxattr("xerr", "trusted.", "v", 1, 0), EINVAL);
+    close(fd);
+}

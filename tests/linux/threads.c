@@ -320,6 +320,10 @@ CHECK(sched_policies)
     EXPECT_EQ(now.sched_priority, 10);
     EXPECT_OK(sched_setscheduler(0, SCHED_RR, &ten));
     EXPECT_OK(sched_setscheduler(0, SCHED_OTHER, &zero));
+    EXPECT_OK(sched_setparam(0, &zero));
+    EXPECT_ERR(sched_setparam(0, &ten), EINVAL);
+    EXPECT_ERR(sched_setparam(999999, &zero), ESRCH);
+    EXPECT_ERR(syscall(SYS_sched_setparam, 0, BAD_POINTER), EFAULT);
     EXPECT_ERR(sched_setscheduler(0, SCHED_OTHER, &ten), EINVAL);
     EXPECT_ERR(sched_setscheduler(0, SCHED_FIFO, &zero), EINVAL);
     EXPECT_ERR(sched_setscheduler(0, 77, &zero), EINVAL);

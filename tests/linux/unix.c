@@ -427,3 +427,19 @@ CHECK(socket_is_no_file_to_open)
     EXPECT_ERR(lseek(server, 0, SEEK_SET), ESPIPE);
     close(server);
 }
+
+CHECK(accept_fills_the_address)
+{
+    struct sockaddr_un peer;
+    socklen_t length = 3;
+    int server = listener("sock6", SOCK_STREAM), client = connected("sock6", SOCK_STREAM);
+    int conn = accept(server, (void *)&peer, &length);
+    EXPECT(conn >= 0);
+    EXPECT_EQ(length, sizeof(sa_family_t));
+    EXPECT_ERR(accept(555, NULL, NULL), EBADF);
+    EXPECT_ERR(accept(0, NULL, NULL), ENOTSOCK);
+    EXPECT_ERR(accept(conn, NULL, NULL), EINVAL);
+    close(conn);
+    close(client);
+    close(server);
+}
