@@ -155,9 +155,8 @@ static int take(struct task *task, struct signal_info *info, struct signal_actio
         *action = *live;
         if ((live->flags & SA_RESETHAND) && live->handler > SIG_IGN)
             live->handler = SIG_DFL;
-    } else {
-        signal_recalculate_locked(task);
     }
+    signal_recalculate_locked(task);
     spin_unlock_irq(&process->signal_lock, flags);
     if (signo && unlikely(info->code == SI_TIMER))
         posix_timer_delivered(process, info);
@@ -193,6 +192,8 @@ void signal_deliver(struct trapframe *frame)
             act_by_default(frame, &info);
         else
             run_handler(frame, task, &action, &info);
+        if (!thread_has_work(&task->thread, WORK_SIGNAL | WORK_KILL))
+            break;
     }
     restart_once(frame, NULL);
     if (task->has_saved_mask) {

@@ -2,6 +2,7 @@
  *
  * Sending signals and keeping them until they are taken (signal(7)). Taking them is in deliver.c.
  */
+#include <arch/barrier.h>
 #include <arch/uaccess.h>
 #include <core/thread.h>
 #include <core/wait.h>
@@ -230,6 +231,8 @@ static int send_locked(struct process *process, struct task *only, const struct 
     error = queue_locked(process, only ? &only->pending : &process->pending, info);
     if (error)
         return error;
+    smp_mb(); /* pairs with signal_set_mask() */
+    target = only ? (task_wants(only, signo) ? only : NULL) : choose_locked(process, signo);
     if (is_fatal_now(process, target, signo))
         signal_begin_exit_locked(process, signo);
     else if (target)
@@ -326,7 +329,6 @@ static void take_entry(struct process *process, struct signal_pending *pending, 
     struct signal_entry *entry, *next;
     bool taken = false, more = false;
 
-    *info = (struct signal_info){.signo = signo, .code = SI_USER};
     list_for_each_entry_safe (entry, next, &pending->queue, node) {
         if (entry->info.signo != signo)
             continue;
@@ -338,6 +340,8 @@ static void take_entry(struct process *process, struct signal_pending *pending, 
         entry_free(process, entry);
         taken = true;
     }
+    if (!taken) /* there was no memory for it */
+        *info = (struct signal_info){.signo = signo, .code = SI_USER};
     if (!more)
         pending->set &= ~sigset_of(signo);
 }
@@ -397,14 +401,39 @@ bool signal_is_pending(void)
     return thread_has_work(current(), WORK_SIGNAL);
 }
 
+/* Signals of the process that we no longer take: wakes other tasks that can. */
+static void retarget_locked(struct process *process, sigset_t set)
+{
+    set &= process->pending.set;
+    while (set) {
+        int signo = __builtin_ctzll(set) + 1;
+        struct task *task = choose_locked(process, signo);
+
+        if (task)
+            thread_set_work(&task->thread, WORK_SIGNAL);
+        set &= set - 1;
+    }
+}
+
+/*
+ * Only the task itself writes its mask, so the usual case takes no lock. Pairs with send_locked():
+ * one of the two sees the other's write, of the mask or of the pending set.
+ */
 void signal_set_mask(sigset_t mask)
 {
     struct task *task = current_task();
-    reg_t flags = spin_lock_irq(&task->process->signal_lock);
+    struct process *process = task->process;
+    sigset_t old = task->blocked;
+    reg_t flags;
 
-    task->blocked = mask & ~SIGNAL_UNBLOCKABLE;
+    WRITE_ONCE(task->blocked, mask & ~SIGNAL_UNBLOCKABLE);
+    smp_mb();
+    if (likely(!(READ_ONCE(task->pending.set) | READ_ONCE(process->pending.set))))
+        return;
+    flags = spin_lock_irq(&process->signal_lock);
     signal_recalculate_locked(task);
-    spin_unlock_irq(&task->process->signal_lock, flags);
+    retarget_locked(process, task->blocked & ~old);
+    spin_unlock_irq(&process->signal_lock, flags);
 }
 
 int signal_mask_temporary(vaddr_t set, size_t size)
@@ -454,6 +483,32 @@ void signal_exec(struct task *task)
     }
     task->altstack = (struct signal_stack){0};
     spin_unlock_irq(&process->signal_lock, flags);
+}
+
+enum signal_info_kind signal_info_kind(const struct signal_info *info)
+{
+    if (info->code == SI_TIMER)
+        return SIGNAL_INFO_TIMER;
+    if (info->code == SI_SIGIO)
+        return SIGNAL_INFO_IO;
+    if (info->code <= 0 || info->code == SI_KERNEL)
+        return SIGNAL_INFO_QUEUE;
+    switch (info->signo) {
+    case SIGILL:
+    case SIGFPE:
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGTRAP:
+        return SIGNAL_INFO_FAULT;
+    case SIGCHLD:
+        return SIGNAL_INFO_CHILD;
+    case SIGIO:
+        return SIGNAL_INFO_IO;
+    case SIGSYS:
+        return SIGNAL_INFO_CALL;
+    default:
+        return SIGNAL_INFO_QUEUE;
+    }
 }
 
 const char *signal_name(int signo)

@@ -74,19 +74,33 @@ static void fill(struct abi64_signalfd_siginfo *to, const struct signal_info *fr
         .signo = (uint32_t)from->signo,
         .error = from->error,
         .code = from->code,
-        .pid = (uint32_t)from->pid,
-        .uid = from->uid,
-        .fd = from->fd,
-        .timer_id = (uint32_t)from->timer_id,
-        .band = (uint32_t)from->band,
-        .overrun = (uint32_t)from->overrun,
-        .status = from->status,
-        .value_int = (int32_t)from->value,
-        .value_ptr = from->value,
-        .utime = from->utime,
-        .stime = from->stime,
-        .addr = from->addr,
     };
+    switch (signal_info_kind(from)) {
+    case SIGNAL_INFO_TIMER:
+        to->timer_id = (uint32_t)from->timer_id;
+        to->overrun = (uint32_t)from->overrun;
+        to->value_int = (int32_t)from->value;
+        to->value_ptr = from->value;
+        break;
+    case SIGNAL_INFO_IO:
+        to->fd = from->fd;
+        to->band = (uint32_t)from->band;
+        break;
+    case SIGNAL_INFO_FAULT:
+        to->addr = from->addr;
+        break;
+    case SIGNAL_INFO_CHILD:
+        to->status = from->status;
+        to->pid = (uint32_t)from->pid;
+        to->uid = from->uid;
+        break;
+    default:
+        to->pid = (uint32_t)from->pid;
+        to->uid = from->uid;
+        to->value_int = (int32_t)from->value;
+        to->value_ptr = from->value;
+        break;
+    }
 }
 
 /* One record into the request: 1, 0 if no signal waits, -EFAULT. */

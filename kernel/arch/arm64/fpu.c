@@ -4,14 +4,19 @@
 #include <arch/irqflags.h>
 #include <arch/registers.h>
 #include <arch/sysreg.h>
+#include <arch/uaccess.h>
 #include <core/percpu.h>
 #include <core/thread.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 
+#include "pan.h"
+
 void fpsimd_save(struct fpsimd *regs);
 void fpsimd_load(const struct fpsimd *regs);
+int fpsimd_store_user(vaddr_t v);
+int fpsimd_load_user(vaddr_t v);
 
 static void access_set(struct cpu *cpu, bool open)
 {
@@ -118,6 +123,67 @@ int fpu_user_set(const __uint128_t v[32], uint32_t fpsr, uint32_t fpcr)
     atomic_fetch_or(WORK_FPU, &thread->work);
     irq_restore(flags);
     return 0;
+}
+
+/*
+ * Signal frames move registers straight between the CPU and the program's stack: with interrupts
+ * masked, so that they stay where they are, and faults answered at once, since none can be served.
+ */
+static int move_user(vaddr_t v, int (*move)(vaddr_t))
+{
+    struct thread *thread = current();
+    int error;
+
+    if (!user_range_ok(v, sizeof(thread->fpu->regs.v)))
+        return -EFAULT;
+    thread->user_faults_disabled++;
+    pan_lift();
+    error = move(v);
+    pan_set();
+    thread->user_faults_disabled--;
+    return error;
+}
+
+int fpu_store_user(vaddr_t v, uint32_t *fpsr, uint32_t *fpcr)
+{
+    static const struct fpsimd zero;
+    struct thread *thread = current();
+    const struct fpsimd *regs = thread->fpu != NULL ? &thread->fpu->regs : &zero;
+    reg_t flags = irq_save();
+    int error = -EFAULT;
+
+    if (regs != &zero && !thread_has_work(thread, WORK_FPU)) {
+        *fpsr = (uint32_t)sysreg_read(fpsr);
+        *fpcr = (uint32_t)sysreg_read(fpcr);
+        error = move_user(v, fpsimd_store_user);
+    }
+    irq_restore(flags);
+    if (error == 0)
+        return 0;
+    if (regs != &zero)
+        save_current(thread);
+    *fpsr = regs->fpsr;
+    *fpcr = regs->fpcr;
+    return copy_to_user(v, regs->v, sizeof(regs->v));
+}
+
+int fpu_load_user(vaddr_t v, uint32_t fpsr, uint32_t fpcr)
+{
+    struct thread *thread = current();
+    __uint128_t copy[32];
+    reg_t flags = irq_save();
+    int error = -EFAULT;
+
+    if (thread->fpu != NULL && !thread_has_work(thread, WORK_FPU)) {
+        error = move_user(v, fpsimd_load_user);
+        sysreg_write(fpsr, fpsr);
+        sysreg_write(fpcr, fpcr);
+    }
+    irq_restore(flags);
+    if (error == 0)
+        return 0;
+    error = copy_from_user(copy, v, sizeof(copy));
+    return error ? error : fpu_user_set(copy, fpsr, fpcr);
 }
 
 int fpu_inherit(struct thread *child)

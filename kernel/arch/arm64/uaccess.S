@@ -12,6 +12,26 @@
 function user_copy_in
     cmp     x2, #32
     b.lo    2f
+    subs    x7, x2, #64
+    b.lo    1f
+20: ldtr    x3, [x1]
+21: ldtr    x4, [x1, #8]
+22: ldtr    x5, [x1, #16]
+23: ldtr    x6, [x1, #24]
+    stp     x3, x4, [x0], #16
+    stp     x5, x6, [x0], #16
+24: ldtr    x3, [x1, #32]
+25: ldtr    x4, [x1, #40]
+26: ldtr    x5, [x1, #48]
+27: ldtr    x6, [x1, #56]
+    stp     x3, x4, [x0], #16
+    stp     x5, x6, [x0], #16
+    add     x1, x1, #64
+    mov     x2, x7
+    subs    x7, x7, #64
+    b.hs    20b
+    cmp     x2, #32
+    b.lo    2f
 1:  ldtr    x3, [x1]
 11: ldtr    x4, [x1, #8]
 12: ldtr    x5, [x1, #16]
@@ -37,16 +57,48 @@ function user_copy_in
     b       4b
 6:  mov     x0, x2
     ret
+    on_fault 20b, 4b
+    on_fault 21b, 4b
+    on_fault 22b, 4b
+    on_fault 23b, 4b
+    on_fault 24b, 7f
+    on_fault 25b, 7f
+    on_fault 26b, 7f
+    on_fault 27b, 7f
     on_fault 1b, 4b
     on_fault 11b, 4b
     on_fault 12b, 4b
     on_fault 13b, 4b
     on_fault 3b, 4b
     on_fault 5b, 6b
+7:  add     x1, x1, #32                     /* the first half of this turn arrived */
+    sub     x2, x2, #32
+    b       4b
 end_function user_copy_in
 
 /* size_t user_copy_out(vaddr_t destination, const void *source, size_t length) */
 function user_copy_out
+    cmp     x2, #32
+    b.lo    2f
+    subs    x7, x2, #64
+    b.lo    1f
+20: ldp     x3, x4, [x1]
+    ldp     x5, x6, [x1, #16]
+21: sttr    x3, [x0]
+22: sttr    x4, [x0, #8]
+23: sttr    x5, [x0, #16]
+24: sttr    x6, [x0, #24]
+    ldp     x3, x4, [x1, #32]
+    ldp     x5, x6, [x1, #48]
+25: sttr    x3, [x0, #32]
+26: sttr    x4, [x0, #40]
+27: sttr    x5, [x0, #48]
+28: sttr    x6, [x0, #56]
+    add     x0, x0, #64
+    add     x1, x1, #64
+    mov     x2, x7
+    subs    x7, x7, #64
+    b.hs    20b
     cmp     x2, #32
     b.lo    2f
 1:  ldp     x3, x4, [x1]
@@ -77,6 +129,14 @@ function user_copy_out
     b       4b
 6:  mov     x0, x2
     ret
+    on_fault 21b, 4b
+    on_fault 22b, 4b
+    on_fault 23b, 4b
+    on_fault 24b, 4b
+    on_fault 25b, 4b
+    on_fault 26b, 4b
+    on_fault 27b, 4b
+    on_fault 28b, 4b
     on_fault 10b, 4b
     on_fault 11b, 4b
     on_fault 12b, 4b

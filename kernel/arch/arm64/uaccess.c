@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The range checks in front of uaccess.S. */
-#include <arch/alternative.h>
 #include <arch/exception_table.h>
 #include <arch/uaccess.h>
 #include <core/percpu.h>
 #include <core/thread.h>
 #include <lib/errno.h>
+
+#include "pan.h"
 
 size_t user_copy_in(void *destination, vaddr_t source, size_t length);
 size_t user_copy_out(vaddr_t destination, const void *source, size_t length);
@@ -94,17 +95,6 @@ int put_user32(vaddr_t destination, uint32_t value)
 int put_user64(vaddr_t destination, uint64_t value)
 {
     return user_range_ok(destination, sizeof(value)) ? user_store64(destination, value) : -EFAULT;
-}
-
-/* PSTATE.PAN off and on, where there is one (MSR PAN, #imm). */
-static void pan_lift(void)
-{
-    __asm__ volatile(ALTERNATIVE("nop\n", ".inst 0xd500409f\n", CAP_PAN)::: "memory");
-}
-
-static void pan_set(void)
-{
-    __asm__ volatile(ALTERNATIVE("nop\n", ".inst 0xd500419f\n", CAP_PAN)::: "memory");
 }
 
 int user_cmpxchg32(vaddr_t word, uint32_t *old, uint32_t desired)

@@ -114,22 +114,39 @@ static inline sigset_t sigset_of(int signo)
  */
 struct signal_info {
     int signo, error, code;
-    int pid;               /* sender; child for SIGCHLD */
-    uint32_t uid;          /* of that */
-    int status;            /* SIGCHLD */
-    int timer_id, overrun; /* SI_TIMER */
-    int fd, band;          /* SIGIO */
-    uint64_t value;        /* sigval */
-    vaddr_t addr;          /* faults; call address for SIGSYS */
-    uint64_t esr;          /* syndrome of a fault, 0 for others: for the ESR record */
-    uint64_t utime, stime; /* SIGCHLD, clock ticks */
+    union {
+        int pid;      /* sender; child for SIGCHLD */
+        int timer_id; /* SI_TIMER */
+        int fd;       /* SIGIO */
+    };
+    union {
+        uint32_t uid; /* of pid */
+        int overrun;  /* SI_TIMER */
+        int band;     /* SIGIO */
+    };
+    int status; /* SIGCHLD; number of the call for SIGSYS */
+    union {
+        uint64_t value; /* sigval */
+        vaddr_t addr;   /* faults; call address for SIGSYS */
+    };
+    uint64_t esr; /* syndrome of a fault, 0 for others: for the ESR record */
 };
 
-/* One queued signal; `timer` entries belong to their POSIX timer and are not freed by delivery. */
+/* Which of the unions' fields count. */
+enum signal_info_kind {
+    SIGNAL_INFO_QUEUE, /* pid, uid, value */
+    SIGNAL_INFO_TIMER, /* timer_id, overrun, value */
+    SIGNAL_INFO_CHILD, /* pid, uid, status */
+    SIGNAL_INFO_FAULT, /* addr */
+    SIGNAL_INFO_IO,    /* fd, band */
+    SIGNAL_INFO_CALL,  /* addr, status */
+};
+enum signal_info_kind signal_info_kind(const struct signal_info *info);
+
+/* One queued signal. */
 struct signal_entry {
     struct list_node node;
     struct signal_info info;
-    bool owned_by_timer;
 };
 
 struct signal_pending {

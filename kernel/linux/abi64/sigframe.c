@@ -26,7 +26,6 @@ struct record_head {
 
 #define FPSIMD_MAGIC 0x46508001u
 #define ESR_MAGIC    0x45535201u
-#define EXTRA_MAGIC  0x45585401u
 
 struct fpsimd_record {
     struct record_head head;
@@ -39,43 +38,38 @@ struct esr_record {
     uint64_t esr;
 };
 
-struct abi64_ucontext {
+/* The beginning of struct ucontext; what follows up to the registers is not used. */
+struct ucontext_head {
     uint64_t flags, link;
     uint64_t stack_sp;
     int32_t stack_flags;
     uint32_t pad;
     uint64_t stack_size;
     uint64_t mask;
-    uint8_t unused[120];
-    uint64_t align;
-    /* struct sigcontext */
-    uint64_t fault_address;
-    uint64_t regs[31];
-    uint64_t sp, pc, pstate;
-    uint64_t align2;
-    /* __reserved */
 };
 
+/* Offsets in the frame: siginfo, ucontext, and in it sigcontext (asm/sigcontext.h). */
+#define AT_UCONTEXT   ABI64_SIGINFO_SIZE
+#define AT_FAULT      (AT_UCONTEXT + 176) /* fault_address */
+#define AT_REGS       (AT_FAULT + 8)      /* x0..x30, sp, pc, pstate, as in struct trapframe */
+#define AT_RESERVED   (AT_FAULT + 288)
+#define AT_VREGS      (AT_RESERVED + 16)
+#define AT_TAIL       (AT_RESERVED + sizeof(struct fpsimd_record))
 #define RESERVED_SIZE 4096
-#define SIGFRAME_SIZE (ABI64_SIGINFO_SIZE + sizeof(struct abi64_ucontext) + RESERVED_SIZE)
+#define SIGFRAME_SIZE (AT_RESERVED + RESERVED_SIZE)
+#define REGS_SIZE     (34 * sizeof(uint64_t))
 
-_Static_assert(offsetof(struct abi64_ucontext, fault_address) == 176, "uc_mcontext");
-_Static_assert(sizeof(struct abi64_ucontext) == 176 + 288, "__reserved");
+_Static_assert(sizeof(struct ucontext_head) == 48, "struct ucontext");
 _Static_assert(SIGFRAME_SIZE == 4688, "struct rt_sigframe");
 _Static_assert(sizeof(struct fpsimd_record) == 528, "fpsimd_context");
-
-/* What is written in one copy, from ucontext on. */
-struct frame_image {
-    struct abi64_ucontext uc;
-    struct fpsimd_record fpsimd;
-    struct esr_record esr; /* or the terminator */
-    struct record_head terminator;
-} __aligned(16);
+_Static_assert(offsetof(struct trapframe, pstate) == REGS_SIZE - sizeof(uint64_t), "registers");
 
 #define SS_ONSTACK    1
 #define SS_DISABLE    2
 #define SS_AUTODISARM ((int)(1u << 31))
 
+#define PSTATE_MODE_MASK  0x1fu /* 0: EL0, AArch64 */
+#define PSTATE_DAIF       0x3c0u
 #define PSTATE_BTYPE_MASK 0xc00u
 #define PSTATE_BTYPE_C    0x800u
 #define PSTATE_TCO        (1u << 25)
@@ -98,53 +92,51 @@ static vaddr_t frame_place(const struct task *task, const struct signal_action *
     return sp;
 }
 
-static void fill_ucontext(struct abi64_ucontext *uc, const struct trapframe *frame,
-                          const struct task *task, const struct signal_info *info, sigset_t mask)
+static void fill_head(struct ucontext_head *head, const struct trapframe *frame,
+                      const struct task *task, sigset_t mask)
 {
-    uc->flags = 0;
-    uc->link = 0;
-    uc->stack_sp = task->altstack.sp;
-    uc->stack_flags = task->altstack.size == 0                  ? SS_DISABLE
-                      : on_altstack(&task->altstack, frame->sp) ? SS_ONSTACK
-                                                                : 0;
-    uc->stack_flags |= task->altstack.flags & SS_AUTODISARM;
-    uc->pad = 0;
-    uc->stack_size = task->altstack.size;
-    uc->mask = mask;
-    memset(uc->unused, 0, sizeof(uc->unused));
-    uc->align = 0;
-    uc->fault_address = info->esr ? info->addr : 0;
-    memcpy(uc->regs, frame->x, sizeof(uc->regs));
-    uc->sp = frame->sp;
-    uc->pc = frame->pc;
-    uc->pstate = frame->pstate;
-    uc->align2 = 0;
+    const struct signal_stack *stack = &task->altstack;
+
+    *head = (struct ucontext_head){.stack_sp = stack->sp, .stack_size = stack->size, .mask = mask};
+    head->stack_flags = stack->size == 0                ? SS_DISABLE
+                        : on_altstack(stack, frame->sp) ? SS_ONSTACK
+                                                        : 0;
+    head->stack_flags |= stack->flags & SS_AUTODISARM;
 }
 
-/* Fills the records; returns the bytes of the image to copy. */
-static size_t fill_records(struct frame_image *image, const struct signal_info *info)
+/* The FPSIMD record, for a fault the ESR record, the terminator. */
+static int write_records(vaddr_t at, const struct signal_info *info)
 {
-    struct record_head *end = &image->esr.head;
+    struct {
+        struct record_head head;
+        uint32_t fpsr, fpcr;
+    } fpsimd = {.head = {FPSIMD_MAGIC, sizeof(struct fpsimd_record)}};
+    vaddr_t tail = at + AT_TAIL;
 
-    image->fpsimd.head = (struct record_head){FPSIMD_MAGIC, sizeof(image->fpsimd)};
-    fpu_user_get(image->fpsimd.vregs, &image->fpsimd.fpsr, &image->fpsimd.fpcr);
+    if (fpu_store_user(at + AT_VREGS, &fpsimd.fpsr, &fpsimd.fpcr) ||
+        copy_to_user(at + AT_RESERVED, &fpsimd, sizeof(fpsimd)))
+        return -EFAULT;
     if (info->esr) {
-        image->esr = (struct esr_record){{ESR_MAGIC, sizeof(image->esr)}, info->esr};
-        end = &image->terminator;
+        const struct esr_record esr = {{ESR_MAGIC, sizeof(esr)}, info->esr};
+
+        if (copy_to_user(tail, &esr, sizeof(esr)))
+            return -EFAULT;
+        tail += sizeof(esr);
     }
-    *end = (struct record_head){0, 0};
-    return (size_t)((uint8_t *)(end + 1) - (uint8_t *)image);
+    return put_user64(tail, 0);
 }
 
 static int write_frame(vaddr_t at, const struct trapframe *frame, const struct task *task,
                        const struct signal_info *info, sigset_t mask)
 {
-    struct frame_image image;
-    size_t size;
+    struct ucontext_head head;
 
-    fill_ucontext(&image.uc, frame, task, info, mask);
-    size = fill_records(&image, info);
-    return copy_to_user(at + ABI64_SIGINFO_SIZE, &image, size);
+    fill_head(&head, frame, task, mask);
+    if (copy_to_user(at + AT_UCONTEXT, &head, sizeof(head)) ||
+        put_user64(at + AT_FAULT, info->esr ? info->addr : 0) ||
+        copy_to_user(at + AT_REGS, frame->x, REGS_SIZE))
+        return -EFAULT;
+    return write_records(at, info);
 }
 
 static void enter_handler(struct trapframe *frame, const struct signal_action *action, int signo,
@@ -163,83 +155,83 @@ static void enter_handler(struct trapframe *frame, const struct signal_action *a
     frame->pstate |= PSTATE_BTYPE_C; /* a handler begins like the target of a blr */
 }
 
+#define FRAME_RECORD 16 /* frame pointer and return address, AAPCS64 6.4.6 */
+
+static int write_siginfo(vaddr_t at, const struct signal_info *info)
+{
+    uint8_t siginfo[ABI64_SIGINFO_SIZE];
+
+    abi64_siginfo_pack(siginfo, info);
+    return copy_to_user(at, siginfo, sizeof(siginfo));
+}
+
 int abi64_sigframe_push(struct trapframe *frame, const struct signal_action *action,
                         const struct signal_info *info, sigset_t mask)
 {
     struct task *task = current_task();
-    uint8_t siginfo[ABI64_SIGINFO_SIZE];
-    uint64_t link[2] = {frame->x[29], frame->x[30]};
     vaddr_t record, at;
 
-    record = align_down(frame_place(task, action, frame->sp), 16) - sizeof(link);
+    record = align_down(frame_place(task, action, frame->sp), 16) - FRAME_RECORD;
     at = record - SIGFRAME_SIZE;
-    if (!user_range_ok(at, SIGFRAME_SIZE + sizeof(link)))
+    if (put_user64(record, frame->x[29]) || put_user64(record + 8, frame->x[30]) ||
+        write_frame(at, frame, task, info, mask))
         return -EFAULT;
-    if (copy_to_user(record, link, sizeof(link)) || write_frame(at, frame, task, info, mask))
+    if ((action->flags & SA_SIGINFO) && write_siginfo(at, info))
         return -EFAULT;
-    if (action->flags & SA_SIGINFO) {
-        abi64_siginfo_pack(siginfo, info);
-        if (copy_to_user(at, siginfo, sizeof(siginfo)))
-            return -EFAULT;
-    }
     if (task->altstack.flags & SS_AUTODISARM)
         task->altstack = (struct signal_stack){.flags = SS_DISABLE};
     enter_handler(frame, action, info->signo, at, record);
     return 0;
 }
 
-/* Finds the FPSIMD record among those that the program may have rearranged. */
+/* Finds the FPSIMD record, first of all unless the program has rearranged them. */
 static int restore_fpsimd(vaddr_t reserved)
 {
-    struct fpsimd_record fpsimd;
     size_t offset = 0;
 
-    while (offset + sizeof(struct record_head) <= RESERVED_SIZE) {
-        struct record_head head;
+    while (offset + 16 <= RESERVED_SIZE) {
+        struct {
+            struct record_head head;
+            uint32_t fpsr, fpcr;
+        } record;
 
-        if (copy_from_user(&head, reserved + offset, sizeof(head)))
+        if (copy_from_user(&record, reserved + offset, sizeof(record)))
             return -EFAULT;
-        if (head.magic == 0 && head.size == 0)
-            return -EINVAL; /* Linux wants an FPSIMD record */
-        if (head.size < sizeof(head) || head.size % 16 != 0 || head.size > RESERVED_SIZE - offset)
+        if (record.head.magic == FPSIMD_MAGIC && record.head.size == sizeof(struct fpsimd_record))
+            return fpu_load_user(reserved + offset + 16, record.fpsr, record.fpcr);
+        /* The terminator too: Linux wants an FPSIMD record. */
+        if (record.head.magic == 0 || record.head.size < 16 || record.head.size % 16 != 0 ||
+            record.head.size > RESERVED_SIZE - offset)
             return -EINVAL;
-        if (head.magic == FPSIMD_MAGIC) {
-            if (head.size != sizeof(fpsimd) ||
-                copy_from_user(&fpsimd, reserved + offset, sizeof(fpsimd)))
-                return -EINVAL;
-            fpu_user_set(fpsimd.vregs, fpsimd.fpsr, fpsimd.fpcr);
-            return 0;
-        }
-        offset += head.size;
+        offset += record.head.size;
     }
     return -EINVAL;
 }
 
+static int restore_registers(struct trapframe *frame, vaddr_t at)
+{
+    uint64_t pstate;
+    int error = get_user64(&pstate, at + AT_REGS + offsetof(struct trapframe, pstate));
+
+    if (error || (pstate & (PSTATE_MODE_MASK | PSTATE_DAIF)))
+        return -EFAULT;
+    error = copy_from_user(frame->x, at + AT_REGS, REGS_SIZE);
+    frame->pstate = pstate & PSTATE_USER_BITS;
+    return error;
+}
+
 static int restore(struct trapframe *frame, vaddr_t at)
 {
-    /* The usual place of the FPSIMD record, read along with the registers. */
-    struct {
-        struct abi64_ucontext uc;
-        struct fpsimd_record fpsimd;
-    } image;
     struct task *task = current_task();
+    struct ucontext_head head;
 
-    if (at % 16 != 0 || copy_from_user(&image, at + ABI64_SIGINFO_SIZE, sizeof(image)))
+    if (at % 16 != 0 || copy_from_user(&head, at + AT_UCONTEXT, sizeof(head)) ||
+        restore_registers(frame, at) || restore_fpsimd(at + AT_RESERVED))
         return -EFAULT;
-    if (image.uc.pstate & 0x1f || image.uc.pstate & 0x3c0) /* EL0, AArch64, unmasked only */
-        return -EFAULT;
-    if (image.fpsimd.head.magic == FPSIMD_MAGIC && image.fpsimd.head.size == sizeof(image.fpsimd))
-        fpu_user_set(image.fpsimd.vregs, image.fpsimd.fpsr, image.fpsimd.fpcr);
-    else if (restore_fpsimd(at + ABI64_SIGINFO_SIZE + sizeof(image.uc)))
-        return -EFAULT;
-    memcpy(frame->x, image.uc.regs, sizeof(image.uc.regs));
-    frame->sp = image.uc.sp;
-    frame->pc = image.uc.pc;
-    frame->pstate = image.uc.pstate & PSTATE_USER_BITS;
-    task->altstack.sp = image.uc.stack_sp;
-    task->altstack.size = image.uc.stack_flags & SS_DISABLE ? 0 : image.uc.stack_size;
-    task->altstack.flags = image.uc.stack_flags & SS_AUTODISARM;
-    signal_set_mask(image.uc.mask);
+    task->altstack.sp = head.stack_sp;
+    task->altstack.size = head.stack_flags & SS_DISABLE ? 0 : head.stack_size;
+    task->altstack.flags = head.stack_flags & SS_AUTODISARM;
+    signal_set_mask(head.mask);
     return 0;
 }
 

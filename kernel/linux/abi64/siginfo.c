@@ -43,34 +43,6 @@ struct abi64_siginfo {
 
 _Static_assert(sizeof(struct abi64_siginfo) == ABI64_SIGINFO_SIZE, "siginfo_t");
 
-enum layout { LAYOUT_QUEUE, LAYOUT_TIMER, LAYOUT_CHILD, LAYOUT_FAULT, LAYOUT_POLL, LAYOUT_CALL };
-
-static enum layout layout_of(int signo, int code)
-{
-    if (code == SI_TIMER)
-        return LAYOUT_TIMER;
-    if (code == SI_SIGIO)
-        return LAYOUT_POLL;
-    if (code <= 0 || code == SI_KERNEL)
-        return LAYOUT_QUEUE;
-    switch (signo) {
-    case SIGILL:
-    case SIGFPE:
-    case SIGSEGV:
-    case SIGBUS:
-    case SIGTRAP:
-        return LAYOUT_FAULT;
-    case SIGCHLD:
-        return LAYOUT_CHILD;
-    case SIGIO:
-        return LAYOUT_POLL;
-    case SIGSYS:
-        return LAYOUT_CALL;
-    default:
-        return LAYOUT_QUEUE;
-    }
-}
-
 #define AUDIT_ARCH_AARCH64 0xc00000b7u
 
 void abi64_siginfo_pack(void *to, const struct signal_info *info)
@@ -81,32 +53,30 @@ void abi64_siginfo_pack(void *to, const struct signal_info *info)
     s->signo = info->signo;
     s->error = info->error;
     s->code = info->code;
-    switch (layout_of(info->signo, info->code)) {
-    case LAYOUT_QUEUE:
+    switch (signal_info_kind(info)) {
+    case SIGNAL_INFO_QUEUE:
         s->u.queue.pid = info->pid;
         s->u.queue.uid = info->uid;
         s->u.queue.value = info->value;
         break;
-    case LAYOUT_TIMER:
+    case SIGNAL_INFO_TIMER:
         s->u.timer.id = info->timer_id;
         s->u.timer.overrun = info->overrun;
         s->u.timer.value = info->value;
         break;
-    case LAYOUT_CHILD:
+    case SIGNAL_INFO_CHILD:
         s->u.child.pid = info->pid;
         s->u.child.uid = info->uid;
         s->u.child.status = info->status;
-        s->u.child.utime = (int64_t)info->utime;
-        s->u.child.stime = (int64_t)info->stime;
         break;
-    case LAYOUT_FAULT:
+    case SIGNAL_INFO_FAULT:
         s->u.fault.addr = info->addr;
         break;
-    case LAYOUT_POLL:
+    case SIGNAL_INFO_IO:
         s->u.poll.band = info->band;
         s->u.poll.fd = info->fd;
         break;
-    case LAYOUT_CALL:
+    case SIGNAL_INFO_CALL:
         s->u.call.addr = info->addr;
         s->u.call.number = info->status;
         s->u.call.arch = AUDIT_ARCH_AARCH64;
@@ -125,8 +95,4 @@ void abi64_siginfo_unpack(struct signal_info *info, const void *from)
     info->pid = s->u.queue.pid;
     info->uid = s->u.queue.uid;
     info->value = s->u.queue.value;
-    if (s->code == SI_TIMER) {
-        info->timer_id = s->u.timer.id;
-        info->overrun = s->u.timer.overrun;
-    }
 }

@@ -38,6 +38,13 @@ void fpu_switch(struct thread *from, struct thread *to);
 void fpu_user_get(__uint128_t v[32], uint32_t *fpsr, uint32_t *fpcr);
 int fpu_user_set(const __uint128_t v[32], uint32_t fpsr, uint32_t fpcr);
 
+/*
+ * The same to and from 512 bytes of the program's memory, for signal frames. 0, -EFAULT or -ENOMEM;
+ * after an error of the second the registers are undefined.
+ */
+int fpu_store_user(vaddr_t v, uint32_t *fpsr, uint32_t *fpcr);
+int fpu_load_user(vaddr_t v, uint32_t fpsr, uint32_t fpcr);
+
 /* A new thread starts with a copy of the current one's state. 0 or -ENOMEM. */
 int fpu_inherit(struct thread *child);
 
