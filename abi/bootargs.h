@@ -16,8 +16,10 @@
  *                           clean. An absent word means "ioe", `remora.tty=` means none
  *   remora.stderr=frame     standard error goes in 'E' frames; else it is mixed into the output
  *   remora.size=<rows>x<columns>  window size at start
- *   remora.log=<level>      error, warn (default when a nonce is given), info, debug
- *   remora.time=<seconds>   wall clock at start, for machines without a clock chip
+ *   remora.console=virtio   a virtio console is there for the streams: from the 'T' frame on, which
+ * is sent on it, all traffic both ways uses it; the serial port keeps what comes before, and the
+ * last words of a dying kernel remora.log=<level>      error, warn (default when a nonce is given),
+ * info, debug remora.time=<seconds>   wall clock at start, for machines without a clock chip
  *   remora.args=<list , %>  replaces every `arg` of the manifest (and `exec` is dropped)
  *   remora.env=<list , %>   NAME=VALUE items that are added to, or replace, those of the manifest;
  *                           an item without '=' removes the name
@@ -40,6 +42,7 @@
 #define BOOTARGS_TTY      "remora.tty"
 #define BOOTARGS_STDERR   "remora.stderr"
 #define BOOTARGS_SIZE     "remora.size"
+#define BOOTARGS_CONSOLE  "remora.console"
 #define BOOTARGS_LOG      "remora.log"
 #define BOOTARGS_TIME     "remora.time"
 #define BOOTARGS_ARGS     "remora.args"

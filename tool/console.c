@@ -28,17 +28,23 @@
 #define BUFFERED_MAX (64 * 1024) /* no more is read for a stream that does not take it */
 #define CONTROL_C    0x03
 
+struct channel {
+    struct console *console;
+    struct console_channel fds;
+    struct frame_parser parser;
+    double read_at; /* time of the last bytes */
+    bool gone;
+};
+
 struct console {
-    const int *guest; /* from it, to it */
-    double guest_read_at;
+    struct channel channels[CONSOLE_CHANNELS];
+    struct channel *active; /* where the guest wants its input */
     const char *nonce;
     const struct console_streams *streams;
     struct buffer to_guest;
     struct buffer output;
     struct buffer errors;
-    struct frame_parser parser;
     bool guest_ready; /* it has said something */
-    bool guest_gone;
     bool input_done;
     double interrupted_at; /* time of the last Ctrl-C; 0: none */
     double deadline;       /* 0: none */
@@ -160,9 +166,9 @@ static void end(struct console *console, enum console_end how, int value)
 
 static void take_bytes(void *context, const char *data, size_t size)
 {
-    struct console *console = context;
+    struct channel *channel = context;
 
-    buffer_add(&console->output, data, size);
+    buffer_add(&channel->console->output, data, size);
 }
 
 /* Kernel messages: lines; a raw terminal wants its returns. */
@@ -193,7 +199,8 @@ static void show_times(const char *payload)
 
 static void take_frame(void *context, char type, const char *payload, size_t size)
 {
-    struct console *console = context;
+    struct channel *channel = context;
+    struct console *console = channel->console;
     char *text = memory_copy(payload, size);
 
     switch (type) {
@@ -213,6 +220,7 @@ static void take_frame(void *context, char type, const char *payload, size_t siz
         take_log(console, payload, size);
         break;
     case FRAME_TIMES:
+        console->active = channel;
         show_times(text);
         break;
     default:
@@ -221,27 +229,33 @@ static void take_frame(void *context, char type, const char *payload, size_t siz
     free(text);
 }
 
-static void read_guest(struct console *console)
+static void read_guest(struct console *console, struct channel *channel)
 {
-    const struct frame_sink sink = {take_bytes, take_frame, console};
+    const struct frame_sink sink = {take_bytes, take_frame, channel};
     static char part[1 << 16];
     ssize_t got;
 
-    /* The guest writes byte by byte. When it is at it, let some gather: a wake-up for each costs
-     * the host more than the guest's work. */
-    if (now() - console->guest_read_at < 0.002)
+    /* A serial port writes byte by byte. When it is at it, let some gather: a wake-up for each
+     * costs the host more than the guest's work. */
+    if (channel == &console->channels[0] && now() - channel->read_at < 0.002)
         nanosleep(&(struct timespec){.tv_nsec = 400000}, NULL);
-    got = read(console->guest[0], part, sizeof(part));
-    console->guest_read_at = now();
+    got = read(channel->fds.from, part, sizeof(part));
+    channel->read_at = now();
     if (got > 0) {
-        frame_parse(&console->parser, part, (size_t)got, &sink);
+        frame_parse(&channel->parser, part, (size_t)got, &sink);
         /* Half a frame does not count. */
-        if (console->parser.held_size < (size_t)got)
+        if (channel->parser.held_size < (size_t)got)
             console->guest_ready = true;
     } else if (got == 0 || (errno != EINTR && errno != EAGAIN)) {
-        frame_parse_end(&console->parser, &sink);
-        console->guest_gone = true;
+        frame_parse_end(&channel->parser, &sink);
+        channel->gone = true;
     }
+}
+
+/* QEMU holds both channels; when it ends, both close. */
+static bool guest_is_gone(const struct console *console)
+{
+    return console->channels[0].gone && console->channels[1].gone;
 }
 
 /* --- To the guest. -----------------------------------------------------------------------------
@@ -280,7 +294,7 @@ static void read_input(struct console *console)
 
 static void write_guest(struct console *console)
 {
-    ssize_t done = write(console->guest[1], console->to_guest.data, console->to_guest.length);
+    ssize_t done = write(console->active->fds.to, console->to_guest.data, console->to_guest.length);
 
     if (done > 0)
         buffer_drop_front(&console->to_guest, (size_t)done);
@@ -354,18 +368,23 @@ static int time_left(const struct console *console)
     return left <= 0 ? 0 : left > 1e6 ? 1000000000 : (int)(left * 1000) + 1;
 }
 
-enum { FROM_GUEST, TO_GUEST, INPUT, OUTPUT, ERRORS, SIGNALS, POLLS };
+enum { FROM_GUEST, TO_GUEST = CONSOLE_CHANNELS, INPUT, OUTPUT, ERRORS, SIGNALS, POLLS };
 
 static void set_polls(struct console *console, struct pollfd polls[POLLS])
 {
-    bool may_read = !console->guest_gone && !console->ended &&
-                    console->output.length < BUFFERED_MAX && console->errors.length < BUFFERED_MAX;
-    bool may_write = !console->guest_gone && console->guest_ready && console->to_guest.length;
+    bool may_read = !console->ended && console->output.length < BUFFERED_MAX &&
+                    console->errors.length < BUFFERED_MAX;
+    bool may_write = !console->active->gone && console->guest_ready && console->to_guest.length;
     bool may_input = console->guest_ready && !console->input_done && !console->ended &&
                      console->streams->reads_input && console->to_guest.length < BUFFERED_MAX;
 
-    polls[FROM_GUEST] = (struct pollfd){may_read ? console->guest[0] : -1, POLLIN, 0};
-    polls[TO_GUEST] = (struct pollfd){may_write ? console->guest[1] : -1, POLLOUT, 0};
+    for (int i = 0; i < CONSOLE_CHANNELS; i++) {
+        const struct channel *channel = &console->channels[i];
+
+        polls[FROM_GUEST + i] =
+            (struct pollfd){may_read && !channel->gone ? channel->fds.from : -1, POLLIN, 0};
+    }
+    polls[TO_GUEST] = (struct pollfd){may_write ? console->active->fds.to : -1, POLLOUT, 0};
     polls[INPUT] = (struct pollfd){may_input ? STDIN_FILENO : -1, POLLIN, 0};
     polls[OUTPUT] = (struct pollfd){console->output.length ? STDOUT_FILENO : -1, POLLOUT, 0};
     polls[ERRORS] = (struct pollfd){console->errors.length ? STDERR_FILENO : -1, POLLOUT, 0};
@@ -376,7 +395,7 @@ static void relay(struct console *console)
 {
     struct pollfd polls[POLLS];
 
-    while (!(console->ended || console->guest_gone) || console->output.length ||
+    while (!(console->ended || guest_is_gone(console)) || console->output.length ||
            console->errors.length) {
         bool stopped = console->ended && console->result.end >= CONSOLE_TIMEOUT;
 
@@ -393,8 +412,9 @@ static void relay(struct console *console)
             write_stream(console, STDOUT_FILENO, &console->output);
         if (polls[ERRORS].revents)
             write_stream(console, STDERR_FILENO, &console->errors);
-        if (polls[FROM_GUEST].revents)
-            read_guest(console);
+        for (int i = 0; i < CONSOLE_CHANNELS; i++)
+            if (polls[FROM_GUEST + i].revents)
+                read_guest(console, &console->channels[i]);
         if (polls[TO_GUEST].revents)
             write_guest(console);
         if (polls[INPUT].revents)
@@ -402,14 +422,28 @@ static void relay(struct console *console)
     }
 }
 
-struct console_result console_run(const int guest[2], const char *nonce,
-                                  const struct console_streams *streams, double timeout)
+static void open_channel(struct console *console, struct channel *channel,
+                         const struct console_channel *fds)
 {
-    struct console console = {.guest = guest, .nonce = nonce, .streams = streams};
+    channel->console = console;
+    channel->fds = *fds;
+    channel->gone = fds->from < 0;
+    frame_parser_init(&channel->parser, console->nonce);
+    if (fds->from >= 0) {
+        fcntl(fds->from, F_SETFL, fcntl(fds->from, F_GETFL) | O_NONBLOCK);
+        fcntl(fds->to, F_SETFL, fcntl(fds->to, F_GETFL) | O_NONBLOCK);
+    }
+}
 
-    frame_parser_init(&console.parser, nonce);
-    for (int i = 0; i < 2; i++)
-        fcntl(guest[i], F_SETFL, fcntl(guest[i], F_GETFL) | O_NONBLOCK);
+struct console_result console_run(const struct console_channel channels[CONSOLE_CHANNELS],
+                                  const char *nonce, const struct console_streams *streams,
+                                  double timeout)
+{
+    struct console console = {.nonce = nonce, .streams = streams};
+
+    for (int i = 0; i < CONSOLE_CHANNELS; i++)
+        open_channel(&console, &console.channels[i], &channels[i]);
+    console.active = &console.channels[0];
     console.deadline = timeout > 0 ? now() + timeout : 0;
     signals_catch();
     if (streams->tty[0] && streams->reads_input)

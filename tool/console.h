@@ -34,10 +34,19 @@ struct console_streams {
 
 void console_streams_read(struct console_streams *streams);
 
-/* guest: where the guest's bytes are read from, and where those for it are written to; both become
- * non-blocking. Relays until the guest ends, the time is over, or the user ends it. The terminal is
+/* A way to the guest: where its bytes are read from, and where those for it are written to. Both
+ * become non-blocking. */
+struct console_channel {
+    int from;
+    int to;
+};
+
+#define CONSOLE_CHANNELS 2 /* the serial port; a virtio console, or -1 */
+
+/* Relays until the guest ends, the time is over, or the user ends it. The terminal is
  * raw meanwhile and as before on return. */
-struct console_result console_run(const int guest[2], const char *nonce,
-                                  const struct console_streams *streams, double timeout);
+struct console_result console_run(const struct console_channel channels[CONSOLE_CHANNELS],
+                                  const char *nonce, const struct console_streams *streams,
+                                  double timeout);
 
 #endif

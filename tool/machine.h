@@ -33,6 +33,7 @@ int accelerator_choose(const struct host *host, const char *wanted, struct accel
 struct machine_start {
     const char *image;
     const char *bootargs;
+    int bulk; /* socket for a virtio console; -1: none */
     unsigned memory_mib;
     unsigned cpus;
 };

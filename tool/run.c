@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -154,7 +155,7 @@ static int make_image(struct root *root, const struct options *options, int *fd)
     return status;
 }
 
-static int check_features(const char *path, const struct options *options)
+static int check_features(const char *path, const struct options *options, bool *has_ports)
 {
     struct image image;
     uint64_t features;
@@ -164,6 +165,8 @@ static int check_features(const char *path, const struct options *options)
         return status;
     features = image.remora.features;
     image_close(&image);
+    *has_ports = (features & IMAGE_FEATURE_PORTS) &&
+                 (!options->machine || strcmp(options->machine, "virt") == 0);
     if (options->ports.count && !(features & IMAGE_FEATURE_NETWORK))
         return message_error("-p: the kernel %s was built without network", path);
     if (options->volumes.count && !(features & IMAGE_FEATURE_9P))
@@ -176,8 +179,8 @@ static int check_features(const char *path, const struct options *options)
 
 struct guest {
     pid_t process;
-    int console[2]; /* from the guest, to the guest */
-    int errors;     /* what QEMU itself says */
+    struct console_channel channels[CONSOLE_CHANNELS];
+    int errors; /* what QEMU itself says */
 };
 
 static void start_qemu(struct words *arguments, int input, int output, int errors)
@@ -196,13 +199,18 @@ static void start_qemu(struct words *arguments, int input, int output, int error
 }
 
 static int start_guest(struct guest *guest, const struct options *options,
-                       const struct accelerator *accelerator, const struct machine_start *start)
+                       const struct accelerator *accelerator, struct machine_start *start,
+                       bool has_ports)
 {
-    int input[2], output[2], errors[2];
+    int input[2], output[2], errors[2], bulk[2] = {-1, -1};
     struct words arguments = {0};
 
-    if (pipe2(input, O_CLOEXEC) < 0 || pipe2(output, O_CLOEXEC) < 0 || pipe2(errors, O_CLOEXEC) < 0)
+    if ((has_ports && socketpair(AF_UNIX, SOCK_STREAM, 0, bulk) < 0) ||
+        pipe2(input, O_CLOEXEC) < 0 || pipe2(output, O_CLOEXEC) < 0 || pipe2(errors, O_CLOEXEC) < 0)
         return message_error("no pipes for the guest's console: %s", strerror(errno));
+    if (has_ports)
+        fcntl(bulk[0], F_SETFD, FD_CLOEXEC);
+    start->bulk = bulk[1];
     machine_arguments(options, accelerator, start, &arguments);
     for (size_t i = 0; i < arguments.count; i++)
         if (!text_starts(arguments.item[i], BOOTARGS_NONCE))
@@ -214,8 +222,10 @@ static int start_guest(struct guest *guest, const struct options *options,
     close(input[0]);
     close(output[1]);
     close(errors[1]);
-    guest->console[0] = output[0];
-    guest->console[1] = input[1];
+    if (has_ports)
+        close(bulk[1]);
+    guest->channels[0] = (struct console_channel){output[0], input[1]};
+    guest->channels[1] = (struct console_channel){bulk[0], bulk[0]};
     guest->errors = errors[0];
     if (guest->process < 0)
         return message_error("QEMU cannot be started: %s", strerror(errno));
@@ -303,6 +313,7 @@ static int run_image(struct root *root, const struct options *options, int image
     struct buffer bootargs = {0};
     struct console_result result;
     struct guest guest = {0};
+    bool has_ports = false;
     struct host host;
     int status;
 
@@ -311,19 +322,21 @@ static int run_image(struct root *root, const struct options *options, int image
     make_nonce(nonce);
     start.memory_mib = choose_memory(root, options, image_fd);
     start.cpus = options->cpus ? options->cpus : root->manifest.cpus ? root->manifest.cpus : 1;
-    status = check_features(path, options);
+    status = check_features(path, options, &has_ports);
     if (status == 0)
         status = accelerator_choose(&host, options->accel, &accelerator);
     if (status == 0)
         status = make_bootargs(&bootargs, nonce, root, options, &streams);
+    if (status == 0 && has_ports)
+        add_word(&bootargs, BOOTARGS_CONSOLE, "virtio");
     start.bootargs = bootargs.data;
     if (status == 0) {
         message_verbose("%s with -cpu %s: %s", accelerator.name,
                         options->cpu ? options->cpu : accelerator.cpu, accelerator.why);
-        status = start_guest(&guest, options, &accelerator, &start);
+        status = start_guest(&guest, options, &accelerator, &start, has_ports);
     }
     if (status == 0) {
-        result = console_run(guest.console, nonce, &streams, options->timeout);
+        result = console_run(guest.channels, nonce, &streams, options->timeout);
         status = finish(&guest, &result, options);
     }
     buffer_free(&bootargs);
