@@ -19,7 +19,8 @@
 /* exp(-5 s / period) */
 static const uint64_t decay[3] = {60295, 64454, 65173};
 
-static uint64_t average[3], next_step_ns;
+static uint64_t average[3];
+uint64_t loadavg_due_ns;
 static struct spinlock lock = SPINLOCK_INIT(RANK_UNRANKED);
 
 static void step(uint64_t load)
@@ -30,16 +31,16 @@ static void step(uint64_t load)
 
 void loadavg_update(uint64_t now_ns, bool was_idle)
 {
-    if (now_ns < READ_ONCE(next_step_ns) || !spin_trylock(&lock))
+    if (now_ns < READ_ONCE(loadavg_due_ns) || !spin_trylock(&lock))
         return;
-    uint64_t passed = (now_ns - next_step_ns) / STEP_NS + 1;
+    uint64_t passed = (now_ns - loadavg_due_ns) / STEP_NS + 1;
     uint64_t steps = min(passed, (uint64_t)STEP_MAX);
     uint64_t load = sched_runnable_count() * ONE;
 
     while (--steps > 0)
         step(was_idle ? 0 : load);
     step(load);
-    WRITE_ONCE(next_step_ns, now_ns + STEP_NS);
+    WRITE_ONCE(loadavg_due_ns, now_ns + STEP_NS);
     spin_unlock(&lock);
 }
 

@@ -12,25 +12,25 @@
 #include <core/thread.h>
 #include <core/wait.h>
 
-/* --- ranks --- */
+/* --- spinlocks; the fast paths are in lock.h --- */
 
 #ifdef CONFIG_DEBUG_LOCKS
-static void rank_enter(const struct spinlock *lock)
+void spin_check_taken(const struct spinlock *lock)
 {
     struct cpu *cpu = this_cpu();
 
     for (uint32_t i = 0; i < cpu->held_count; i++) {
         if (cpu->held[i] == lock)
-            panic("spinlock %ps taken twice on CPU %u", (const void *)lock, cpu->id);
+            panic("spinlock of rank %d taken twice on CPU %u", lock->rank, cpu->id);
         if (cpu->held[i]->rank > lock->rank && lock->rank != RANK_UNRANKED)
             panic("spinlock of rank %d taken while one of rank %d is held", lock->rank,
                   cpu->held[i]->rank);
     }
-    ASSERT(cpu->held_count < sizeof(cpu->held) / sizeof(cpu->held[0]));
+    ASSERT(cpu->held_count < ARRAY_SIZE(cpu->held));
     cpu->held[cpu->held_count++] = lock;
 }
 
-static void rank_leave(const struct spinlock *lock)
+void spin_check_released(const struct spinlock *lock)
 {
     struct cpu *cpu = this_cpu();
 
@@ -60,28 +60,10 @@ static void assert_may_sleep(void)
         panic("thread '%s' would sleep with a spinlock held or preemption off", current()->name);
 }
 #else
-static inline void rank_enter(const struct spinlock *lock)
-{
-    (void)lock;
-}
-
-static inline void rank_leave(const struct spinlock *lock)
-{
-    (void)lock;
-}
-
-bool spin_held(const struct spinlock *lock)
-{
-    (void)lock;
-    return true;
-}
-
 static inline void assert_may_sleep(void)
 {
 }
 #endif
-
-/* --- spinlocks --- */
 
 void spin_init(struct spinlock *lock, enum lock_rank rank)
 {
@@ -89,62 +71,12 @@ void spin_init(struct spinlock *lock, enum lock_rank rank)
     lock->rank = rank;
 }
 
-static inline bool try_once(struct spinlock *lock)
+void spin_wait(struct spinlock *lock)
 {
-    return atomic_xchg((atomic_t *)&lock->locked, 1) == 0;
-}
-
-static void acquire(struct spinlock *lock)
-{
-    while (!try_once(lock)) {
+    do {
         while (READ_ONCE(lock->locked) != 0)
             cpu_relax();
-    }
-    rank_enter(lock);
-}
-
-void spin_lock(struct spinlock *lock)
-{
-    preempt_disable();
-    acquire(lock);
-}
-
-bool spin_trylock(struct spinlock *lock)
-{
-    preempt_disable();
-    if (try_once(lock)) {
-        rank_enter(lock);
-        return true;
-    }
-    preempt_enable();
-    return false;
-}
-
-void spin_unlock(struct spinlock *lock)
-{
-    rank_leave(lock);
-    smp_store_release(&lock->locked, 0); /* pairs with the exchange in try_once() */
-    preempt_enable();
-}
-
-reg_t spin_lock_irq(struct spinlock *lock)
-{
-    reg_t flags = irq_save();
-
-    preempt_disable();
-    acquire(lock);
-    return flags;
-}
-
-void spin_unlock_irq(struct spinlock *lock, reg_t flags)
-{
-    rank_leave(lock);
-    smp_store_release(&lock->locked, 0);
-    preempt_enable_no_check();
-    irq_restore(flags);
-    if (!(flags & DAIF_IRQ_MASKED) && current()->preempt_count == 0 &&
-        thread_has_work(current(), WORK_RESCHEDULE))
-        preempt_check();
+    } while (!spin_take(lock));
 }
 
 /* --- mutexes --- */

@@ -22,12 +22,12 @@ void queue_init(struct run_queue *queue, struct cpu *cpu)
         list_init(&queue->rt[i]);
 }
 
-uint64_t queue_request_ns(const struct thread *thread)
+uint64_t queue_request_weighted(const struct thread *thread)
 {
     uint32_t weight =
         thread->sched.policy == SCHED_IDLE ? WEIGHT_IDLE : weight_by_nice[thread->sched.nice + 20];
 
-    return weight == 1024 ? SLICE_NS : SLICE_NS * 1024 / weight;
+    return SLICE_NS * 1024 / weight;
 }
 
 static void rt_insert(struct run_queue *queue, struct thread *thread, bool at_head)
@@ -134,5 +134,5 @@ bool queue_before(const struct run_queue *queue, const struct thread *thread,
         return thread->sched.priority > than->sched.priority;
     if (sched_is_realtime(thread))
         return false;
-    return thread->sched.deadline < than->sched.deadline;
+    return thread->sched.deadline + WAKE_MARGIN_NS < than->sched.deadline;
 }

@@ -7,12 +7,14 @@
 #ifndef CORE_RUN_QUEUE_H
 #define CORE_RUN_QUEUE_H
 
+#include <core/clock.h>
 #include <core/lock.h>
 #include <core/percpu.h>
 #include <core/thread.h>
 
-#define SLICE_NS    (3 * NS_PER_MS)
-#define RR_SLICE_NS (100 * NS_PER_MS)
+#define SLICE_NS       (3 * NS_PER_MS)
+#define WAKE_MARGIN_NS NS_PER_MS /* by which a deadline must be earlier to preempt */
+#define RR_SLICE_NS    (100 * NS_PER_MS)
 
 struct run_queue {
     struct spinlock lock;
@@ -47,11 +49,18 @@ void queue_charge(struct run_queue *queue, uint64_t now_ns);
 /* A thread comes back from sleep, or from another queue: no credit for the time away. */
 void queue_place(struct run_queue *queue, struct thread *thread);
 
-/* Would `thread` run before `than`? `than` may be the idle thread. */
+/* Should `thread` preempt `than`? `than` may be the idle thread. */
 bool queue_before(const struct run_queue *queue, const struct thread *thread,
                   const struct thread *than);
 
 /* The slice of virtual time that a request of this thread takes. */
-uint64_t queue_request_ns(const struct thread *thread);
+uint64_t queue_request_weighted(const struct thread *thread);
+
+static inline uint64_t queue_request_ns(const struct thread *thread)
+{
+    if (thread->sched.policy == SCHED_NORMAL && thread->sched.nice == 0)
+        return SLICE_NS;
+    return queue_request_weighted(thread);
+}
 
 #endif

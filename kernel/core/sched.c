@@ -143,7 +143,8 @@ static void switch_away(bool preempted)
     uint64_t now = clock_monotonic_ns();
 
     queue_charge(queue, now);
-    loadavg_update(now, from == cpu->idle);
+    if (unlikely(now >= READ_ONCE(loadavg_due_ns)))
+        loadavg_update(now, from == cpu->idle);
     atomic_fetch_and(~(int32_t)WORK_RESCHEDULE, &from->work);
     put_back(queue, from, preempted);
     defer_quiescent();

@@ -16,7 +16,8 @@ bool sched_pull(unsigned least_count);
 
 void sched_slice_ended(void);
 
-/* At a switch of threads, interrupts masked. */
+/* At the first switch of threads after loadavg_due_ns, interrupts masked. */
+extern uint64_t loadavg_due_ns;
 void loadavg_update(uint64_t now_ns, bool was_idle);
 
 /* First code of a new thread; called by arch. */

@@ -36,8 +36,7 @@ void thread_init(struct thread *thread, const char *name)
     thread->stack_canary = thread_canary();
     thread->preempt_count = 1; /* given back by sched_thread_entered() */
     thread->sched.policy = SCHED_NORMAL;
-    for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++)
-        cpumask_set(&thread->sched.affinity, cpu);
+    memset(&thread->sched.affinity, 0xff, sizeof(thread->sched.affinity));
     timer_init(&thread->sleep_timer, sleep_timer_fired);
     reg_t flags = spin_lock_irq(&thread_list_lock);
 

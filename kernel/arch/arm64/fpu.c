@@ -51,7 +51,7 @@ void fpu_switch(struct thread *from, struct thread *to)
 {
     struct cpu *cpu = to->cpu;
 
-    if (from->fpu != NULL && !thread_has_work(from, WORK_FPU))
+    if (from->fpu != NULL && !thread_has_work(from, WORK_FPU) && from->state != THREAD_DEAD)
         fpsimd_save(&from->fpu->regs);
     if (to->vmspace == NULL)
         return;

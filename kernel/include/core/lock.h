@@ -9,20 +9,10 @@
 
 #include <arch/atomic.h>
 #include <core/lock_rank.h>
+#include <core/preempt.h>
+#include <core/spinlock.h>
 #include <core/waitq.h>
 #include <lib/types.h>
-
-void spin_init(struct spinlock *lock, enum lock_rank rank);
-void spin_lock(struct spinlock *lock);
-bool spin_trylock(struct spinlock *lock);
-void spin_unlock(struct spinlock *lock);
-
-/* Interrupts are masked first; hand the result to spin_unlock_irq(). */
-reg_t spin_lock_irq(struct spinlock *lock);
-void spin_unlock_irq(struct spinlock *lock, reg_t flags);
-
-/* For ASSERT: does this CPU hold it? Always true in builds without checks. */
-bool spin_held(const struct spinlock *lock);
 
 struct mutex {
     atomic64_t owner; /* struct thread *, bit 0: somebody waits */

@@ -23,8 +23,8 @@ enum lock_rank {
     RANK_EVENT, /* readiness chains: pipes, eventfd, epoll's ready list */
     RANK_DENTRY,
     RANK_FDTABLE,
-    RANK_PIDS,         /* tables of processes and threads */
-    RANK_TASKS,        /* a process: its threads, limits */
+    RANK_PIDS,  /* tables of processes and threads */
+    RANK_TASKS, /* a process: its threads, limits */
     RANK_SIGNAL,
     RANK_FUTEX,
     RANK_PAGETABLE,

@@ -10,6 +10,7 @@
 #include <arch/context.h>
 #include <arch/thread.h>
 #include <core/defer.h>
+#include <core/preempt.h>
 #include <core/sched.h>
 #include <core/timer.h>
 #include <core/wait.h>
@@ -18,13 +19,6 @@
 
 struct cpu;
 struct vmspace;
-
-/* Work to do before the thread returns to its program; bits of thread.work. */
-#define WORK_RESCHEDULE 0x1U /* a better thread waits */
-#define WORK_SIGNAL     0x2U /* a signal to deliver: ends interruptible sleeps */
-#define WORK_KILL       0x4U /* the thread is to end: ends killable sleeps too */
-#define WORK_FPU        0x8U /* its FP registers are not in the CPU */
-#define WORK_TRACE      0x10U
 
 enum thread_state { THREAD_NEW, THREAD_RUNNABLE, THREAD_SLEEPING, THREAD_DEAD };
 
@@ -100,29 +94,5 @@ static inline bool thread_has_work(const struct thread *thread, uint32_t bits)
 void thread_cpu_time(const struct thread *thread, uint64_t *user_ns, uint64_t *kernel_ns);
 
 void thread_set_name(struct thread *thread, const char *name);
-
-/* Preemption of the current thread; the pair nests. The second may switch threads. */
-static inline void preempt_disable(void)
-{
-    current()->preempt_count++;
-    __asm__ volatile("" ::: "memory");
-}
-
-void preempt_check(void); /* core/sched.c */
-
-static inline void preempt_enable_no_check(void)
-{
-    __asm__ volatile("" ::: "memory");
-    current()->preempt_count--;
-}
-
-static inline void preempt_enable(void)
-{
-    struct thread *thread = current();
-
-    __asm__ volatile("" ::: "memory");
-    if (--thread->preempt_count == 0 && thread_has_work(thread, WORK_RESCHEDULE))
-        preempt_check();
-}
 
 #endif
