@@ -253,12 +253,13 @@ static bool emulate(struct trapframe *frame, const struct mrs *mrs)
 {
     uint64_t value = 0;
 
-    if (mrs->op0 != 3 || mrs->op1 != 0 || mrs->crn != 0 || mrs->crm > 7)
+    if (mrs->op0 != 3 || mrs->op1 != 0 || mrs->crn != 0 || mrs->crm > 7 ||
+        (mrs->crm >= 1 && mrs->crm <= 3))
         return false;
     if (mrs->crm == 0) {
         if (!identity_register(mrs->op2, &value))
             return false;
-    } else if (mrs->crm >= 4 && register_by_encoding[mrs->crm][mrs->op2] != 0) {
+    } else if (register_by_encoding[mrs->crm][mrs->op2] != 0) {
         value = id_user_view(register_by_encoding[mrs->crm][mrs->op2] - 1);
     }
     if (mrs->rt != 31)
