@@ -67,10 +67,10 @@ class Programs:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def remora(self, name):
-        """One bootable file with the program in it."""
+    def remora(self, name, *words):
+        """One bootable file with the program in it, and its arguments."""
         image = self.path(name + '.image')
-        subprocess.run([os.path.join(self.build, 'remora'), 'build', self.path(name), '-o', image], check=True,
+        subprocess.run([os.path.join(self.build, 'remora'), 'build', '-o', image, self.path(name), *words], check=True,
                        stdout=subprocess.DEVNULL)
         return ['-kernel', image]
 
@@ -102,6 +102,8 @@ def run(command, line=None, limit_s=LIMIT_S, after=None):
             ready, _, _ = select.select([process.stdout], [], [], max(0, left))
             piece = os.read(process.stdout.fileno(), 65536) if ready else b''
             if not piece:
+                if ready:
+                    process.wait(timeout=10)  # the plugin writes its report at exit
                 break
             data += piece
             if line and seen is None and line in data:

@@ -5,6 +5,8 @@
 // in the order of the marks:
 //
 //     bench NAME n=COUNT ns=TIME          (ns=-1: the operation failed)
+//
+// With arguments, only the operations that they name are measured.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -54,6 +56,16 @@ static inline void mark_end(void)
     __asm__ volatile("hint #0x73" ::: "memory");
 }
 
+static char **wanted_names;
+
+static int is_wanted(const char *name)
+{
+    for (char **p = wanted_names; *p; p++)
+        if (!strcmp(*p, name))
+            return 1;
+    return !*wanted_names;
+}
+
 static void add_result(const char *name, long n, long long ns)
 {
     if (result_count < MAX_RESULTS)
@@ -65,6 +77,8 @@ static void add_result(const char *name, long n, long long ns)
 #define MEASURE(name, n, statement)            \
     do {                                       \
         int failed = 0;                        \
+        if (!is_wanted(name))                  \
+            break;                             \
         statement;                             \
         long long start = now_ns();            \
         mark_start();                          \
@@ -141,6 +155,8 @@ static char *map(size_t length)
 static void page_faults(void)
 {
     enum { PAGES = 2048 };
+    if (!is_wanted("page-fault") && !is_wanted("munmap-per-page"))
+        return;
     char *p = map(PAGES * PAGE);
     if (p == MAP_FAILED)
         return;
@@ -190,6 +206,7 @@ static void signals(void)
     struct sigaction action = {.sa_handler = on_signal};
     int process = getpid(), thread = (int)syscall(SYS_gettid);
     MEASURE("sigaction", 5000, failed |= sigaction(SIGUSR1, &action, NULL));
+    sigaction(SIGUSR1, &action, NULL);
     MEASURE("signal-self", 3000, failed |= syscall(SYS_tgkill, process, thread, SIGUSR1) != 0);
     protected_page = map(PAGE);
     action.sa_handler = on_fault;
@@ -228,6 +245,8 @@ static void futex_ping_pong(void)
 {
     enum { ROUNDS = 3000 };
     pthread_t thread;
+    if (!is_wanted("futex-ping-pong"))
+        return;
     if (pthread_create(&thread, NULL, answer, (void *)ROUNDS))
         return;
     long long start = now_ns();
@@ -260,6 +279,8 @@ static void pipe_ping_pong(void)
     pthread_t thread;
     char byte = 1;
     int failed = 0;
+    if (!is_wanted("pipe-ping-pong"))
+        return;
     if (pipe(to_other) || pipe(from_other) ||
         pthread_create(&thread, NULL, pipe_answer, (void *)ROUNDS))
         return;
@@ -282,8 +303,10 @@ static void threads(void)
     pipe_ping_pong();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    (void)argc;
+    wanted_names = argv + 1;
     ssize_t n = readlink("/proc/self/exe", own_path, sizeof own_path - 1);
     if (n <= 0)
         strcpy(own_path, "/bin/micro");
