@@ -189,7 +189,9 @@ static int pseudo_getattr(struct inode *inode, struct inode_stat *stat)
 
     if (own->entry.ops != NULL && own->entry.ops->owner != NULL)
         own->entry.ops->owner(&own->entry, &stat->uid, &stat->gid);
-    if (own->node != NULL && S_ISDIR(inode->mode))
+    if (own->entry.ops != NULL && own->entry.ops->links != NULL)
+        stat->nlink = own->entry.ops->links(&own->entry);
+    else if (own->node != NULL && S_ISDIR(inode->mode))
         stat->nlink = 2 + pseudo_node_subdirs(own->node);
     stat->blocks = 0;
     return 0;

@@ -8,6 +8,7 @@
 #include <core/thread.h>
 #include <core/wait.h>
 #include <file/fdtable.h>
+#include <file/poll.h>
 #include <fs/context.h>
 #include <lib/compiler.h>
 #include <lib/errno.h>
@@ -60,6 +61,7 @@ _Noreturn void task_exit(int code)
     last = leave_process(task);
     task_forget_number(task);
     if (last) {
+        waitq_wake(&process->exit_wait, UINT32_MAX, POLLIN);
         if (!process->exiting)
             process->exit_status = (code & 0xff) << 8;
         timers_exit(process);

@@ -8,6 +8,7 @@
 #include <abi/manifest.h>
 #include <arch/trap.h>
 #include <arch/user.h>
+#include <core/clock.h>
 #include <core/log.h>
 #include <core/thread.h>
 #include <device/firmware.h>
@@ -183,6 +184,19 @@ static int make_first(struct start_plan *plan, struct task **out)
     return error;
 }
 
+/* For machines without a clock chip the command tells the time. */
+static void set_clock(void)
+{
+    size_t length;
+    const char *value = parse_option(start_plan_boot_arguments(), BOOTARGS_TIME, &length);
+    uint64_t seconds;
+    const char *end;
+
+    if (value && clock_realtime_ns() < 1000000000 * NS_PER_SECOND &&
+        parse_u64(value, 10, &seconds, &end) == 0)
+        clock_set_realtime_ns(seconds * NS_PER_SECOND);
+}
+
 void process_start_init(void)
 {
     struct start_plan *plan = kzalloc(sizeof(*plan));
@@ -194,6 +208,7 @@ void process_start_init(void)
                   ", no remora.args= and no init= in bootargs");
         machine_exit_status(FRAME_STATUS_NOT_FOUND);
     }
+    set_clock();
     system_set_hostname(plan->hostname);
     vdso_init();
     proc_init();

@@ -219,8 +219,20 @@ static int task_dir_list(const struct pseudo_entry *dir, uint64_t *pos, struct p
     return 0;
 }
 
+static unsigned task_dir_links(const struct pseudo_entry *dir)
+{
+    struct process *process = proc_process(dir);
+    unsigned links = 2;
+
+    if (process) {
+        links += process->task_count;
+        process_unref(process);
+    }
+    return links;
+}
+
 static const struct pseudo_ops task_dir_ops = {
-    .lookup = task_dir_lookup, .list = task_dir_list, .owner = proc_owner};
+    .lookup = task_dir_lookup, .list = task_dir_list, .links = task_dir_links, .owner = proc_owner};
 
 /* --- the numbers in /proc --- */
 

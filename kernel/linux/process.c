@@ -149,6 +149,7 @@ struct process *process_create(void)
     list_init(&process->posix_timers);
     waitq_init(&process->exec_wait);
     waitq_init(&process->child_wait);
+    waitq_init(&process->exit_wait);
     waitq_init(&process->signal_waitq);
     waitq_init(&process->stop_wait);
     signal_pending_init(&process->pending);

@@ -18,6 +18,7 @@
 
 #include "abi64/time.h"
 #include "posix_timer.h"
+#include "sigcalls.h"
 #include "signal_internal.h"
 
 /* struct kernel_sigaction of arm64. */
@@ -233,14 +234,14 @@ long sys_rt_sigtimedwait(const reg_t arg[6])
 
 /* --- sending --- */
 
-static struct signal_info info_of_kill(int signo, int code)
+struct signal_info sigcalls_info_of_kill(int signo, int code)
 {
     return (struct signal_info){
         .signo = signo, .code = code, .pid = current_process()->pid, .uid = cred_current()->uid};
 }
 
 /* kill(2): same user, or CAP_KILL. */
-static bool may_signal(const struct process *target)
+bool sigcalls_may_signal(const struct process *target)
 {
     const struct cred *mine = cred_current(), *other = NULL;
     struct task *task;
@@ -262,7 +263,7 @@ static long send_to_pid(int pid, const struct signal_info *info)
 
     if (!process)
         return -ESRCH;
-    if (!may_signal(process))
+    if (!sigcalls_may_signal(process))
         error = -EPERM;
     else if (info->signo)
         error = signal_send_process(process, info);
@@ -279,7 +280,7 @@ static int send_to_others(struct process *process, void *arg)
 {
     struct broadcast *broadcast = arg;
 
-    if (process->pid > 1 && process != current_process() && may_signal(process)) {
+    if (process->pid > 1 && process != current_process() && sigcalls_may_signal(process)) {
         broadcast->count++;
         if (broadcast->info->signo)
             signal_send_process(process, broadcast->info);
@@ -290,7 +291,7 @@ static int send_to_others(struct process *process, void *arg)
 long sys_kill(const reg_t arg[6])
 {
     int pid = (int)arg[0], signo = (int)arg[1];
-    struct signal_info info = info_of_kill(signo, SI_USER);
+    struct signal_info info = sigcalls_info_of_kill(signo, SI_USER);
     struct broadcast broadcast = {&info, 0};
 
     if (signo < 0 || signo > SIGNALS)
@@ -318,7 +319,7 @@ static long send_to_tid(int tgid, int tid, const struct signal_info *info)
     task = task_find(tid);
     if (!task || (tgid > 0 && task->process->pid != tgid))
         error = -ESRCH;
-    else if (!may_signal(task->process))
+    else if (!sigcalls_may_signal(task->process))
         error = -EPERM;
     else
         error = info->signo ? signal_send_task(task, info) : 0;
@@ -328,7 +329,7 @@ static long send_to_tid(int tgid, int tid, const struct signal_info *info)
 
 long sys_tgkill(const reg_t arg[6])
 {
-    struct signal_info info = info_of_kill((int)arg[2], SI_TKILL);
+    struct signal_info info = sigcalls_info_of_kill((int)arg[2], SI_TKILL);
 
     if ((int)arg[0] <= 0 || (int)arg[1] <= 0)
         return -EINVAL;
@@ -337,7 +338,7 @@ long sys_tgkill(const reg_t arg[6])
 
 long sys_tkill(const reg_t arg[6])
 {
-    struct signal_info info = info_of_kill((int)arg[1], SI_TKILL);
+    struct signal_info info = sigcalls_info_of_kill((int)arg[1], SI_TKILL);
 
     if ((int)arg[0] <= 0)
         return -EINVAL;
@@ -345,7 +346,7 @@ long sys_tkill(const reg_t arg[6])
 }
 
 /* What a program may claim in siginfo: nothing that looks like the kernel's, except to itself. */
-static int get_siginfo(vaddr_t at, int signo, int target_pid, struct signal_info *info)
+int sigcalls_get_info(vaddr_t at, int signo, int target_pid, struct signal_info *info)
 {
     uint8_t user[ABI64_SIGINFO_SIZE];
 
@@ -362,7 +363,7 @@ long sys_rt_sigqueueinfo(const reg_t arg[6])
 {
     struct signal_info info;
     int signo = (int)arg[1];
-    int error = get_siginfo(arg[2], signo, (int)arg[0], &info);
+    int error = sigcalls_get_info(arg[2], signo, (int)arg[0], &info);
 
     if (error)
         return error;
@@ -374,7 +375,7 @@ long sys_rt_sigqueueinfo(const reg_t arg[6])
 long sys_rt_tgsigqueueinfo(const reg_t arg[6])
 {
     struct signal_info info;
-    int error = get_siginfo(arg[3], (int)arg[2], (int)arg[0], &info);
+    int error = sigcalls_get_info(arg[3], (int)arg[2], (int)arg[0], &info);
 
     if (error)
         return error;

@@ -284,7 +284,7 @@ static int fill_in(struct start_plan *plan)
     return error;
 }
 
-static const char *boot_arguments(void)
+const char *start_plan_boot_arguments(void)
 {
     const struct fw_node *chosen = fw_find_path("/chosen");
     const char *text = chosen ? fw_property_string(chosen, "bootargs") : NULL;
@@ -303,7 +303,7 @@ int start_plan_read(struct start_plan *plan)
         error = 0;
     kfree(text);
     if (!error)
-        error = start_plan_bootargs(plan, boot_arguments());
+        error = start_plan_bootargs(plan, start_plan_boot_arguments());
     return error ? error : fill_in(plan);
 }
 

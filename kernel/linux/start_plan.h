@@ -31,6 +31,9 @@ void start_plan_free(struct start_plan *plan); /* and the plan itself */
 /* The value of an environment variable of the plan, or NULL. */
 const char *start_plan_env(const struct start_plan *plan, const char *name);
 
+/* What the firmware passed, "" if nothing. */
+const char *start_plan_boot_arguments(void);
+
 /* The pure parts, for tests: text of a manifest (changed while it is read), words of bootargs. */
 int start_plan_manifest(struct start_plan *plan, char *text);
 int start_plan_bootargs(struct start_plan *plan, const char *bootargs);

@@ -54,6 +54,8 @@ struct pseudo_ops {
     int (*list)(const struct pseudo_entry *entry, uint64_t *pos, struct pseudo_sink *sink);
     /* Current owner, when it is not root. */
     void (*owner)(const struct pseudo_entry *entry, uint32_t *uid, uint32_t *gid);
+    /* Links of a directory, when more than 2. */
+    unsigned (*links)(const struct pseudo_entry *entry);
     /* Another file altogether: may set file->ops and file->data. */
     int (*open)(const struct pseudo_entry *entry, struct file *file);
     /* Copies of an entry: take and drop a reference to what `data` points to. */

@@ -93,6 +93,7 @@ struct process {
     struct list_node sibling;
     struct waitq exec_wait; /* exec and exit wait here for the other tasks to go */
     struct waitq child_wait;
+    struct waitq exit_wait; /* pidfd: woken when the last task has gone */
     struct rlimit limits[RLIMITS];
 
     struct spinlock signal_lock; /* guards the rest of this block and each task's signal state */
