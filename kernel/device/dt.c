@@ -124,16 +124,20 @@ static void note_property(struct fw_node *node, enum known_name name, const uint
 {
     switch (name) {
     case NAME_PHANDLE:
-        if (size == 4)
+        if (size == 4 && !(node->flags & FW_PHANDLE)) {
             node->phandle = load_be32(value);
+            node->flags |= FW_PHANDLE;
+        }
         break;
     case NAME_LINUX_PHANDLE:
         if (size == 4 && node->phandle == 0)
             node->phandle = load_be32(value);
         break;
     case NAME_COMPATIBLE:
-        node->compatible = offset;
-        node->compatible_size = size;
+        if (node->compatible == 0) { /* of a name that comes twice the first counts, everywhere */
+            node->compatible = offset;
+            node->compatible_size = size;
+        }
         break;
     case NAME_ADDRESS_CELLS:
         node->address_cells = cell_count(value, size);

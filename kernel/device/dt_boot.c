@@ -101,6 +101,8 @@ static void read_initrd(struct dt_boot *boot, const struct fw_node *chosen)
     if (fw_property_u64(chosen, "linux,initrd-start", &start) != 0 ||
         fw_property_u64(chosen, "linux,initrd-end", &end) != 0)
         return;
+    if (start == 0 && end == 0)
+        return; /* Xen's way to say that there is none */
     if (end <= start) {
         log_error("Bad initrd in /chosen: it ends at 0x%lx, before its start 0x%lx; ignored",
                   (unsigned long)end, (unsigned long)start);

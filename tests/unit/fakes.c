@@ -27,10 +27,15 @@ const char *symbol_name(vaddr_t address, size_t *offset)
     return address == 0x1234 ? "known" : NULL;
 }
 
+char unit_log[512];
+
 void log_message(enum log_level level, const char *format, ...)
 {
     va_list args;
 
+    va_start(args, format);
+    vsnprintf(unit_log, sizeof unit_log, format, args);
+    va_end(args);
     if (level > LOG_WARN || getenv("UNIT_LOG") == NULL)
         return;
     va_start(args, format);

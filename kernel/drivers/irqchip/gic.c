@@ -26,11 +26,19 @@ void gicd_open_to_nonsecure(paddr_t distributor, unsigned line_count, uint32_t c
     el3_write32(distributor + GICD_CTLR, control);
 }
 
+void gic_deactivate(void *registers, unsigned first_hw)
+{
+    uint32_t active = readl_relaxed(registers + GICD_ISACTIVER + first_hw / 8);
+
+    if (active != 0)
+        writel_relaxed(active, registers + GICD_ICACTIVER + first_hw / 8);
+}
+
 void gicd_init_spis(void *distributor, unsigned line_count, unsigned group)
 {
     for (unsigned hw = GIC_PRIVATE; hw < line_count; hw += 32) {
         writel_relaxed(~0U, distributor + GICD_ICENABLER + hw / 8);
-        writel_relaxed(~0U, distributor + GICD_ICACTIVER + hw / 8);
+        gic_deactivate(distributor, hw);
         writel_relaxed(group ? ~0U : 0, distributor + GICD_IGROUPR + hw / 8);
     }
     for (unsigned hw = GIC_PRIVATE; hw < line_count; hw += 16)

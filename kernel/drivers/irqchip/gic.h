@@ -14,7 +14,7 @@
 #define GICD_IGROUPR    0x080
 #define GICD_ISENABLER  0x100
 #define GICD_ICENABLER  0x180
-#define GICD_ICPENDR    0x280
+#define GICD_ISACTIVER  0x300
 #define GICD_ICACTIVER  0x380
 #define GICD_IPRIORITYR 0x400
 #define GICD_ITARGETSR  0x800
@@ -33,6 +33,8 @@ unsigned gicd_line_count(const void *distributor);
 /* Entered at EL3 there was no firmware: gives all SPIs to the non-secure world. `distributor` and
  * CTLR's value as the secure world sees it. Nothing otherwise. */
 void gicd_open_to_nonsecure(paddr_t distributor, unsigned line_count, uint32_t control);
+/* Ends what a loader left active among 32 lines; Xen has no such register, and none active. */
+void gic_deactivate(void *registers, unsigned first_hw);
 /* All SPIs masked, inactive, level-triggered, at GIC_PRIORITY, in `group` 0 or 1. */
 void gicd_init_spis(void *distributor, unsigned line_count, unsigned group);
 /* `registers` is the distributor, or a redistributor's SGI frame for private lines. */

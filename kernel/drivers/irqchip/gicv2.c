@@ -128,7 +128,7 @@ static void gicv2_cpu_init(struct irqchip *chip)
     open_to_nonsecure();
     gic.cpu_mask[cpu] = read_cpu_mask();
     writel_relaxed(0xffff0000U, gic.distributor + GICD_ICENABLER);
-    writel_relaxed(~0U, gic.distributor + GICD_ICACTIVER);
+    gic_deactivate(gic.distributor, 0);
     for (unsigned hw = 0; hw < GIC_PRIVATE; hw += 4)
         writel_relaxed(GIC_PRIORITY * 0x01010101U, gic.distributor + GICD_IPRIORITYR + hw);
     writel_relaxed(0x0000ffffU, gic.distributor + GICD_ISENABLER);

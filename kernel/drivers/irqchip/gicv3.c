@@ -202,7 +202,7 @@ static void init_private_lines(const struct redistributor *r)
         el3_write32(r->private_phys + GICD_IGROUPR, ~0U);
     writel_relaxed(~0U, private + GICD_IGROUPR);
     writel_relaxed(0xffff0000U, private + GICD_ICENABLER);
-    writel_relaxed(~0U, private + GICD_ICACTIVER);
+    gic_deactivate(private, 0);
     for (unsigned hw = 0; hw < GIC_PRIVATE; hw += 4)
         writel_relaxed(GIC_PRIORITY * 0x01010101U, private + GICD_IPRIORITYR + hw);
     wait_clear(control + GICR_CTLR, GICR_CTLR_RWP, "a redistributor");

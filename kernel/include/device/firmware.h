@@ -22,6 +22,7 @@ enum fw_node_flags {
     FW_MEMORY = 0x02,     /* device_type = "memory" */
     FW_CPU = 0x04,        /* device_type = "cpu" */
     FW_INTERRUPTS = 0x08, /* has interrupt-controller */
+    FW_PHANDLE = 0x10,    /* phandle is from `phandle`, not from `linux,phandle` */
 };
 
 struct fw_node {

@@ -11,4 +11,7 @@
 
 #include <cmocka.h>
 
+/* The last message of the kernel code under test. */
+extern char unit_log[512];
+
 #endif
