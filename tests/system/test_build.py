@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from conftest import TOP
+from guest import Machine, boot
 
 
 def make(*words, **environment):
@@ -42,6 +43,23 @@ def test_clang(tmp_path):
     result = make("all", f"BUILD={tmp_path}/build", "CC=clang-14")
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr
     assert "warning" not in result.stdout + result.stderr
+
+
+def test_debug_kernel(build, tmp_path):
+    """With lock order and freed memory checked while running: threads, signals and files."""
+    answers = tmp_path / "answers"
+    answers.write_text("CONFIG_DEBUG_LOCKS=y\nCONFIG_DEBUG_MEMORY=y\n")
+    result = make("configure", f"BUILD={tmp_path}/build", f"CONFIG={answers}")
+    assert result.returncode == 0, result.stderr
+    subprocess.run(["ninja", "-C", f"{tmp_path}/build", "Image"], check=True, capture_output=True, timeout=900)
+    for program in ("programs/cpus", "tests/linux/threads", "tests/linux/signals", "tests/linux/futex",
+                    "tests/linux/files", "tests/linux/unix", "tests/linux/mmap"):
+        image = tmp_path / "image"
+        made = build.command("build", "--kernel", f"{tmp_path}/build/Image",
+                             os.path.join(build.folder, program), "-o", str(image))
+        assert made.returncode == 0, made.stderr
+        result = boot(str(image), Machine.parse("debug gic=3 memory=256 cpus=4"), timeout=120)
+        assert b"PANIC" not in result.log and result.status is not None, f"{program}: {result}"
 
 
 @pytest.mark.long

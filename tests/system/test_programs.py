@@ -76,7 +76,7 @@ def encoded(word):
     pytest.param(program, id=program.name, marks=[pytest.mark.long] if program.long else [])
     for program in PROGRAMS])
 def test_program(build, program):
-    image = build.image(f"deb:{program.package}")
+    image = build.image(f"deb:{program.package}", program.argv[0])
     argv = full_path(debian.unpack(program.package, [program.package]), program.argv)
     words = "remora.args=" + ",".join(map(encoded, argv))
     machine = Machine.parse("programs cpu=cortex-a72 gic=3 memory=512 cpus=2")
