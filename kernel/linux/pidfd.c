@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Descriptors of processes (pidfd_open(2)): readable when the process has ended, and a way to signal
- * it that no reuse of its number can mislead.
+ * Descriptors of processes (pidfd_open(2)): readable when the process has ended, and a way to
+ * signal it that no reuse of its number can mislead.
  */
 #include <core/wait.h>
 #include <file/file.h>

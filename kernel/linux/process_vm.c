@@ -103,7 +103,7 @@ static int get_space(int pid, struct vmspace **out)
 static long process_vm(const reg_t arg[6], bool write)
 {
     struct iov local, remote;
-    struct vmspace *vs;
+    struct vmspace *vs = NULL;
     long result;
 
     if (arg[5])
