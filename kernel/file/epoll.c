@@ -198,6 +198,13 @@ static unsigned harvest(struct epoll_set *set, struct epoll_event_data *out, uns
     return found;
 }
 
+unsigned epoll_ready_count(struct file *file)
+{
+    struct epoll_set *set = file->data;
+
+    return READ_ONCE(set->ready_count);
+}
+
 int epoll_collect(struct file *file, struct epoll_event_data *out, unsigned max,
                   uint64_t deadline_ns)
 {

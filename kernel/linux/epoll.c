@@ -29,7 +29,7 @@ _Static_assert(sizeof(struct abi64_epoll_event) == 16, "struct epoll_event");
 
 #define EVENTS_MAX    (INT32_MAX / (int)sizeof(struct abi64_epoll_event))
 #define EVENTS_INLINE 16u
-#define EVENTS_BATCH  256u /* the most that one call reports */
+#define EVENTS_BATCH  65536u /* the most that one call reports */
 
 static long do_epoll_create1(unsigned flags)
 {
@@ -106,7 +106,9 @@ static long collect(struct file *set, vaddr_t user, unsigned max, uint64_t deadl
     struct epoll_event_data inline_events[EVENTS_INLINE], *events = inline_events;
     long result;
 
+    /* More than a few only if they are ready now: after a sleep the next call brings the rest. */
     max = min(max, EVENTS_BATCH);
+    max = min(max, max(epoll_ready_count(set), EVENTS_INLINE));
     if (max > EVENTS_INLINE) {
         events = kmalloc_array(max, sizeof(*events));
         if (events == NULL) {

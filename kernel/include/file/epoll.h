@@ -30,6 +30,9 @@ int epoll_modify(struct file *set, struct file *target, int number,
                  const struct epoll_event_data *event);
 int epoll_remove(struct file *set, struct file *target, int number);
 
+/* Items that may have an event: an upper bound of what epoll_collect would find now. */
+unsigned epoll_ready_count(struct file *set);
+
 /*
  * Up to `max` events into kernel memory. Waits until there is one or deadline_ns (0: only look).
  * Number of events, 0 on time-out, -EINTR.
