@@ -159,41 +159,49 @@ static struct epoll_item *pop_ready(struct epoll_set *set)
 
 /* ---- collecting ---- */
 
-/* Report an item if it still has an event: level-triggered ones stay on the list. */
-static bool report_item(struct epoll_set *set, struct epoll_item *item,
-                        struct epoll_event_data *out)
+/* What an item reports of `events`. Level-triggered items with an event stay on the list. */
+static unsigned report_locked(struct epoll_set *set, struct epoll_item *item, unsigned events,
+                              struct epoll_event_data *out)
 {
-    unsigned events = file_poll(item->file, NULL);
-    reg_t flags = spin_lock_irq(&set->lock);
-
     events &= item->events & ~MODE_BITS;
-    if (item->is_dead)
-        events = 0;
-    if (events != 0) {
-        out->events = events;
-        out->data = item->data;
-        if (item->events & EPOLL_ONESHOT)
-            item->events &= MODE_BITS;
-        else if (!(item->events & EPOLL_EDGE))
-            make_ready_locked(set, item);
-    }
-    unpin(set, item, flags);
-    return events != 0;
+    if (events == 0 || item->is_dead)
+        return 0;
+    out->events = events;
+    out->data = item->data;
+    if (item->events & EPOLL_ONESHOT)
+        item->events &= MODE_BITS;
+    else if (!(item->events & EPOLL_EDGE))
+        make_ready_locked(set, item);
+    return 1;
 }
 
+/* Each item of the ready list once. The lock is dropped while a file is asked. */
 static unsigned harvest(struct epoll_set *set, struct epoll_event_data *out, unsigned max)
 {
-    unsigned tries = READ_ONCE(set->ready_count); /* each item once */
+    bool is_awaited = false, has_more;
     unsigned found = 0;
+    reg_t flags = spin_lock_irq(&set->lock);
 
-    while (tries-- != 0 && found < max) {
-        struct epoll_item *item = pop_ready(set);
+    for (unsigned tries = set->ready_count; tries != 0 && found < max; tries--) {
+        struct epoll_item *item;
+        unsigned events;
 
-        if (item == NULL)
+        if (list_empty(&set->ready))
             break;
-        found += report_item(set, item, &out[found]);
+        item = list_first_entry(&set->ready, struct epoll_item, ready_node);
+        unready_locked(set, item);
+        item->pins++;
+        spin_unlock_irq(&set->lock, flags);
+        events = file_poll(item->file, NULL);
+        flags = spin_lock_irq(&set->lock);
+        found += report_locked(set, item, events, &out[found]);
+        is_awaited |= --item->pins == 0 && item->is_dead;
     }
-    if (READ_ONCE(set->ready_count) != 0) /* for another collector */
+    has_more = set->ready_count != 0;
+    spin_unlock_irq(&set->lock, flags);
+    if (unlikely(is_awaited))
+        waitq_wake_all(&set->unpinned);
+    if (has_more) /* for another collector */
         wake_set(set);
     return found;
 }

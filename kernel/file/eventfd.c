@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* eventfd(2). */
 #include <arch/barrier.h>
-#include <core/lock.h>
 #include <core/wait.h>
 #include <file/eventfd.h>
 #include <lib/compiler.h>
@@ -11,9 +10,9 @@
 #define COUNT_MAX (UINT64_MAX - 1)
 
 struct eventfd {
-    struct spinlock lock; /* interrupts off: signalled from any context */
-    uint64_t count;
+    atomic64_t count; /* as unsigned; the only state, changed by exchange */
     bool is_semaphore;
+    atomic_t blocked_writers;
     struct waitq readable, writable;
 };
 
@@ -22,31 +21,70 @@ static const struct file_ops eventfd_ops;
 /* Take the counter, or one from it. False when it is 0. */
 static bool take(struct eventfd *event, uint64_t *value)
 {
-    reg_t flags = spin_lock_irq(&event->lock);
+    uint64_t old = (uint64_t)atomic64_read(&event->count);
 
-    *value = event->is_semaphore && event->count != 0 ? 1 : event->count;
-    event->count -= *value;
-    spin_unlock_irq(&event->lock, flags);
-    return *value != 0;
+    if (!event->is_semaphore) {
+        *value = old != 0 ? (uint64_t)atomic64_xchg(&event->count, 0) : 0;
+        return *value != 0;
+    }
+    while (old != 0) {
+        uint64_t seen = (uint64_t)atomic64_cmpxchg(&event->count, (int64_t)old, (int64_t)(old - 1));
+
+        *value = 1;
+        if (seen == old)
+            return true;
+        old = seen;
+    }
+    return false;
 }
 
-/* Add unless that would overflow; 0 always fits. */
-static bool give(struct eventfd *event, uint64_t value)
+/* Add unless that would overflow (0 always fits), or as much as fits. */
+static bool give(struct eventfd *event, uint64_t value, bool saturate)
 {
-    reg_t flags = spin_lock_irq(&event->lock);
-    bool fits = value <= COUNT_MAX - event->count;
+    uint64_t old = (uint64_t)atomic64_read(&event->count);
 
-    if (fits)
-        event->count += value;
-    spin_unlock_irq(&event->lock, flags);
-    return fits;
+    for (;;) {
+        uint64_t seen, sum = old + value;
+
+        if (value > COUNT_MAX - old) {
+            if (!saturate)
+                return false;
+            sum = COUNT_MAX;
+        }
+        seen = (uint64_t)atomic64_cmpxchg(&event->count, (int64_t)old, (int64_t)sum);
+        if (seen == old)
+            return true;
+        old = seen;
+    }
 }
 
-static void wake(struct waitq *queue, unsigned events)
+static inline void wake(struct waitq *queue, unsigned events)
 {
     smp_mb(); /* pairs with a waiter's between queueing and testing */
     if (waitq_active(queue))
         waitq_wake(queue, 1, events);
+}
+
+/* Room was made. Who polls for it cares only when there was none at all; writers wait for any. */
+static inline void wake_writers(struct eventfd *event, uint64_t taken)
+{
+    uint64_t left = event->is_semaphore ? (uint64_t)atomic64_read(&event->count) : 0;
+
+    smp_mb(); /* pairs with the one in give_or_wait() */
+    if (unlikely(taken + left >= COUNT_MAX || atomic_read(&event->blocked_writers) != 0))
+        waitq_wake(&event->writable, UINT32_MAX, POLL_WRITABLE);
+}
+
+static int give_or_wait(struct eventfd *event, uint64_t value)
+{
+    int error;
+
+    atomic_inc(&event->blocked_writers);
+    smp_mb();
+    error =
+        wait_event(&event->writable, give(event, value, false), WAIT_FOREVER, WAIT_INTERRUPTIBLE);
+    atomic_dec(&event->blocked_writers);
+    return error;
 }
 
 static ssize_t eventfd_read(struct file *file, struct io *io)
@@ -63,14 +101,13 @@ static ssize_t eventfd_read(struct file *file, struct io *io)
         error = wait_event_exclusive(&event->readable, take(event, &value), WAIT_FOREVER,
                                      WAIT_INTERRUPTIBLE);
         if (error != 0) {
-            if (READ_ONCE(event->count) !=
-                0) /* a wake that came too late for us is the next one's */
+            if (atomic64_read(&event->count) != 0) /* a wake that came too late for us is the next one's */
                 wake(&event->readable, POLL_READABLE);
             return error;
         }
     }
-    wake(&event->writable, POLL_WRITABLE);
-    if (READ_ONCE(event->count) != 0)
+    wake_writers(event, value);
+    if (event->is_semaphore && atomic64_read(&event->count) != 0)
         wake(&event->readable, POLL_READABLE);
     return io_put(io, &value, sizeof(value)) != 0 ? -EFAULT : (ssize_t)sizeof(value);
 }
@@ -87,11 +124,10 @@ static ssize_t eventfd_write(struct file *file, struct io *io)
         return -EFAULT;
     if (value == UINT64_MAX)
         return -EINVAL;
-    if (!give(event, value)) {
+    if (unlikely(!give(event, value, false))) {
         if (io->flags & IO_NOWAIT)
             return -EAGAIN;
-        error = wait_event_exclusive(&event->writable, give(event, value), WAIT_FOREVER,
-                                     WAIT_INTERRUPTIBLE);
+        error = give_or_wait(event, value);
         if (error != 0)
             return error;
     }
@@ -106,7 +142,7 @@ static unsigned eventfd_poll(struct file *file, struct poll_waiter *pw)
 
     poll_add(pw, &event->readable);
     poll_add(pw, &event->writable);
-    count = READ_ONCE(event->count);
+    count = (uint64_t)atomic64_read(&event->count);
     return (count != 0 ? POLL_READABLE : 0) | (count < COUNT_MAX ? POLL_WRITABLE : 0) |
            (count == UINT64_MAX ? POLLERR : 0);
 }
@@ -115,7 +151,7 @@ static void eventfd_show(struct file *file, struct text_sink *sink)
 {
     struct eventfd *event = file->data;
 
-    sink->print(sink, "eventfd-count: %16llx\n", (unsigned long long)READ_ONCE(event->count));
+    sink->print(sink, "eventfd-count: %16llx\n", (unsigned long long)atomic64_read(&event->count));
 }
 
 static void eventfd_release(struct file *file)
@@ -141,10 +177,9 @@ struct file *eventfd_create(uint64_t initial, bool semaphore, unsigned flags)
 
     if (event == NULL)
         return NULL;
-    spin_init(&event->lock, RANK_EVENT);
     waitq_init(&event->readable);
     waitq_init(&event->writable);
-    event->count = initial;
+    atomic64_set(&event->count, (int64_t)initial);
     event->is_semaphore = semaphore;
     file = file_create(&eventfd_ops, event, O_RDWR | (flags & O_NONBLOCK));
     if (file == NULL)
@@ -160,9 +195,7 @@ bool eventfd_is(const struct file *file)
 void eventfd_signal(struct file *file, uint64_t add)
 {
     struct eventfd *event = file->data;
-    reg_t flags = spin_lock_irq(&event->lock);
 
-    event->count = add > COUNT_MAX - event->count ? COUNT_MAX : event->count + add;
-    spin_unlock_irq(&event->lock, flags);
+    (void)give(event, add, true);
     wake(&event->readable, POLL_READABLE);
 }

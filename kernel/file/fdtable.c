@@ -15,6 +15,24 @@
 
 SLAB_CACHE(table_cache, struct fd_table);
 
+/*
+ * A table with one user is changed by its one thread only; others at most look (fd_get_file(),
+ * fd_next()), for which the stores are ordered. Then the lock is not needed.
+ */
+static inline bool table_lock(struct fd_table *table)
+{
+    if (fd_table_is_private(table))
+        return false;
+    spin_lock(&table->lock);
+    return true;
+}
+
+static inline void table_unlock(struct fd_table *table, bool is_locked)
+{
+    if (is_locked)
+        spin_unlock(&table->lock);
+}
+
 /* Slots and both bitmaps in one allocation, all empty. */
 static struct fd_slots *slots_alloc(unsigned size)
 {
@@ -68,8 +86,7 @@ static void copy_open_locked(struct fd_table *to, const struct fd_table *from)
 {
     unsigned number;
 
-    bitmap_for_each_set(number, from->slots->open, from->slots->size)
-    {
+    bitmap_for_each_set (number, from->slots->open, from->slots->size) {
         struct file *file = from->slots->slot[number];
 
         if (file == NULL)
@@ -118,8 +135,7 @@ void fd_table_unref(struct fd_table *table)
     if (!atomic_dec_and_test(&table->users))
         return;
     slots = table->slots;
-    bitmap_for_each_set(number, slots->open, slots->size)
-    {
+    bitmap_for_each_set (number, slots->open, slots->size) {
         struct file *file = slots->slot[number];
 
         if (file != NULL)
@@ -129,19 +145,29 @@ void fd_table_unref(struct fd_table *table)
     slab_free(&table_cache, table);
 }
 
+/*
+ * A file's memory may be that of another file by the time its count was raised (file_create()
+ * reuses it), so the slot is looked at again.
+ */
 struct file *fd_get_file(struct fd_table *table, unsigned number)
 {
-    struct file *file;
+    for (;;) {
+        struct fd_slots *slots;
+        struct file *file, *now;
+        bool has_ref;
 
-    defer_read_begin();
-    do {
-        struct fd_slots *slots = READ_ONCE(table->slots);
-
+        defer_read_begin();
+        slots = READ_ONCE(table->slots);
         file = number < slots->size ? READ_ONCE(slots->slot[number]) : NULL;
-        /* refs 0: a closer emptied the slot (or a grown copy of it) before its last unref. */
-    } while (file != NULL && !file_try_ref(file));
-    defer_read_end();
-    return file;
+        has_ref = file != NULL && file_try_ref(file);
+        slots = READ_ONCE(table->slots);
+        now = file != NULL ? READ_ONCE(slots->slot[number]) : NULL;
+        defer_read_end();
+        if (file == NULL || (has_ref && now == file))
+            return file;
+        if (has_ref)
+            file_unref(file);
+    }
 }
 
 struct fd fd_get_shared(struct fd_table *table, unsigned number)
@@ -152,7 +178,7 @@ struct fd fd_get_shared(struct fd_table *table, unsigned number)
 }
 
 /* Make room for `number`; the lock is dropped and taken again. 0 or -ENOMEM. */
-static int grow_locked(struct fd_table *table, unsigned number)
+static int grow_locked(struct fd_table *table, unsigned number, bool *is_locked)
 {
     struct fd_slots *old = table->slots;
     unsigned size = old->size;
@@ -160,9 +186,9 @@ static int grow_locked(struct fd_table *table, unsigned number)
 
     while (size <= number)
         size *= 2;
-    spin_unlock(&table->lock);
+    table_unlock(table, *is_locked);
     slots = slots_alloc(size);
-    spin_lock(&table->lock);
+    *is_locked = table_lock(table);
     if (slots == NULL)
         return -ENOMEM;
     old = table->slots;
@@ -194,7 +220,8 @@ static void give_locked(struct fd_table *table, unsigned number)
     table->next = min(table->next, number);
 }
 
-static int reserve_locked(struct fd_table *table, unsigned min_number, unsigned limit, bool cloexec)
+static int reserve_locked(struct fd_table *table, unsigned min_number, unsigned limit, bool cloexec,
+                          bool *is_locked)
 {
     unsigned first, number;
 
@@ -208,7 +235,7 @@ static int reserve_locked(struct fd_table *table, unsigned min_number, unsigned 
             return -EMFILE;
         if (number < table->slots->size)
             break;
-        if (grow_locked(table, number) != 0)
+        if (grow_locked(table, number, is_locked) != 0)
             return -ENOMEM;
     }
     take_locked(table, number, cloexec);
@@ -223,36 +250,36 @@ int fd_reserve(struct fd_table *table, unsigned min_number, unsigned limit, bool
 
     if (min_number >= limit)
         return min_number == 0 ? -EMFILE : -EINVAL;
-    spin_lock(&table->lock);
-    number = reserve_locked(table, min_number, limit, cloexec);
-    spin_unlock(&table->lock);
+    bool is_locked = table_lock(table);
+    number = reserve_locked(table, min_number, limit, cloexec, &is_locked);
+    table_unlock(table, is_locked);
     return number;
 }
 
 void fd_install(struct fd_table *table, unsigned number, struct file *file)
 {
-    spin_lock(&table->lock);
+    bool is_locked = table_lock(table);
     ASSERT(table->slots->slot[number] == NULL);
     smp_store_release(&table->slots->slot[number], file);
-    spin_unlock(&table->lock);
+    table_unlock(table, is_locked);
 }
 
 void fd_cancel(struct fd_table *table, unsigned number)
 {
-    spin_lock(&table->lock);
+    bool is_locked = table_lock(table);
     give_locked(table, number);
-    spin_unlock(&table->lock);
+    table_unlock(table, is_locked);
 }
 
 int fd_add(struct fd_table *table, struct file *file, unsigned limit, bool cloexec)
 {
     int number;
 
-    spin_lock(&table->lock);
-    number = reserve_locked(table, 0, limit, cloexec);
+    bool is_locked = table_lock(table);
+    number = reserve_locked(table, 0, limit, cloexec, &is_locked);
     if (number >= 0)
         smp_store_release(&table->slots->slot[number], file);
-    spin_unlock(&table->lock);
+    table_unlock(table, is_locked);
     return number;
 }
 
@@ -271,9 +298,9 @@ int fd_close(struct fd_table *table, unsigned number)
 {
     struct file *file;
 
-    spin_lock(&table->lock);
+    bool is_locked = table_lock(table);
     file = remove_locked(table, number);
-    spin_unlock(&table->lock);
+    table_unlock(table, is_locked);
     return file != NULL ? file_close(file, table) : -EBADF;
 }
 
@@ -281,7 +308,7 @@ int fd_close_range(struct fd_table *table, unsigned first, unsigned last, bool s
 {
     unsigned number = first;
 
-    spin_lock(&table->lock);
+    bool is_locked = table_lock(table);
     for (;; number++) {
         number = (unsigned)bitmap_find_set(table->slots->open, table->slots->size,
                                            min(number, table->slots->size));
@@ -292,13 +319,13 @@ int fd_close_range(struct fd_table *table, unsigned first, unsigned last, bool s
         } else {
             struct file *file = remove_locked(table, number);
 
-            spin_unlock(&table->lock);
+            table_unlock(table, is_locked);
             if (file != NULL)
                 file_close(file, table);
-            spin_lock(&table->lock);
+            is_locked = table_lock(table);
         }
     }
-    spin_unlock(&table->lock);
+    table_unlock(table, is_locked);
     return 0;
 }
 
@@ -308,20 +335,20 @@ int fd_replace(struct fd_table *table, unsigned to, struct file *file, unsigned 
 
     if (to >= limit || to >= SLOTS_MAX)
         return -EBADF;
-    spin_lock(&table->lock);
-    if (to >= table->slots->size && grow_locked(table, to) != 0) {
-        spin_unlock(&table->lock);
+    bool is_locked = table_lock(table);
+    if (to >= table->slots->size && grow_locked(table, to, &is_locked) != 0) {
+        table_unlock(table, is_locked);
         return -EMFILE; /* as Linux answers an array that cannot grow */
     }
     old = table->slots->slot[to];
     if (old == NULL && bitmap_test(table->slots->open, to)) {
-        spin_unlock(&table->lock);
+        table_unlock(table, is_locked);
         return -EBUSY; /* reserved by an open in another thread */
     }
     file_ref(file);
     take_locked(table, to, cloexec);
     smp_store_release(&table->slots->slot[to], file);
-    spin_unlock(&table->lock);
+    table_unlock(table, is_locked);
     if (old != NULL)
         file_close(old, table);
     return (int)to;
@@ -332,8 +359,7 @@ void fd_close_on_exec(struct fd_table *table)
     struct fd_slots *slots = table->slots;
     unsigned number;
 
-    bitmap_for_each_set(number, slots->cloexec, slots->size)
-    {
+    bitmap_for_each_set (number, slots->cloexec, slots->size) {
         if (bitmap_test(slots->open, number))
             fd_close(table, number);
     }
@@ -354,12 +380,12 @@ int fd_set_cloexec(struct fd_table *table, unsigned number, bool on)
 {
     int result = -EBADF;
 
-    spin_lock(&table->lock);
+    bool is_locked = table_lock(table);
     if (number < table->slots->size && table->slots->slot[number] != NULL) {
         take_locked(table, number, on);
         result = 0;
     }
-    spin_unlock(&table->lock);
+    table_unlock(table, is_locked);
     return result;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Open files: life, positioned and plain transfers, flags. */
-#include <core/panic.h>
+#include <arch/barrier.h>
+#include <core/percpu.h>
+#include <core/preempt.h>
 #include <file/epoll.h>
 #include <file/file.h>
 #include <lib/compiler.h>
@@ -11,6 +13,8 @@
 /* Not kept in file->flags: they only matter to open itself. */
 #define OPEN_ONLY_FLAGS (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)
 #define SETTABLE_FLAGS  (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | O_ASYNC)
+
+#define STOCK_MAX 32u /* a CPU */
 
 #define POSITIONLESS (FILE_OPS_STREAM | FILE_OPS_NOPOS)
 
@@ -38,13 +42,67 @@ static unsigned access_of(unsigned flags)
     }
 }
 
+/*
+ * Released files wait here for the next open: fd_get_file() may look at the count of a file that is
+ * gone, so memory that stays a file needs no grace period. What is too much for the stock gets one
+ * and is freed.
+ */
+static struct {
+    struct file *first; /* linked by `data`; refs 0 */
+    unsigned count;
+} stock[MAX_CPUS];
+
+static struct file *stock_take(void)
+{
+    struct file *file;
+
+    preempt_disable();
+    file = stock[this_cpu()->id].first;
+    if (file != NULL) {
+        stock[this_cpu()->id].first = file->data;
+        stock[this_cpu()->id].count--;
+    }
+    preempt_enable();
+    return file;
+}
+
+static bool stock_give(struct file *file)
+{
+    bool has_room;
+
+    preempt_disable();
+    has_room = stock[this_cpu()->id].count < STOCK_MAX;
+    if (has_room) {
+        file->data = stock[this_cpu()->id].first;
+        stock[this_cpu()->id].first = file;
+        stock[this_cpu()->id].count++;
+    }
+    preempt_enable();
+    return has_room;
+}
+
+/* Memory for a file; what is the same for all of them is set up. */
+static struct file *file_alloc(void)
+{
+    struct file *file = stock_take();
+
+    if (file != NULL)
+        return file;
+    file = slab_alloc(&file_cache);
+    if (file != NULL) {
+        atomic_set(&file->refs, 0);
+        list_init(&file->watches);
+        mutex_init(&file->pos_lock, RANK_FILE);
+    }
+    return file;
+}
+
 struct file *file_create(const struct file_ops *ops, void *data, unsigned flags)
 {
-    struct file *file = slab_alloc(&file_cache);
+    struct file *file = file_alloc();
 
     if (file == NULL)
         return NULL;
-    atomic_set(&file->refs, 1);
     file->flags = flags & ~OPEN_ONLY_FLAGS;
     file->access = access_of(flags);
     file->ops = ops;
@@ -56,8 +114,7 @@ struct file *file_create(const struct file_ops *ops, void *data, unsigned flags)
     file->id = ops != NULL && ops->name != NULL ? file_new_id() : 0;
     file->owner = 0;
     file->owner_signal = 0;
-    list_init(&file->watches);
-    mutex_init(&file->pos_lock, RANK_FILE);
+    smp_store_release(&file->refs.v, 1); /* pairs with file_try_ref() */
     return file;
 }
 
@@ -74,8 +131,8 @@ static void file_release(struct file *file)
         file->ops->release(file);
     if (file->inode != NULL)
         file_drop_path(file);
-    /* fd_get_shared() may still look at refs. */
-    defer_free(&file->free, file_free);
+    if (!stock_give(file))
+        defer_free(&file->free, file_free);
 }
 
 void file_ref(struct file *file)

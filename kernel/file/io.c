@@ -25,7 +25,7 @@ void io_init_segments(struct io *io, const struct io_segment *segments, unsigned
 static __always_inline size_t io_run(const struct io *io, vaddr_t at, void *buf, size_t n,
                                      enum io_move how)
 {
-    if (io->flags & IO_KERNEL) {
+    if (unlikely(io->flags & IO_KERNEL)) {
         if (how == IO_MOVE_TO)
             memcpy((void *)at, buf, n);
         else if (how == IO_MOVE_FROM)
@@ -41,7 +41,15 @@ static __always_inline size_t io_run(const struct io *io, vaddr_t at, void *buf,
     return clear_user_partial(at, n);
 }
 
-static __always_inline ssize_t io_move(struct io *io, void *buf, size_t n, enum io_move how)
+static inline void io_advance(struct io *io, size_t n)
+{
+    io->offset += n;
+    io->left -= n;
+    io->done += n;
+}
+
+/* Over as many segments as it takes. */
+static __always_inline ssize_t io_move_runs(struct io *io, void *buf, size_t n, enum io_move how)
 {
     size_t moved = 0;
 
@@ -59,34 +67,60 @@ static __always_inline ssize_t io_move(struct io *io, void *buf, size_t n, enum 
         bad = io_run(io, io->segment->base + io->offset, (char *)buf + moved, run, how);
         run -= bad;
         moved += run;
-        io->offset += run;
-        io->left -= run;
-        io->done += run;
+        io_advance(io, run);
         if (bad != 0)
             return moved != 0 ? (ssize_t)moved : -EFAULT;
     }
     return (ssize_t)moved;
 }
 
+static __noinline ssize_t io_move_to(struct io *io, void *buf, size_t n)
+{
+    return io_move_runs(io, buf, n, IO_MOVE_TO);
+}
+
+static __noinline ssize_t io_move_from(struct io *io, void *buf, size_t n)
+{
+    return io_move_runs(io, buf, n, IO_MOVE_FROM);
+}
+
+static __noinline ssize_t io_move_zero(struct io *io, void *buf, size_t n)
+{
+    return io_move_runs(io, buf, n, IO_MOVE_ZERO);
+}
+
+/* The usual case first: a piece of one segment of a program. */
+static __always_inline ssize_t io_move(struct io *io, void *buf, size_t n, enum io_move how,
+                                       ssize_t (*slow)(struct io *, void *, size_t))
+{
+    size_t bad;
+
+    if (unlikely((io->flags & IO_KERNEL) || n > io->left || n > io->segment->len - io->offset))
+        return slow(io, buf, n);
+    bad = io_run(io, io->segment->base + io->offset, buf, n, how);
+    io_advance(io, n - bad);
+    return likely(bad == 0) ? (ssize_t)n : bad == n ? -EFAULT : (ssize_t)(n - bad);
+}
+
 ssize_t io_copy_to(struct io *io, const void *buf, size_t n)
 {
-    return io_move(io, (void *)(vaddr_t)buf, n, IO_MOVE_TO);
+    return io_move(io, (void *)(vaddr_t)buf, n, IO_MOVE_TO, io_move_to);
 }
 
 ssize_t io_copy_from(struct io *io, void *buf, size_t n)
 {
-    return io_move(io, buf, n, IO_MOVE_FROM);
+    return io_move(io, buf, n, IO_MOVE_FROM, io_move_from);
 }
 
 ssize_t io_zero(struct io *io, size_t n)
 {
-    return io_move(io, NULL, n, IO_MOVE_ZERO);
+    return io_move(io, NULL, n, IO_MOVE_ZERO, io_move_zero);
 }
 
 /* Undo a short record transfer. */
-static int io_whole(struct io *io, ssize_t moved, size_t n)
+static inline int io_whole(struct io *io, ssize_t moved, size_t n)
 {
-    if (moved == (ssize_t)n)
+    if (likely(moved == (ssize_t)n))
         return 0;
     if (moved > 0)
         io_rewind(io, (size_t)moved);
@@ -97,14 +131,14 @@ int io_put(struct io *io, const void *buf, size_t n)
 {
     if (io->left < n)
         return -EINVAL;
-    return io_whole(io, io_copy_to(io, buf, n), n);
+    return io_whole(io, io_move(io, (void *)(vaddr_t)buf, n, IO_MOVE_TO, io_move_to), n);
 }
 
 int io_get(struct io *io, void *buf, size_t n)
 {
     if (io->left < n)
         return -EINVAL;
-    return io_whole(io, io_copy_from(io, buf, n), n);
+    return io_whole(io, io_move(io, buf, n, IO_MOVE_FROM, io_move_from), n);
 }
 
 void io_skip(struct io *io, size_t n)

@@ -101,27 +101,36 @@ static long events_to_user(vaddr_t user, const struct epoll_event_data *from, in
     return count;
 }
 
-static long collect(struct file *set, vaddr_t user, unsigned max, uint64_t deadline_ns)
+/* More than a few events, if that many are ready now: after a sleep the next call brings the rest.
+ */
+static __noinline long collect_many(struct file *set, vaddr_t user, unsigned max)
 {
-    struct epoll_event_data inline_events[EVENTS_INLINE], *events = inline_events;
+    struct epoll_event_data *events;
     long result;
 
-    /* More than a few only if they are ready now: after a sleep the next call brings the rest. */
     max = min(max, EVENTS_BATCH);
-    max = min(max, max(epoll_ready_count(set), EVENTS_INLINE));
-    if (max > EVENTS_INLINE) {
-        events = kmalloc_array(max, sizeof(*events));
-        if (events == NULL) {
-            events = inline_events;
-            max = EVENTS_INLINE;
-        }
-    }
-    result = epoll_collect(set, events, max, deadline_ns);
+    max = min(max, epoll_ready_count(set));
+    events = kmalloc_array(max, sizeof(*events));
+    if (events == NULL)
+        return 0;
+    result = epoll_collect(set, events, max, 0);
     if (result > 0)
         result = events_to_user(user, events, (int)result);
-    if (events != inline_events)
-        kfree(events);
+    kfree(events);
     return result;
+}
+
+static long collect(struct file *set, vaddr_t user, unsigned max, uint64_t deadline_ns)
+{
+    struct epoll_event_data events[EVENTS_INLINE];
+    long result = 0;
+
+    if (unlikely(max > EVENTS_INLINE && epoll_ready_count(set) > EVENTS_INLINE))
+        result = collect_many(set, user, max);
+    if (result != 0)
+        return result;
+    result = epoll_collect(set, events, min(max, EVENTS_INLINE), deadline_ns);
+    return result > 0 ? events_to_user(user, events, (int)result) : result;
 }
 
 static long do_epoll_wait(unsigned epfd, vaddr_t user, int max, uint64_t deadline_ns)
@@ -142,14 +151,23 @@ static long do_epoll_wait(unsigned epfd, vaddr_t user, int max, uint64_t deadlin
     return result;
 }
 
-long sys_epoll_pwait(const reg_t arg[6])
+/* With a signal set: as its mask while waiting. */
+static long masked_epoll_wait(const reg_t arg[6], uint64_t deadline_ns)
 {
-    long result = signal_mask_temporary(arg[4], arg[5]);
+    long result;
 
+    if (likely(arg[4] == 0))
+        return do_epoll_wait((unsigned)arg[0], arg[1], (int)arg[2], deadline_ns);
+    result = signal_mask_temporary(arg[4], arg[5]);
     if (result != 0)
         return result;
-    result = do_epoll_wait((unsigned)arg[0], arg[1], (int)arg[2], deadline_of_ms((int)arg[3]));
-    return arg[4] != 0 ? signal_mask_restore(result) : result;
+    result = do_epoll_wait((unsigned)arg[0], arg[1], (int)arg[2], deadline_ns);
+    return signal_mask_restore(result);
+}
+
+long sys_epoll_pwait(const reg_t arg[6])
+{
+    return masked_epoll_wait(arg, deadline_of_ms((int)arg[3]));
 }
 
 long sys_epoll_pwait2(const reg_t arg[6])
@@ -157,10 +175,5 @@ long sys_epoll_pwait2(const reg_t arg[6])
     uint64_t deadline_ns;
     long result = deadline_from_user(arg[3], &deadline_ns);
 
-    if (result == 0)
-        result = signal_mask_temporary(arg[4], arg[5]);
-    if (result != 0)
-        return result;
-    result = do_epoll_wait((unsigned)arg[0], arg[1], (int)arg[2], deadline_ns);
-    return arg[4] != 0 ? signal_mask_restore(result) : result;
+    return result != 0 ? result : masked_epoll_wait(arg, deadline_ns);
 }

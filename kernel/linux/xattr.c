@@ -5,6 +5,7 @@
 #include <fs/open.h>
 #include <fs/path.h>
 #include <lib/errno.h>
+#include <lib/string.h>
 #include <linux/syscalls.h>
 #include <mm/slab.h>
 
@@ -33,13 +34,22 @@ static int place_by_fd(unsigned fd, struct path *out)
     return error;
 }
 
+/* A namespace with nothing behind its dot. */
+static bool is_bare_prefix(const char *name)
+{
+    return strcmp(name, "user.") == 0 || strcmp(name, "trusted.") == 0 ||
+           strcmp(name, "security.") == 0;
+}
+
 static int attribute_name(char name[XATTR_NAME_MAX + 1], vaddr_t user)
 {
     ssize_t length = strncpy_from_user(name, user, XATTR_NAME_MAX + 1);
 
     if (length < 0)
         return (int)length;
-    return length == 0 || length > XATTR_NAME_MAX ? -ERANGE : 0;
+    if (length == 0 || length > XATTR_NAME_MAX)
+        return -ERANGE;
+    return is_bare_prefix(name) ? -EINVAL : 0;
 }
 
 /* `place` is consumed by all of these. */

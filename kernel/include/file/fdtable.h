@@ -9,6 +9,7 @@
 #define FILE_FDTABLE_H
 
 #include <arch/atomic.h>
+#include <arch/barrier.h>
 #include <core/defer.h>
 #include <core/lock.h>
 #include <file/file.h>
@@ -51,6 +52,15 @@ static inline void fd_table_ref(struct fd_table *table)
  */
 void fd_table_unref(struct fd_table *table);
 
+/*
+ * Whether the calling thread, which uses the table, is the only one that can change it. The acquire
+ * pairs with the release of the other user's fd_table_unref().
+ */
+static inline bool fd_table_is_private(const struct fd_table *table)
+{
+    return smp_load_acquire(&table->users.v) == 1;
+}
+
 struct fd fd_get_shared(struct fd_table *table, unsigned number);
 
 /*
@@ -59,7 +69,7 @@ struct fd fd_get_shared(struct fd_table *table, unsigned number);
  */
 static inline struct fd fd_get(struct fd_table *table, unsigned number)
 {
-    if (atomic_read(&table->users) == 1) {
+    if (likely(fd_table_is_private(table))) {
         struct fd_slots *slots = table->slots;
         struct fd fd = {NULL, false};
         if (number < slots->size)
