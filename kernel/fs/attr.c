@@ -147,6 +147,8 @@ static int xattr_check(const struct path *path, const char *name, bool write)
         return -ERANGE;
     if (write && mount_may_write(path) != 0)
         return -EROFS;
+    if (name[len - 1] == '.' && strchr(name, '.') == name + len - 1)
+        return -EINVAL; /* a name space and no name */
     if (strncmp(name, "trusted.", 8) == 0)
         return cred_capable(cred, CAP_SYS_ADMIN) ? 0 : write ? -EPERM : -ENODATA;
     if (strncmp(name, "security.", 9) == 0)

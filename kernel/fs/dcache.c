@@ -13,6 +13,7 @@
 #include <core/lock.h>
 #include <core/panic.h>
 #include <lib/compiler.h>
+#include <lib/endian.h>
 #include <lib/errno.h>
 #include <lib/printf.h>
 #include <lib/string.h>
@@ -232,6 +233,25 @@ static bool cache_remove_locked(struct dentry *dentry)
     return true;
 }
 
+/* Equal lengths; both are short as a rule. */
+static inline bool same_text(const char *a, const char *b, size_t len)
+{
+    if (len >= 8) {
+        for (size_t i = 0; i + 8 < len; i += 8) {
+            if (load_u64(a + i) != load_u64(b + i))
+                return false;
+        }
+        return load_u64(a + len - 8) == load_u64(b + len - 8);
+    }
+    if (len >= 4)
+        return load_u32(a) == load_u32(b) && load_u32(a + len - 4) == load_u32(b + len - 4);
+    for (size_t i = 0; i < len; i++) {
+        if (a[i] != b[i])
+            return false;
+    }
+    return true;
+}
+
 static inline bool dentry_is(const struct dentry *dentry, const struct dentry *parent,
                              const struct name *name)
 {
@@ -241,7 +261,16 @@ static inline bool dentry_is(const struct dentry *dentry, const struct dentry *p
         return false;
     own = READ_ONCE(dentry->name);
     return own->hash == name->hash && own->len == name->len &&
-           memcmp(own->text, name->text, name->len) == 0;
+           same_text(own->text, name->text, name->len);
+}
+
+struct dentry *dentry_peek(struct dentry *dir, const struct name *name)
+{
+    struct dentry *dentry = smp_load_acquire(bucket_of(dir, name->hash));
+
+    while (dentry != NULL && !dentry_is(dentry, dir, name))
+        dentry = READ_ONCE(dentry->hash_next);
+    return dentry;
 }
 
 /* A reference to the cached child, or NULL: not there, or it cannot be said without the lock. */
@@ -253,9 +282,7 @@ static struct dentry *dcache_find(struct dentry *parent, const struct name *name
     defer_read_begin();
     sequence = READ_ONCE(rename_sequence);
     smp_rmb();
-    dentry = smp_load_acquire(bucket_of(parent, name->hash));
-    while (dentry != NULL && !dentry_is(dentry, parent, name))
-        dentry = READ_ONCE(dentry->hash_next);
+    dentry = dentry_peek(parent, name);
     if (dentry != NULL && ((sequence & 1) || !atomic_inc_not_zero(&dentry->refs)))
         dentry = NULL;
     defer_read_end();

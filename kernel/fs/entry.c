@@ -102,8 +102,8 @@ int entry_create_locked(struct dentry *dir, struct dentry *dentry, struct inode_
     struct inode *inode = NULL;
     int error;
 
-    if (dir->inode->ops->create == NULL)
-        return -EPERM;
+    if (dir->inode->ops->create == NULL) /* in /proc nothing but what is registered ever exists */
+        return dir->inode->flags & INODE_NO_NEGATIVE ? -ENOENT : -EPERM;
     inode_init_owner(init, dir->inode, cred);
     error = dir->inode->ops->create(dir->inode, &name, init, &inode);
     if (error == 0)

@@ -47,6 +47,9 @@ void dcache_init(void);
  * inode when there is none. -ENOENT in a removed directory; -EAGAIN if cached_only and unknown. */
 int dentry_lookup(struct dentry *dir, const struct name *name, bool cached_only,
                   struct dentry **out);
+/* The cached child without a reference, or NULL; within a reading section, to be checked with
+ * rename_read_retry. */
+struct dentry *dentry_peek(struct dentry *dir, const struct name *name);
 /* The same with dir->inode->lock held. */
 int dentry_lookup_locked(struct dentry *dir, const struct name *name, struct dentry **out);
 /* The inode of a new name; takes over the reference. dir's lock held for writing. */
@@ -75,8 +78,9 @@ enum last_type { LAST_NAME, LAST_NONE, LAST_DOT, LAST_DOTDOT };
 
 struct walk_links;
 struct walk {
-    struct path path; /* where it is; own references */
-    struct path root; /* own references */
+    struct path path; /* where it is; own references once path_held, which walk_to_last sees to */
+    struct path root;
+    bool path_held, root_held;
     const struct cred *cred;
     const char *rest;
     struct walk_links *links; /* NULL until a link is met */
@@ -97,6 +101,8 @@ int walk_follow(struct walk *walk, const struct path *dir, bool *jumped);
 int walk_finish(struct walk *walk, bool follow);
 /* The same for one component: 1 when it was a link that is followed; walk_to_last was called. */
 int walk_last_once(struct walk *walk, bool follow);
+/* Hands the walk's references over to *out. */
+void walk_take(struct walk *walk, struct path *out);
 void walk_end(struct walk *walk);
 
 /* mount.c */

@@ -100,8 +100,7 @@ static struct mount *mounted_on_locked(const struct path *path)
 {
     struct mount *mount;
 
-    list_for_each_entry_reverse(mount, &mounts, all)
-    {
+    list_for_each_entry_reverse (mount, &mounts, all) {
         if (mount->mountpoint == path->dentry && mount->parent == path->mount)
             return mount;
     }

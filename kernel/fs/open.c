@@ -214,6 +214,7 @@ static int make_file(struct walk *walk, unsigned flags, bool created, struct fil
     struct inode *inode = path_inode(&walk->path);
     bool writes = S_ISREG(inode->mode) && !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY;
     struct file *file;
+    struct path path;
     int error;
 
     if (inode->ops->reopen != NULL && !(flags & O_PATH))
@@ -229,7 +230,10 @@ static int make_file(struct walk *walk, unsigned flags, bool created, struct fil
             inode_put_write(inode);
         return -ENOMEM;
     }
-    file_attach_path(file, &walk->path);
+    walk_take(walk, &path);
+    file->mount = path.mount;
+    file->dentry = path.dentry;
+    file->inode = inode;
     if (writes && !(file->access & FILE_WRITE))
         inode_put_write(inode); /* access mode 3: neither */
     error = (flags & O_PATH) ? 0 : open_by_type(file, flags, created);

@@ -3,6 +3,7 @@
  * The walk of path_resolution(7), and openat2(2)'s restrictions on it. It is iterative: a symbolic
  * link in the middle puts what is left of the name aside in walk->links and goes on with its text.
  */
+#include <core/defer.h>
 #include <lib/compiler.h>
 #include <lib/errno.h>
 #include <lib/string.h>
@@ -21,8 +22,22 @@ struct walk_links {
 static void walk_set_path(struct walk *walk, const struct path *path)
 {
     path_ref(path);
-    path_unref(&walk->path);
+    if (walk->path_held)
+        path_unref(&walk->path);
     walk->path = *path;
+    walk->path_held = true;
+}
+
+/* Root or current directory: borrowed where nobody else can change them meanwhile. */
+static bool take_place(struct fs_context *context, const struct path *place, struct path *out,
+                       void (*take)(struct fs_context *, struct path *))
+{
+    if (likely(atomic_read(&context->refs) == 1)) {
+        *out = *place;
+        return false;
+    }
+    take(context, out);
+    return true;
 }
 
 /* An absolute name, or link. */
@@ -48,26 +63,24 @@ int walk_start(struct walk *walk, const struct path *at, const char *name, unsig
     walk->trailing_slash = false;
     if (name[0] == '\0' && !(flags & LOOKUP_EMPTY))
         return -ENOENT;
-    if (name[0] == '/' && likely(!(flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT)))) {
-        fs_context_root(context, &walk->root);
+    walk->path_held = walk->root_held = false;
+    if (flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT)) {
+        if (name[0] == '/' && (flags & LOOKUP_BENEATH))
+            return -EXDEV;
+        if (at != NULL)
+            walk->root = *at;
+        else
+            walk->root_held = take_place(context, &context->cwd, &walk->root, fs_context_cwd);
         walk->path = walk->root;
-        path_ref(&walk->path);
         return 0;
     }
-    if (name[0] == '/' && (flags & LOOKUP_BENEATH))
-        return -EXDEV;
-    if (at != NULL) {
+    walk->root_held = take_place(context, &context->root, &walk->root, fs_context_root);
+    if (name[0] == '/')
+        walk->path = walk->root;
+    else if (at != NULL)
         walk->path = *at;
-        path_ref(at);
-    } else {
-        fs_context_cwd(context, &walk->path);
-    }
-    if (flags & (LOOKUP_BENEATH | LOOKUP_IN_ROOT)) {
-        walk->root = walk->path;
-        path_ref(&walk->root);
-    } else {
-        fs_context_root(context, &walk->root);
-    }
+    else
+        walk->path_held = take_place(context, &context->cwd, &walk->path, fs_context_cwd);
     return 0;
 }
 
@@ -79,8 +92,16 @@ void walk_end(struct walk *walk)
         kfree(walk->links->text[WALK_LINKS_MAX]);
         kfree(walk->links);
     }
-    path_unref(&walk->path);
-    path_unref(&walk->root);
+    if (walk->path_held)
+        path_unref(&walk->path);
+    if (walk->root_held)
+        path_unref(&walk->root);
+}
+
+void walk_take(struct walk *walk, struct path *out)
+{
+    *out = walk->path;
+    walk->path_held = false;
 }
 
 /* Cuts one component off walk->rest. 0, -ENAMETOOLONG. */
@@ -294,11 +315,112 @@ static int walk_through(struct walk *walk, const struct name *name)
     return error;
 }
 
+static void walk_hold(struct walk *walk)
+{
+    if (!walk->path_held)
+        path_ref(&walk->path);
+    walk->path_held = true;
+}
+
+/* Names that dentry_peek may pass: no dots in front, more to come behind. */
+static bool plain_component(const char *text, struct name *name)
+{
+    uint32_t hash = 0, len = 0;
+    unsigned char c;
+
+    if (text[0] == '.')
+        return false;
+    while ((c = (unsigned char)text[len]) != '/' && c != '\0') {
+        hash = (hash + c) * 0x9e3779b1u; /* name_hash */
+        len++;
+    }
+    *name = (struct name){text, len, hash};
+    return len <= NAME_MAX;
+}
+
+/* Nothing but slashes: the name before is the last one and must be a directory. */
+static bool is_trailing(const char *rest)
+{
+    while (*rest == '/')
+        rest++;
+    return *rest == '\0';
+}
+
+/*
+ * Goes as far as cached directories lead, without taking references on the way: no links, mount
+ * points, dots or odd permissions. True if the last component was reached and is in walk->last;
+ * the walk proper goes on from where this ends.
+ */
+static bool walk_quickly(struct walk *walk)
+{
+    struct dentry *at = walk->path.dentry, *child;
+    const char *rest = walk->rest;
+    bool last = false;
+    uint32_t sequence;
+    struct name name;
+
+    defer_read_begin();
+    sequence = rename_read_begin();
+    for (;;) {
+        const struct inode *dir = at->inode;
+
+        while (*rest == '/')
+            rest++;
+        if (*rest == '\0' || !S_ISDIR(dir->mode) || (dir->mode & 0111) != 0111 ||
+            dir->ops->permission != NULL || !plain_component(rest, &name))
+            break;
+        if (name.text[name.len] == '\0') {
+            last = true;
+            break;
+        }
+        child = dentry_peek(at, &name);
+        if (child == NULL || child->inode == NULL || !S_ISDIR(child->inode->mode) ||
+            dentry_is_mounted(child))
+            break;
+        if (is_trailing(name.text + name.len))
+            break;
+        at = child;
+        rest = name.text + name.len;
+    }
+    if (at != walk->path.dentry) {
+        struct dentry *from = walk->path.dentry;
+
+        if (!atomic_inc_not_zero(&at->refs)) {
+            defer_read_end();
+            return false;
+        }
+        if (rename_read_retry(sequence)) {
+            defer_read_end();
+            dentry_unref(at);
+            return false;
+        }
+        walk->path.dentry = at;
+        if (walk->path_held)
+            dentry_unref(from);
+        else
+            mount_ref(walk->path.mount);
+        walk->path_held = true;
+    }
+    defer_read_end();
+    walk->rest = rest;
+    if (!last)
+        return false;
+    walk->last = name;
+    walk->last_type = LAST_NAME;
+    walk->rest += name.len;
+    return true;
+}
+
 int walk_to_last(struct walk *walk)
 {
     struct name name;
     int error;
 
+    if (walk->links == NULL && walk_quickly(walk)) {
+        walk_hold(walk);
+        return 0;
+    }
+    walk_hold(walk);
     while (more_components(walk)) {
         struct inode *dir = path_inode(&walk->path);
 
@@ -393,10 +515,8 @@ int path_lookup(const struct path *at, const char *name, unsigned flags, struct 
     if (error == 0 && ((flags & LOOKUP_DIRECTORY) || walk.trailing_slash) &&
         !S_ISDIR(path_inode(&walk.path)->mode))
         error = -ENOTDIR;
-    if (error == 0) {
-        *out = walk.path;
-        path_ref(out);
-    }
+    if (error == 0)
+        walk_take(&walk, out);
     walk_end(&walk);
     return error;
 }
