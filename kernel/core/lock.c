@@ -14,7 +14,7 @@
 
 /* --- spinlocks; the fast paths are in lock.h --- */
 
-#ifdef CONFIG_DEBUG_LOCKS
+#ifdef CONFIG_DEBUG_CHECKS
 void spin_check_taken(const struct spinlock *lock)
 {
     struct cpu *cpu = this_cpu();

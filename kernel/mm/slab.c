@@ -35,7 +35,7 @@ static struct slab_cache *caches; /* caches_lock to add; never shrinks */
 static unsigned cache_count = 1;
 static atomic64_t slab_pages;
 
-#ifdef CONFIG_DEBUG_MEMORY
+#ifdef CONFIG_DEBUG_CHECKS
 #define POISON 0x6bU
 
 /* All but the first word, the link, must read as it was left by slab_free. */

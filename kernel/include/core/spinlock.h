@@ -15,7 +15,7 @@ void spin_init(struct spinlock *lock, enum lock_rank rank);
 /* Takes a lock that was seen taken: the slow half of spin_lock(). */
 void spin_wait(struct spinlock *lock);
 
-#ifdef CONFIG_DEBUG_LOCKS
+#ifdef CONFIG_DEBUG_CHECKS
 /* Keep the list of locks that this CPU holds, and panic when one breaks the order. */
 void spin_check_taken(const struct spinlock *lock);
 void spin_check_released(const struct spinlock *lock);
