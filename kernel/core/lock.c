@@ -54,14 +54,59 @@ bool spin_held(const struct spinlock *lock)
     return false;
 }
 
-static void assert_may_sleep(void)
+/* A sleeping lock is about to be waited for. Readers of one lock nest, so equal ranks pass. */
+static void sleeping_wanted(const void *lock, enum lock_rank rank)
 {
-    if (this_cpu()->held_count != 0 || current()->preempt_count != 0)
-        panic("thread '%s' would sleep with a spinlock held or preemption off", current()->name);
+    struct thread *thread = current();
+
+    if (this_cpu()->held_count != 0 || thread->preempt_count != 0)
+        panic("thread '%s' would sleep with a spinlock held or preemption off", thread->name);
+    for (unsigned i = 0; i < thread->sleeping_count; i++) {
+        if (thread->sleeping[i].rank > rank)
+            panic("sleeping lock of rank %d wanted while one of rank %d is held", rank,
+                  thread->sleeping[i].rank);
+        if (thread->sleeping[i].lock == lock)
+            panic("sleeping lock of rank %d wanted twice by thread '%s'", rank, thread->name);
+    }
+}
+
+static void sleeping_taken(const void *lock, enum lock_rank rank)
+{
+    struct thread *thread = current();
+
+    ASSERT(thread->sleeping_count < ARRAY_SIZE(thread->sleeping));
+    thread->sleeping[thread->sleeping_count].lock = lock;
+    thread->sleeping[thread->sleeping_count++].rank = rank;
+}
+
+/* A lock may be released by another thread than the one that took it: then there is no entry. */
+static void sleeping_released(const void *lock)
+{
+    struct thread *thread = current();
+
+    for (unsigned i = thread->sleeping_count; i-- > 0;) {
+        if (thread->sleeping[i].lock == lock) {
+            thread->sleeping[i] = thread->sleeping[--thread->sleeping_count];
+            return;
+        }
+    }
 }
 #else
-static inline void assert_may_sleep(void)
+static inline void sleeping_wanted(const void *lock, enum lock_rank rank)
 {
+    (void)lock;
+    (void)rank;
+}
+
+static inline void sleeping_taken(const void *lock, enum lock_rank rank)
+{
+    (void)lock;
+    (void)rank;
+}
+
+static inline void sleeping_released(const void *lock)
+{
+    (void)lock;
 }
 #endif
 
@@ -90,9 +135,18 @@ void mutex_init(struct mutex *mutex, enum lock_rank rank)
     mutex->rank = rank;
 }
 
-bool mutex_trylock(struct mutex *mutex)
+static bool mutex_take(struct mutex *mutex)
 {
     return atomic64_cmpxchg(&mutex->owner, 0, (int64_t)current()) == 0;
+}
+
+bool mutex_trylock(struct mutex *mutex)
+{
+    bool taken = mutex_take(mutex);
+
+    if (taken)
+        sleeping_taken(mutex, mutex->rank);
+    return taken;
 }
 
 /* Takes it, or marks that somebody waits and says no. */
@@ -117,7 +171,7 @@ static bool mutex_spin(struct mutex *mutex)
     for (unsigned turn = 0; turn < 200; turn++) {
         int64_t seen = atomic64_read(&mutex->owner);
 
-        if (seen == 0 && mutex_trylock(mutex))
+        if (seen == 0 && mutex_take(mutex))
             return true;
         if ((seen & MUTEX_WAITED) != 0 || cpu_count() == 1)
             return false;
@@ -128,15 +182,16 @@ static bool mutex_spin(struct mutex *mutex)
 
 void mutex_lock(struct mutex *mutex)
 {
-    assert_may_sleep();
-    if (mutex_trylock(mutex) || mutex_spin(mutex))
-        return;
-    wait_event_exclusive(&mutex->waiters, mutex_take_or_mark(mutex), WAIT_FOREVER,
-                         WAIT_UNINTERRUPTIBLE);
+    sleeping_wanted(mutex, mutex->rank);
+    if (!mutex_take(mutex) && !mutex_spin(mutex))
+        wait_event_exclusive(&mutex->waiters, mutex_take_or_mark(mutex), WAIT_FOREVER,
+                             WAIT_UNINTERRUPTIBLE);
+    sleeping_taken(mutex, mutex->rank);
 }
 
 void mutex_unlock(struct mutex *mutex)
 {
+    sleeping_released(mutex);
     if (atomic64_cmpxchg(&mutex->owner, (int64_t)current(), 0) == (int64_t)current())
         return;
     atomic64_xchg(&mutex->owner, 0);
@@ -195,6 +250,7 @@ static bool rwlock_take_or_mark(struct rwlock *lock, int amount, int blockers)
 /* The last holder to leave clears the mark and wakes all: they compete anew. */
 static void rwlock_leave(struct rwlock *lock, int amount)
 {
+    sleeping_released(lock);
     int left = atomic_add_return(-amount, &lock->state);
 
     if (left == RWLOCK_WAITING) {
@@ -205,12 +261,12 @@ static void rwlock_leave(struct rwlock *lock, int amount)
 
 void rwlock_read_lock(struct rwlock *lock)
 {
-    assert_may_sleep();
-    if (rwlock_try(lock, RWLOCK_READER, RWLOCK_WRITER | RWLOCK_WAITING))
-        return;
-    wait_event(&lock->waiters,
-               rwlock_take_or_mark(lock, RWLOCK_READER, RWLOCK_WRITER | RWLOCK_WAITING),
-               WAIT_FOREVER, WAIT_UNINTERRUPTIBLE);
+    sleeping_wanted(lock, lock->rank);
+    if (!rwlock_try(lock, RWLOCK_READER, RWLOCK_WRITER | RWLOCK_WAITING))
+        wait_event(&lock->waiters,
+                   rwlock_take_or_mark(lock, RWLOCK_READER, RWLOCK_WRITER | RWLOCK_WAITING),
+                   WAIT_FOREVER, WAIT_UNINTERRUPTIBLE);
+    sleeping_taken(lock, lock->rank);
 }
 
 void rwlock_read_unlock(struct rwlock *lock)
@@ -220,11 +276,11 @@ void rwlock_read_unlock(struct rwlock *lock)
 
 void rwlock_write_lock(struct rwlock *lock)
 {
-    assert_may_sleep();
-    if (rwlock_try(lock, RWLOCK_WRITER, RWLOCK_HOLDERS | RWLOCK_WAITING))
-        return;
-    wait_event(&lock->waiters, rwlock_take_or_mark(lock, RWLOCK_WRITER, RWLOCK_HOLDERS),
-               WAIT_FOREVER, WAIT_UNINTERRUPTIBLE);
+    sleeping_wanted(lock, lock->rank);
+    if (!rwlock_try(lock, RWLOCK_WRITER, RWLOCK_HOLDERS | RWLOCK_WAITING))
+        wait_event(&lock->waiters, rwlock_take_or_mark(lock, RWLOCK_WRITER, RWLOCK_HOLDERS),
+                   WAIT_FOREVER, WAIT_UNINTERRUPTIBLE);
+    sleeping_taken(lock, lock->rank);
 }
 
 void rwlock_write_unlock(struct rwlock *lock)

@@ -51,6 +51,13 @@ struct thread {
     void (*release)(struct thread *thread);
     struct deferred deferred;
 
+#ifdef CONFIG_DEBUG_CHECKS
+    struct {
+        const void *lock;
+        enum lock_rank rank;
+    } sleeping[12]; /* mutexes and rwlocks held, lock.c */
+    unsigned sleeping_count;
+#endif
     struct timer sleep_timer;
     uint64_t user_ns, kernel_ns; /* CPU time; see thread_cpu_time() */
     bool found_in_kernel;        /* by the last interrupt: which of the two is charged */
