@@ -183,18 +183,11 @@ static void take_log(struct console *console, const char *text, size_t size)
 
 static void show_times(const char *payload)
 {
-    struct words words = {0};
+    const char *program = strstr(payload, "program=");
 
-    words_split(&words, payload, " ");
-    for (size_t i = 0; i < words.count; i++) {
-        char *value = strchr(words.item[i], '=');
-
-        if (value == NULL)
-            continue;
-        *value++ = '\0';
-        message_verbose("guest: %s after %.3f ms", words.item[i], strtod(value, NULL) / 1e6);
-    }
-    words_clear(&words);
+    if (program)
+        message_verbose("booted in %.1f ms (guest reset to program)",
+                        strtod(program + strlen("program="), NULL) / 1e6);
 }
 
 static void take_frame(void *context, char type, const char *payload, size_t size)

@@ -66,7 +66,7 @@ static enum elf_verdict check_header(struct elf *elf, struct view *view)
 {
     const Elf64_Ehdr *header = &view->header;
 
-    if (view->size < EI_NIDENT || memcmp(view->data, ELFMAG, SELFMAG) != 0)
+    if (view->size < SELFMAG || memcmp(view->data, ELFMAG, SELFMAG) != 0)
         return verdict(elf, ELF_NONE, text_copy("it is not an ELF file"));
     if (view->size < 20)
         return verdict(elf, ELF_DAMAGED, text_copy("it is cut off within its ELF header"));

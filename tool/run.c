@@ -28,6 +28,7 @@
 #include <abi/bootargs.h>
 
 #define MEMORY_DEFAULT_MIB 512
+#define MEMORY_LEAST_MIB   8
 #define MEMORY_BESIDE_ROOT \
     192 /* MiB that a guest has at least beside its root, unless -m says less */
 
@@ -198,6 +199,30 @@ static void start_qemu(struct words *arguments, int input, int output, int error
     _exit(errno == ENOENT ? 127 : 126);
 }
 
+/* As one line for a shell; without the nonce, which is for this run only. */
+static void show_command(const struct words *arguments)
+{
+    struct buffer line = {0};
+
+    for (size_t i = 0; i < arguments->count; i++) {
+        const char *word = arguments->item[i];
+        bool plain = *word && word[strcspn(word, " \t\n'\"$`\\*?&|;<>()[]{}#~!")] == '\0';
+
+        if (text_starts(word, BOOTARGS_NONCE "="))
+            word += strcspn(word, " ") + 1;
+        buffer_add_text(&line, i ? " " : "");
+        buffer_add_text(&line, plain ? "" : "'");
+        for (; *word; word++)
+            if (*word == '\'')
+                buffer_add_text(&line, "'\\''");
+            else
+                buffer_add_byte(&line, *word);
+        buffer_add_text(&line, plain ? "" : "'");
+    }
+    message_verbose("%s", line.data);
+    buffer_free(&line);
+}
+
 static int start_guest(struct guest *guest, const struct options *options,
                        const struct accelerator *accelerator, struct machine_start *start,
                        bool has_ports)
@@ -212,9 +237,7 @@ static int start_guest(struct guest *guest, const struct options *options,
         fcntl(bulk[0], F_SETFD, FD_CLOEXEC);
     start->bulk = bulk[1];
     machine_arguments(options, accelerator, start, &arguments);
-    for (size_t i = 0; i < arguments.count; i++)
-        if (!text_starts(arguments.item[i], BOOTARGS_NONCE))
-            message_verbose("qemu: %s", arguments.item[i]);
+    show_command(&arguments);
     guest->process = fork();
     if (guest->process == 0)
         start_qemu(&arguments, input[0], output[1], errors[1]);
@@ -323,6 +346,9 @@ static int run_image(struct root *root, const struct options *options, int image
     start.memory_mib = choose_memory(root, options, image_fd);
     start.cpus = options->cpus ? options->cpus : root->manifest.cpus ? root->manifest.cpus : 1;
     status = check_features(path, options, &has_ports);
+    if (status == 0 && start.memory_mib < MEMORY_LEAST_MIB)
+        status = message_error("-m %u: Remora needs at least %dM of memory", start.memory_mib,
+                               MEMORY_LEAST_MIB);
     if (status == 0)
         status = accelerator_choose(&host, options->accel, &accelerator);
     if (status == 0)
