@@ -12,8 +12,8 @@
 #define tlbi(operation, operand) \
     __asm__ volatile("tlbi " #operation ", %0" ::"r"(operand) : "memory")
 
-/* Pages beyond which forgetting the whole address space is cheaper. */
-#define RANGE_MAX_PAGES 256
+/* Pages beyond which forgetting the whole address space is cheaper than as many broadcasts. */
+#define RANGE_MAX_PAGES 32
 
 #define ADDRESS_BITS 0x00000fffffffffffUL /* VA[55:12] of a TLBI operand */
 
