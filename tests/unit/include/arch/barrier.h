@@ -6,6 +6,8 @@
 #define smp_mb()           __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_rmb()          __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define smp_wmb()          __atomic_thread_fence(__ATOMIC_RELEASE)
+#define dsb(scope)         smp_mb()
+#define isb()              compiler_barrier()
 #define dma_mb()           smp_mb()
 #define dma_rmb()          smp_rmb()
 #define dma_wmb()          smp_wmb()

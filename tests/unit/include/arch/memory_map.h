@@ -8,12 +8,15 @@
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  4096UL
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
+#define HUGE_SHIFT 21
+#define HUGE_SIZE  (1UL << HUGE_SHIFT)
 
 extern char *unit_ram;       /* whoever needs frames defines both */
 extern char *unit_ram_pages; /* the struct pages */
 
 #define LINEAR_BASE  ((uintptr_t)unit_ram)
 #define VMEMMAP_BASE ((uintptr_t)unit_ram_pages)
+#define LINEAR_SIZE  (1UL << 40)
 #define IMAGE_BASE   UINTPTR_MAX
 
 #endif
