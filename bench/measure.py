@@ -36,19 +36,24 @@ def output(*command):
     return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
 
 
-def musl_compile(source, target, *flags):
-    """A static program of Debian's musl by the cross compiler."""
+def musl_compile(source, target, *flags, dynamic=False):
+    """A program linked with Debian's musl by the cross compiler, static unless asked otherwise."""
     root = debian.musl()
     library = os.path.join(root, 'usr/lib/aarch64-linux-musl')
     gcc = os.path.dirname(output(PREFIX + 'gcc', '-print-libgcc-file-name'))
     headers = os.path.join(root, 'usr/include/aarch64-linux-musl')
     kernel_headers = os.path.join(output(PREFIX + 'gcc', '-print-sysroot') or '/', 'usr/aarch64-linux-gnu/include')
-    subprocess.run([PREFIX + 'gcc', '-O2', '-Wall', '-Wextra', '-fno-pie', '-no-pie', '-fno-stack-protector',
-                    '-mno-outline-atomics', '-nostdinc', '-isystem', headers, '-isystem', gcc + '/include',
-                    '-idirafter', kernel_headers, '-static', '-nostdlib', *flags,
-                    library + '/crt1.o', library + '/crti.o', gcc + '/crtbeginT.o', source, '-L' + library,
-                    '-Wl,--start-group', library + '/libc.a', gcc + '/libgcc.a', gcc + '/libgcc_eh.a',
-                    '-Wl,--end-group', gcc + '/crtend.o', library + '/crtn.o', '-o', target], check=True)
+    compile_flags = ['-O2', '-Wall', '-Wextra', '-fno-stack-protector', '-mno-outline-atomics', '-nostdinc',
+                     '-isystem', headers, '-isystem', gcc + '/include', '-idirafter', kernel_headers, *flags]
+    if dynamic:
+        link = ['-fPIE', '-pie', '-nostdlib', '-Wl,--dynamic-linker=/lib/ld-musl-aarch64.so.1', library + '/Scrt1.o',
+                library + '/crti.o', gcc + '/crtbeginS.o', source, '-L' + root + '/lib/aarch64-linux-musl', '-lc', gcc + '/libgcc.a',
+                gcc + '/crtendS.o', library + '/crtn.o']
+    else:
+        link = ['-fno-pie', '-no-pie', '-static', '-nostdlib', library + '/crt1.o', library + '/crti.o',
+                gcc + '/crtbeginT.o', source, '-L' + library, '-Wl,--start-group', library + '/libc.a',
+                gcc + '/libgcc.a', gcc + '/libgcc_eh.a', '-Wl,--end-group', gcc + '/crtend.o', library + '/crtn.o']
+    subprocess.run([PREFIX + 'gcc', *compile_flags, *link, '-o', target], check=True)
 
 
 class Programs:

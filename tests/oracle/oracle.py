@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The oracle: Debian's arm64 kernel under QEMU, running programs whose behaviour Remora must match.
 
