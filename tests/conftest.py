@@ -44,8 +44,9 @@ class Build:
     def image(self, source, *arguments, timeout=300):
         """The image that `remora build` makes of a source; the same one for the same words."""
         key = "\0".join([source, *arguments])
-        if os.path.exists(source):
-            key += f"\0{os.stat(source).st_mtime_ns}"
+        for word in [source, *arguments]:
+            if os.path.isfile(word):
+                key += f"\0{os.stat(word).st_mtime_ns}"
         key += f"\0{os.stat(self.kernel).st_mtime_ns}"
         path = os.path.join(self.images, hashlib.sha256(key.encode()).hexdigest()[:16] + ".img")
         if not os.path.exists(path):
