@@ -47,6 +47,26 @@ static void print_manifest(const struct manifest *manifest)
         printf("%-10s%u\n", "cpus", manifest->cpus);
 }
 
+/* Free-form copyright files point to the texts in common-licenses. */
+static void read_common_licences(const char *text, struct words *licences)
+{
+    static const char folder[] = "/usr/share/common-licenses/";
+
+    for (const char *at = strstr(text, folder); at; at = strstr(at, folder)) {
+        char *name;
+        size_t length;
+
+        at += strlen(folder);
+        length = strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-");
+        while (length && at[length - 1] == '.')
+            length--;
+        name = memory_copy(at, length);
+        if (length && !words_hold(licences, name))
+            words_add(licences, name);
+        free(name);
+    }
+}
+
 /* The short names of the `License:` fields of a machine-readable copyright file (DEP-5), each once.
  */
 static void read_licences(const struct tree *tree, const char *package, struct words *licences)
@@ -66,6 +86,8 @@ static void read_licences(const struct tree *tree, const char *package, struct w
         if (*name && !words_hold(licences, name))
             words_add(licences, name);
     }
+    if (text && licences->count == 0)
+        read_common_licences(text, licences);
     if (text && licences->count == 0)
         words_add(licences, "see /usr/share/doc");
     words_clear(&lines);
