@@ -95,7 +95,9 @@ struct pseudo_node {
 
 static struct mutex pseudo_lock = MUTEX_INIT(RANK_PSEUDO);
 static struct pseudo_node roots[PSEUDO_TREES] = {
-    [0 ... PSEUDO_TREES - 1] = {.entry = {.mode = S_IFDIR | 0555}, .ino = 1, .present = true},
+    [PSEUDO_PROC] = {.entry = {.mode = S_IFDIR | 0555}, .ino = 1, .present = true},
+    [PSEUDO_SYS] = {.entry = {.mode = S_IFDIR | 0555}, .ino = 1, .present = true},
+    [PSEUDO_DEV] = {.entry = {.mode = S_IFDIR | 0755}, .ino = 1, .present = true},
 };
 static uint64_t next_ino = FIRST_INO;
 
@@ -158,7 +160,8 @@ bool pseudo_node_dynamic(const struct pseudo_node *node, struct pseudo_entry *ou
     return true;
 }
 
-static struct pseudo_node *node_add(struct pseudo_node *dir, const char *name, size_t len)
+static struct pseudo_node *node_add(enum pseudo_tree tree, struct pseudo_node *dir,
+                                    const char *name, size_t len)
 {
     struct pseudo_node *node = kzalloc(sizeof(*node) + len + 1);
 
@@ -166,7 +169,7 @@ static struct pseudo_node *node_add(struct pseudo_node *dir, const char *name, s
         return NULL;
     memcpy(node->name, name, len);
     node->ino = next_ino++;
-    node->entry.mode = S_IFDIR | 0555;
+    node->entry.mode = S_IFDIR | (tree == PSEUDO_DEV ? 0755 : 0555);
     node->present = true;
     if (dir->last != NULL)
         smp_store_release(&dir->last->next, node); /* with the loads in pseudo_child */
@@ -191,7 +194,7 @@ static int node_make(enum pseudo_tree tree, const char *path, struct pseudo_node
             return -EINVAL;
         child = pseudo_child(node, path, len);
         if (child == NULL) {
-            child = node_add(node, path, len);
+            child = node_add(tree, node, path, len);
             if (child == NULL)
                 return -ENOMEM;
             node->subdirs++; /* until an entry says otherwise */

@@ -271,7 +271,7 @@ static void tmpfs_show_options(struct superblock *sb, char *buffer, size_t size)
 {
     struct tmpfs *fs = container_of(sb, struct tmpfs, sb);
 
-    if (fs->lower != NULL)
+    if (fs->sb.magic == OVERLAY_MAGIC)
         snprintf(buffer, size, ",lowerdir=/,upperdir=tmpfs,workdir=tmpfs");
     else if (fs->show_limit)
         snprintf(buffer, size, ",size=%luk,mode=%o",
@@ -396,7 +396,7 @@ int overlay_make(struct superblock *lower, const char *type, uint64_t limit_byte
         return -ENOMEM;
     superblock_use(lower);
     fs->lower = lower;
-    fs->sb.magic = OVERLAY_MAGIC;
+    fs->sb.magic = strcmp(type, "overlay") == 0 ? OVERLAY_MAGIC : TMPFS_MAGIC;
     fs->sb.flags = lower->flags & SB_NO_NEGATIVE;
     error = tmpfs_inode_over(fs, inode_ref(lower->root->inode), &root);
     return instance_finish(fs, error, root, out);

@@ -62,7 +62,7 @@ static int by_name(const void *a, const void *b)
 
 void host_list_names(const char *path, char *text)
 {
-    char found[1000][256];
+    char found[2000][256];
     DIR *dir = opendir(path);
     struct dirent *entry;
     unsigned count = 0;
