@@ -382,8 +382,32 @@ static void wake_receiver(struct unix_sock *sock)
 }
 
 /*
- * Mark the first message as taken. NULL with *result 0 (the end) or an error; waits unless the
- * flags or `is_enough` (something was received already) forbid.
+ * The first message, marked as taken; or NULL with *result: 0 at the end of the bytes, an error
+ * that came in the background, -EAGAIN when there is nothing yet or another receiver is at it.
+ */
+static struct unix_message *try_take(struct socket *socket, int *result)
+{
+    struct unix_sock *sock = socket->protocol;
+    struct unix_message *message = NULL;
+
+    *result = -EAGAIN;
+    spin_lock(&sock->lock);
+    if (list_empty(&sock->queue)) {
+        int error = atomic_xchg(&socket->error, 0);
+
+        if (error != 0)
+            *result = -error;
+        else if (sock->shutdown & UNIX_SHUT_RD)
+            *result = 0;
+    } else if (!sock->is_taken) {
+        message = list_first_entry(&sock->queue, struct unix_message, node);
+        sock->is_taken = true;
+    }
+    spin_unlock(&sock->lock);
+    return message;
+}
+
+/* The same, waiting for a message unless the flags or `is_enough` (something was received) forbid.
  */
 static struct unix_message *take_first(struct socket *socket, unsigned flags, bool is_enough,
                                        int *result)
@@ -392,26 +416,10 @@ static struct unix_message *take_first(struct socket *socket, unsigned flags, bo
     uint64_t deadline_ns = 0;
 
     for (;;) {
-        struct unix_message *message = NULL;
+        struct unix_message *message = try_take(socket, result);
 
-        spin_lock(&sock->lock);
-        if (!list_empty(&sock->queue) && !sock->is_taken) {
-            message = list_first_entry(&sock->queue, struct unix_message, node);
-            sock->is_taken = true;
-        }
-        spin_unlock(&sock->lock);
-        *result = 0;
-        if (message != NULL || is_enough)
+        if (message != NULL || *result != -EAGAIN || is_enough || (flags & MSG_DONTWAIT))
             return message;
-        if (can_receive(sock)) {
-            *result = -atomic_xchg(&socket->error, 0);
-            if (*result != 0 || (READ_ONCE(sock->shutdown) & UNIX_SHUT_RD))
-                return NULL;
-            continue;
-        }
-        *result = -EAGAIN;
-        if (flags & MSG_DONTWAIT)
-            return NULL;
         if (deadline_ns == 0)
             deadline_ns = socket_deadline(socket->receive_timeout_ns);
         *result = wait_event_exclusive(&sock->readable, can_receive(sock), deadline_ns,
@@ -517,6 +525,8 @@ static ssize_t stream_receive(struct socket *socket, struct io *io, struct socke
         }
         done += moved;
     }
+    if (done != 0 && result == -ECONNRESET) /* told by the next call */
+        atomic_set(&socket->error, ECONNRESET);
     return done != 0 ? done : result;
 }
 
