@@ -21,6 +21,17 @@ static const char *const standard_folders[] = {
     "/usr/local/lib",
 };
 
+bool library_is_musl(const char *interpreter)
+{
+    return interpreter && strstr(interpreter, "/ld-musl-");
+}
+
+bool library_is_loader(const char *interpreter, const char *soname)
+{
+    return library_is_musl(interpreter) &&
+           (strcmp(soname, "libc.so") == 0 || text_starts(soname, "libc.musl-"));
+}
+
 char *library_package(const char *name)
 {
     static const char *const known[][2] = {
@@ -129,6 +140,7 @@ char *library_find(const struct tree *tree, const char *soname, const char *path
 struct closure {
     const struct tree *tree;
     const struct words *env;
+    const char *interpreter;
     struct words seen;
     struct words *missing;
 };
@@ -153,7 +165,8 @@ static void follow_needs(struct closure *closure, const char *path, const struct
     for (size_t i = 0; i < elf->needed.count; i++) {
         char *found;
 
-        if (words_hold(&closure->seen, elf->needed.item[i]))
+        if (words_hold(&closure->seen, elf->needed.item[i]) ||
+            library_is_loader(closure->interpreter, elf->needed.item[i]))
             continue;
         words_add(&closure->seen, elf->needed.item[i]);
         found = library_find(closure->tree, elf->needed.item[i], path, elf, closure->env);
@@ -174,6 +187,7 @@ void library_missing(const struct tree *tree, const char *path, const void *data
     if (elf_parse(&elf, data, size) == ELF_OK) {
         if (elf.interpreter && tree_find(tree, elf.interpreter, true) == NULL)
             words_take(missing, text_format("%s (for %s)", elf.interpreter, path));
+        closure.interpreter = elf.interpreter;
         follow_needs(&closure, path, &elf);
     }
     words_clear(&closure.seen);

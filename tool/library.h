@@ -14,6 +14,10 @@
 char *library_find(const struct tree *tree, const char *soname, const char *path,
                    const struct elf *elf, const struct words *env);
 
+/* True if a loader is musl's, which is the C library as well: libc.so needs no file of its own. */
+bool library_is_musl(const char *interpreter);
+bool library_is_loader(const char *interpreter, const char *soname);
+
 /* The Debian package that is likely to hold a library or loader; owned by the caller. */
 char *library_package(const char *name);
 

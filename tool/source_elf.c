@@ -13,6 +13,13 @@
 #include "library.h"
 #include "root.h"
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
 static char *read_host_file(const char *path, size_t *size)
 {
     struct stat info;
@@ -45,11 +52,19 @@ static char *read_host_file(const char *path, size_t *size)
 static const char *const sysroot_folders[] = {
     "lib/aarch64-linux-gnu",
     "usr/lib/aarch64-linux-gnu",
+    "lib/aarch64-linux-musl",
+    "usr/lib/aarch64-linux-musl",
     "lib",
     "usr/lib",
     "lib64",
     "usr/lib64",
     ".",
+};
+
+struct gathering {
+    struct root *root;
+    const struct options *options;
+    const char *interpreter; /* of the program: tells which C library, and so where libraries go */
 };
 
 static char *find_in_sysroot(const struct options *options, const char *name)
@@ -66,49 +81,46 @@ static char *find_in_sysroot(const struct options *options, const char *name)
     return NULL;
 }
 
-static int add_from_sysroot(struct root *root, const struct options *options, const char *name,
-                            const char *guest_path);
+static int add_from_sysroot(struct gathering *gathering, const char *name, const char *guest_path);
 
-static int add_needs(struct root *root, const struct options *options, const char *guest_path,
-                     const void *data, size_t size)
+static int add_needs(struct gathering *gathering, const char *guest_path, const struct elf *elf)
 {
-    struct elf elf;
+    const char *folder =
+        library_is_musl(gathering->interpreter) ? "/usr/lib" : "/usr/lib/aarch64-linux-gnu";
+    const struct tree *tree = &gathering->root->tree;
     int status = 0;
 
-    if (elf_parse(&elf, data, size) == ELF_OK) {
-        if (elf.interpreter && tree_find(&root->tree, elf.interpreter, true) == NULL)
-            status =
-                add_from_sysroot(root, options, strrchr(elf.interpreter, '/') + 1, elf.interpreter);
-        for (size_t i = 0; status == 0 && i < elf.needed.count; i++) {
-            const char *soname = elf.needed.item[i];
-            char *found = library_find(&root->tree, soname, guest_path, &elf, NULL);
-            char *place = text_format("/usr/lib/aarch64-linux-gnu/%s", soname);
+    if (elf->interpreter && tree_find(tree, elf->interpreter, true) == NULL)
+        status = add_from_sysroot(gathering, base_name(elf->interpreter), elf->interpreter);
+    for (size_t i = 0; status == 0 && i < elf->needed.count; i++) {
+        const char *soname = elf->needed.item[i];
+        char *found = library_find(tree, soname, guest_path, elf, NULL);
+        char *place = text_format("%s/%s", folder, soname);
 
-            if (found == NULL)
-                status = add_from_sysroot(root, options, soname, place);
-            free(place);
-            free(found);
-        }
+        if (found == NULL && !library_is_loader(gathering->interpreter, soname))
+            status = add_from_sysroot(gathering, soname, place);
+        free(place);
+        free(found);
     }
-    elf_free(&elf);
     return status;
 }
 
 /* What is not there is left out: the check of the program reports it. */
-static int add_from_sysroot(struct root *root, const struct options *options, const char *name,
-                            const char *guest_path)
+static int add_from_sysroot(struct gathering *gathering, const char *name, const char *guest_path)
 {
-    char *host_path = find_in_sysroot(options, name);
+    char *host_path = find_in_sysroot(gathering->options, name);
+    struct elf elf = {0};
     size_t size;
     char *data = host_path ? read_host_file(host_path, &size) : NULL;
     int status = 0;
 
     if (data) {
         message_verbose("%s from %s", guest_path, host_path);
-        if (tree_add_host_file(&root->tree, guest_path, 0755, host_path) < 0)
+        if (tree_add_host_file(&gathering->root->tree, guest_path, 0755, host_path) < 0)
             status = message_error("%s: cannot be put into the root", guest_path);
-        else
-            status = add_needs(root, options, guest_path, data, size);
+        else if (elf_parse(&elf, data, size) == ELF_OK)
+            status = add_needs(gathering, guest_path, &elf);
+        elf_free(&elf);
     }
     free(data);
     free(host_path);
@@ -117,7 +129,7 @@ static int add_from_sysroot(struct root *root, const struct options *options, co
 
 int source_elf_load(struct root *root, const char *path, const struct options *options)
 {
-    const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    const char *base = base_name(path);
     struct elf elf = {0};
     char *guest_path;
     size_t size;
@@ -129,12 +141,12 @@ int source_elf_load(struct root *root, const char *path, const struct options *o
                             strerror(errno));
     if (elf_parse(&elf, data, size) != ELF_OK)
         status = message_fail(FRAME_STATUS_CANNOT_EXEC, "%s: %s", path, elf.message);
-    elf_free(&elf);
     guest_path = text_format("/usr/local/bin/%s", base);
     if (status == 0 && tree_add_host_file(&root->tree, guest_path, 0755, path) < 0)
         status = message_error("%s: cannot be put into the root as %s", path, guest_path);
     if (status == 0)
-        status = add_needs(root, options, guest_path, data, size);
+        status = add_needs(&(struct gathering){root, options, elf.interpreter}, guest_path, &elf);
+    elf_free(&elf);
     if (status == 0) {
         free(root->manifest.exec);
         root->manifest.exec = text_copy(guest_path);
