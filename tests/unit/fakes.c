@@ -15,11 +15,13 @@
 #include <core/lock.h>
 #include <core/log.h>
 #include <core/panic.h>
+#include <core/percpu.h>
 #include <lib/printf.h>
 #include <mm/slab.h>
 
 _Thread_local bool unit_irqs_masked;
 struct thread *unit_current;
+struct cpu unit_cpu;
 
 const char *symbol_name(vaddr_t address, size_t *offset)
 {

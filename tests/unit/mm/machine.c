@@ -24,15 +24,6 @@ char *unit_ram;
 char *unit_ram_pages;
 uintptr_t kernel_image_offset;
 uint64_t memory_total_pages;
-static struct cpu cpu;
-static struct thread thread = {.cpu = &cpu};
-struct cpu *cpu_table[MAX_CPUS] = {&cpu};
-
-unsigned cpu_count(void)
-{
-    return 1;
-}
-
 void ipi_call(const struct cpumask *mask, void (*fn)(void *), void *arg, bool wait)
 {
     (void)mask, (void)wait;
@@ -250,18 +241,17 @@ void machine_start(void)
 
     unit_ram = aligned_alloc(HUGE_SIZE, MACHINE_PAGES * PAGE_SIZE);
     unit_ram_pages = calloc(1, structs);
-    unit_current = &thread;
     memset(tlb, 0, sizeof(tlb));
     memory_total_pages = MACHINE_PAGES;
     memory_page_init(MACHINE_PAGES);
-    *(unsigned *)cpu.pages = 0; /* the stock of the last machine, by its first field */
+    *(unsigned *)unit_cpu.pages = 0; /* the stock of the last machine, by its first field */
     ranges_add(HUGE_SIZE, MACHINE_PAGES * PAGE_SIZE);
     assert_int_equal(fault_init(), 0);
 }
 
 void machine_stop(void)
 {
-    cpu.vmspace = NULL;
+    unit_cpu.vmspace = NULL;
     free(unit_ram);
     free(unit_ram_pages);
     memset(&unused_ranges, 0, sizeof(unused_ranges));
