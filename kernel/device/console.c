@@ -117,6 +117,7 @@ static size_t queue(const uint8_t *from, size_t size)
     if (ring_used() > 0 && !out.notified) {
         out.notified = true;
         console.device->ops->notify_output(console.device, true);
+        send_ring(); /* what got room before that asked for no notice */
     }
     return done;
 }
@@ -468,6 +469,25 @@ void console_register(struct console_device *device)
         return;
     flags = lock_output();
     console.device = device; /* what the early console wrote has left: it waits for each byte */
+    device->ops->receive(device, true);
+    unlock_output(flags);
+    add_sink();
+}
+
+void console_replace(struct console_device *device)
+{
+    struct console_device *old;
+    reg_t flags = lock_output();
+
+    old = console.device;
+    send_ring_polled();
+    if (old != NULL) {
+        old->ops->drain(old);
+        old->ops->notify_output(old, false);
+        old->ops->receive(old, false);
+    }
+    out.notified = false;
+    console.device = device;
     device->ops->receive(device, true);
     unlock_output(flags);
     add_sink();

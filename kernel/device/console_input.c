@@ -156,6 +156,8 @@ static bool refill(void)
         flags = spin_lock_irq(&console.lock);
         console.device->ops->receive(console.device, true);
         spin_unlock_irq(&console.lock, flags);
+        if (console.device->ops->resume_input != NULL)
+            console.device->ops->resume_input(console.device);
     }
     return in.chunk_left > 0;
 }

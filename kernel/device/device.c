@@ -115,6 +115,20 @@ const struct driver *device_find_driver(const struct fw_node *node, const struct
     return matches[index].driver;
 }
 
+const struct driver *device_find_driver_by_id(const struct bus *bus, uint32_t id,
+                                              const struct match **match)
+{
+    for (const struct driver *const *entry = __drivers_start; entry < __drivers_end; entry++) {
+        if ((*entry)->bus != bus)
+            continue;
+        for (*match = (*entry)->match; (*match)->id != 0; (*match)++) {
+            if ((*match)->id == id)
+                return *entry;
+        }
+    }
+    return NULL;
+}
+
 void device_match_all(void)
 {
     uint16_t last[PROBE_STAGES];

@@ -59,7 +59,7 @@ _Static_assert(sizeof(struct tty_termios) == 36, "struct termios of arm64");
 _Static_assert(sizeof(struct termios2) == 44, "struct termios2 of arm64");
 
 /* Bytes that are copied between program and terminal at a time. */
-#define PART 512
+#define PART 1024
 
 /* --- reading and writing ---------------------------------------------------------------------- */
 

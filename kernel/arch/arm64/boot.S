@@ -29,7 +29,13 @@ image_remora_header:
     .long   1, 128
     .long   __image_size, 0
     .quad   0, 0
-    .fill   32 + 56, 1, 0
+    .fill   32, 1, 0
+#ifdef CONFIG_VIRTIO_CONSOLE
+    .quad   1 << 2                          /* IMAGE_FEATURE_PORTS */
+#else
+    .quad   0
+#endif
+    .fill   48, 1, 0
 
     .text
 

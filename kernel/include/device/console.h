@@ -20,7 +20,7 @@ struct tty;
 
 struct console_device;
 
-/* All are called with the console's lock held and interrupts masked; none sleeps. */
+/* Called with the console's lock held and interrupts masked, but for resume_input; none sleeps. */
 struct console_device_ops {
     /* Hands over what the device takes without waiting; returns how much. */
     size_t (*write)(struct console_device *device, const uint8_t *from, size_t size);
@@ -28,6 +28,9 @@ struct console_device_ops {
     void (*notify_output)(struct console_device *device, bool on);
     /* off: leave input in the device, so that the sender is held back; on: go on receiving. */
     void (*receive)(struct console_device *device, bool on);
+    /* After receive(on), with no lock held: input that waits in the driver goes to console_input().
+     * NULL where the device's interrupt brings it. */
+    void (*resume_input)(struct console_device *device);
     /* Waits until everything has left the device: at power-off and when the kernel dies. */
     void (*drain)(struct console_device *device);
 };
@@ -43,6 +46,9 @@ struct console_device {
 
 /* The device takes over from the early console if it is the same node or there is none. */
 void console_register(struct console_device *device);
+/* Takes over from whatever device there is, once its output has left: a second, faster channel that
+ * the host asked for. Thread context. */
+void console_replace(struct console_device *device);
 /*
  * Interrupt context. Takes the input, at most CONSOLE_INPUT_BURST bytes. False: that was all there
  * is room for, and ops->receive(off) has been called; the device keeps what else comes.

@@ -12,9 +12,9 @@
 #include <lib/list.h>
 
 struct match {
-    const char *compatible; /* NULL ends the table */
-    uint32_t id;
-    const void *data; /* the driver's: a variant's operations or numbers */
+    const char *compatible; /* on the firmware bus; NULL ends the table */
+    uint32_t id;            /* on other buses; 0 ends the table */
+    const void *data;       /* the driver's: a variant's operations or numbers */
 };
 
 enum probe_stage {
@@ -70,6 +70,9 @@ void device_log_all(void);
 /* The driver and the match for a node, without probing: NULL if none (early console). */
 const struct driver *device_find_driver(const struct fw_node *node, const struct match **match);
 
+/* For buses: the driver on `bus` that has `id` in its table, NULL if none. */
+const struct driver *device_find_driver_by_id(const struct bus *bus, uint32_t id,
+                                              const struct match **match);
 /* For buses: calls probe and keeps the device in the list. */
 int device_add(struct device *device);
 #define device_for_each(device) list_for_each_entry (device, &device_list, list)
