@@ -12,6 +12,7 @@
 #include <arch/irqflags.h>
 #include <arch/offsets.h>
 #include <arch/pagetable.h>
+#include <arch/port.h>
 #include <core/clock.h>
 #include <core/clockevent.h>
 #include <core/cpu.h>
@@ -31,7 +32,6 @@ static unsigned count = 1;
 
 static struct cpu boot_cpu;
 static struct run_queue boot_queue;
-extern char boot_stack[];
 
 /* TPIDR_EL1 points here from the first C code on (boot.S). */
 struct thread boot_thread;
@@ -61,7 +61,6 @@ static void cpu_prepare(struct cpu *cpu, unsigned id, uint64_t mpidr, struct run
 
 void cpu_init_boot(void)
 {
-    boot_thread.stack = boot_stack;
     boot_thread.cpu = &boot_cpu;
     boot_thread.preempt_count = 1;
     cpu_prepare(&boot_cpu, 0, cpu_mpidr(), &boot_queue, &boot_thread);
@@ -70,6 +69,14 @@ void cpu_init_boot(void)
     boot_cpu.online = true;
     cpumask_set(&cpu_online_mask, 0);
     features_cpu_init();
+}
+
+_Noreturn void cpu_leave_boot_stack(void (*go_on)(void))
+{
+    boot_thread.stack = kstack_alloc();
+    if (boot_thread.stack == NULL)
+        panic("no memory for the stack of the boot CPU");
+    stack_enter((char *)boot_thread.stack + STACK_SIZE, go_on);
 }
 
 /* --- idle --- */

@@ -101,7 +101,8 @@ static ssize_t eventfd_read(struct file *file, struct io *io)
         error = wait_event_exclusive(&event->readable, take(event, &value), WAIT_FOREVER,
                                      WAIT_INTERRUPTIBLE);
         if (error != 0) {
-            if (atomic64_read(&event->count) != 0) /* a wake that came too late for us is the next one's */
+            if (atomic64_read(&event->count) !=
+                0) /* a wake that came too late for us is the next one's */
                 wake(&event->readable, POLL_READABLE);
             return error;
         }

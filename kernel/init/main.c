@@ -68,6 +68,29 @@ static void init_thread(void *argument)
     process_start_init();
 }
 
+/* The second half of boot, with memory: on a stack with a guard page. */
+static void start_machine(void)
+{
+    int error = console_init();
+
+    if (error != 0)
+        panic("no memory for the console (%d)", error);
+    rng_init(boot.seed, boot.seed_size);
+
+    device_match_all();
+    device_probe(PROBE_IRQCHIP);
+    device_probe(PROBE_TIMER);
+    device_probe(PROBE_CONSOLE);
+    irq_enable();
+
+    start_other_cpus();
+    alternatives_apply();
+    if (defer_init() != 0 || work_init_worker() != 0 ||
+        thread_spawn("init", init_thread, NULL, NULL) != 0)
+        panic("no memory for the first threads");
+    idle_loop();
+}
+
 _Noreturn void kernel_main(void);
 _Noreturn void kernel_main(void)
 {
@@ -88,21 +111,5 @@ _Noreturn void kernel_main(void)
         panic("too little memory to start in, or none described (%d)", error);
     pt_cpu_init();
     boot_tree_keep();
-    error = console_init();
-    if (error != 0)
-        panic("no memory for the console (%d)", error);
-    rng_init(boot.seed, boot.seed_size);
-
-    device_match_all();
-    device_probe(PROBE_IRQCHIP);
-    device_probe(PROBE_TIMER);
-    device_probe(PROBE_CONSOLE);
-    irq_enable();
-
-    start_other_cpus();
-    alternatives_apply();
-    if (defer_init() != 0 || work_init_worker() != 0 ||
-        thread_spawn("init", init_thread, NULL, NULL) != 0)
-        panic("no memory for the first threads");
-    idle_loop();
+    cpu_leave_boot_stack(start_machine);
 }

@@ -352,13 +352,13 @@ early_stack_top:
     .endr
     .endm
 
-/* The boot stack lies like every other: the lower half of an aligned 2 * STACK_SIZE (vectors.S). */
-    .section .bss_page_aligned, "aw", %nobits
-    .balign 2 * STACK_SIZE
-    .globl boot_tables_start, boot_tables_end, boot_stack, boot_stack_top
-boot_stack:
-    .skip   STACK_SIZE
+    .section .boot_stack, "aw", %progbits
+    .skip   BOOT_STACK_SIZE
 boot_stack_top:
+
+    .section .bss_page_aligned, "aw", %nobits
+    .balign 4096
+    .globl boot_tables_start, boot_tables_end
 boot_tables_start:
     table   kernel_root_table, idmap_root_table, empty_table, idmap_l1, idmap_l2, image_l1, image_l2, fixmap_l1, fixmap_l2, fixmap_l3, image_l3
     .skip   KERNEL_IMAGE_MAX / 512 - 4096   /* the rest of image_l3 */

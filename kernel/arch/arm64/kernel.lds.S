@@ -5,6 +5,7 @@
  * table comes last, so that filling it moves nothing else.
  */
 #include <arch/memory_map.h>
+#include <arch/offsets.h>
 
 OUTPUT_ARCH(aarch64)
 ENTRY(_start)
@@ -74,8 +75,11 @@ SECTIONS
         *(COMMON)
         . = ALIGN(64);
         *(.bss_page_aligned)
-        . = ALIGN(4096);
     } :data
+    . = ALIGN(BOOT_STACK_SIZE);
+    . = (. & STACK_SIZE) != 0 ? ((. + STACK_SIZE) & ~(STACK_SIZE - 1)) : .;
+    .boot_stack : { *(.boot_stack) } :data
+    . = ALIGN(4096);
     __data_end = .;
 
     .symbols : {

@@ -60,3 +60,11 @@ function user_enter
     mov     x29, xzr
     b       return_to_user
 end_function user_enter
+
+/* _Noreturn void stack_enter(void *top, void (*function)(void)) */
+function stack_enter
+    mov     sp, x0
+    mov     x29, xzr
+    mov     x30, xzr
+    br      x1
+end_function stack_enter

@@ -17,4 +17,8 @@ void context_prepare(struct thread *thread, void (*entry)(void *), void *argumen
  */
 void context_switch(struct thread *from, struct thread *to);
 
+/* Drops the current stack and calls `function`, which does not return, on the one that ends at
+ * `top`. */
+_Noreturn void stack_enter(void *top, void (*function)(void));
+
 #endif

@@ -9,6 +9,12 @@
 void cpu_init_boot(void);
 
 /*
+ * Once there is memory: goes on with `go_on` on a stack like every other thread's, guard page
+ * included; the small one in the image is left.
+ */
+_Noreturn void cpu_leave_boot_stack(void (*go_on)(void));
+
+/*
  * Starts the CPU with that MPIDR by `start`, which makes it enter `entry` (physical) with the MMU
  * off (PSCI CPU_ON, spin table), and waits up to a second for it. Nothing to do for the boot CPU.
  * One at a time. -ENOMEM, -ENOSPC, -ETIMEDOUT, or what `start` returned; the kernel goes on without

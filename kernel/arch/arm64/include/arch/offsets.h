@@ -30,4 +30,7 @@
 #define STACK_SHIFT 14
 #define STACK_SIZE  (1 << STACK_SHIFT)
 
+/* Until there is memory: small, and lying so that the same bit is clear (kernel.lds.S). */
+#define BOOT_STACK_SIZE 0x2000
+
 #endif
