@@ -4,8 +4,8 @@
  * as large as banks and protections allow; what is read-only is so from the start; holes and no-map
  * ranges stay unmapped.
  *
- * The first tables come from a small pool in the image and are written through the image's mapping.
- * They map the surroundings of the image; from there on tables come out of mapped RAM.
+ * The first tables come out of the image's surroundings, which they map, and are written by the
+ * fixmap; from there on tables lie in what is mapped.
  */
 #include "frames.h"
 #include "tables.h"
@@ -53,8 +53,7 @@ static int map_stretches(paddr_t pa, paddr_t end, bool early)
         int error = 0;
 
         if (kind != MEMORY_NOMAP && early)
-            error = pt_map_early(&kernel_pagetable, va, pa, stop - pa, linear_prot(kind),
-                                 kernel_image_offset);
+            error = pt_map_early(&kernel_pagetable, va, pa, stop - pa, linear_prot(kind));
         else if (kind != MEMORY_NOMAP)
             error = pt_map(&kernel_pagetable, va, pa, stop - pa, linear_prot(kind));
         if (error != 0)
@@ -106,11 +105,13 @@ int linear_map_init(void)
     paddr_t low, high;
     int error = early_window(&low, &high);
 
-    if (error == 0)
-        error = map_stretches(low, high, true);
     if (error != 0)
         return error;
-    tables_from_ranges(low, high);
+    tables_start(low, high);
+    error = map_stretches(low, high, true);
+    if (error != 0)
+        return error;
+    tables_from_ranges();
     for (size_t i = 0; i < memory_bank_count() && error == 0; i++) {
         const struct memory_range *b = memory_bank(i);
         paddr_t end = b->base + b->size;

@@ -4,27 +4,27 @@
 
 #include "frames.h"
 
-#include <arch/boot.h>
+#include <arch/fixmap.h>
 #include <arch/page_ops.h>
 #include <arch/pagetable.h>
 #include <arch/thread.h>
-#include <core/panic.h>
 #include <lib/compiler.h>
 
-#define POOL_TABLES 6U
-
-static enum { FROM_POOL, FROM_RANGES, FROM_PAGES } source = FROM_POOL;
-static uint8_t pool[POOL_TABLES][PAGE_SIZE] __section(".bss_page_aligned") __aligned(4096);
-static unsigned pool_used;
+static enum { BY_FIXMAP, FROM_RANGES, FROM_PAGES } source;
 static paddr_t range_low, range_high;
 static const struct thread *growing; /* holds page_lock and maps page structures */
 static atomic64_t count;
 
-void tables_from_ranges(paddr_t low, paddr_t high)
+void tables_start(paddr_t low, paddr_t high)
 {
-    source = FROM_RANGES;
     range_low = low;
     range_high = high;
+}
+
+void tables_from_ranges(void)
+{
+    source = FROM_RANGES;
+    fixmap_clear(FIXMAP_TABLE);
 }
 
 void tables_from_pages(void)
@@ -47,12 +47,6 @@ uint64_t tables_count(void)
     return (uint64_t)atomic64_read(&count);
 }
 
-static paddr_t from_pool(void)
-{
-    ASSERT(pool_used < POOL_TABLES);
-    return image_phys(pool[pool_used++]);
-}
-
 static paddr_t from_ranges(void)
 {
     paddr_t table = ranges_take(PAGE_SIZE, PAGE_SIZE, range_low, range_high);
@@ -64,7 +58,7 @@ static paddr_t from_ranges(void)
             return 0;
         table = page_phys(page);
     }
-    page_clear(phys_virt(table));
+    page_clear(source == BY_FIXMAP ? fixmap_set(FIXMAP_TABLE, table, false) : phys_virt(table));
     return table;
 }
 
@@ -72,9 +66,7 @@ paddr_t pt_table_alloc(void)
 {
     struct page *page;
 
-    if (unlikely(source == FROM_POOL))
-        return from_pool();
-    if (unlikely(source == FROM_RANGES || READ_ONCE(growing) == current()))
+    if (unlikely(source != FROM_PAGES || READ_ONCE(growing) == current()))
         return from_ranges();
     page = page_alloc(0, PAGE_ZERO | PAGE_ATOMIC | PAGE_USER);
     if (page == NULL)

@@ -5,8 +5,9 @@
 
 #include <lib/types.h>
 
-/* From now on out of unused ranges in [low, high), no longer the pool in the image. */
-void tables_from_ranges(paddr_t low, paddr_t high);
+/* Tables come out of unused ranges in [low, high): at first by the fixmap, then mapped. */
+void tables_start(paddr_t low, paddr_t high);
+void tables_from_ranges(void);
 void tables_from_pages(void); /* the frame allocator is up */
 
 /* Around changes of kernel tables made with page_lock held: tables then come from below the lock.

@@ -7,6 +7,7 @@
 #include "pagetable.h"
 
 #include <arch/barrier.h>
+#include <arch/fixmap.h>
 #include <lib/align.h>
 #include <lib/errno.h>
 #include <lib/minmax.h>
@@ -81,45 +82,47 @@ void pt_destroy(struct pagetable *pt)
     pt->root = 0;
 }
 
-/* The table below `entry`, made if there is none. NULL: no memory, or a block is in the way. */
-static __always_inline uint64_t *table_below(struct pagetable *pt, uint64_t *entry,
-                                             uintptr_t offset)
+/* Where a table can be written: in the linear map, or, before there is one, by the fixmap, one at a
+ * time. */
+static __always_inline uint64_t *translate(paddr_t table, bool early)
 {
-    uint64_t value = *entry;
-
-    if (unlikely(value == 0)) {
-        paddr_t table = pt_table_alloc();
-
-        if (table == 0)
-            return NULL;
-        pt->table_count++;
-        /* The table's zeroes before the pointer to it: pairs with the walker's dependent read. */
-        dsb(ishst);
-        WRITE_ONCE(*entry, table | PTE_TABLE);
-        return (uint64_t *)(table + offset);
-    }
-    if (unlikely(!entry_is_table(value)))
-        return NULL;
-    return (uint64_t *)(entry_address(value) + offset);
+    return early ? fixmap_set(FIXMAP_TABLE, table, false) : table_at(table);
 }
 
 static __always_inline uint64_t *entry_make(struct pagetable *pt, vaddr_t va, unsigned level,
-                                            uintptr_t offset)
+                                            bool early)
 {
-    uint64_t *table = (uint64_t *)(pt->root + offset);
+    paddr_t table = pt->root;
 
     for (unsigned l = 0; l < level; l++) {
-        table = table_below(pt, &table[entry_index(va, l)], offset);
-        if (unlikely(table == NULL))
-            return NULL;
+        uint64_t *entry = &translate(table, early)[entry_index(va, l)];
+        uint64_t value = *entry;
+
+        if (unlikely(value == 0)) {
+            paddr_t below = pt_table_alloc();
+
+            if (below == 0)
+                return NULL;
+            pt->table_count++;
+            if (early)
+                entry = &translate(table, true)[entry_index(va, l)];
+            /* The table's zeroes before the pointer to it: pairs with the walker's dependent read.
+             */
+            dsb(ishst);
+            value = below | PTE_TABLE;
+            WRITE_ONCE(*entry, value);
+        }
+        if (unlikely(!entry_is_table(value)))
+            return NULL; /* a block is in the way */
+        table = entry_address(value);
     }
-    return &table[entry_index(va, level)];
+    return &translate(table, early)[entry_index(va, level)];
 }
 
 /* The entry of va at `level` with the tables above it. NULL: no memory or a block in the way. */
 uint64_t *pt_entry_make(struct pagetable *pt, vaddr_t va, unsigned level)
 {
-    return entry_make(pt, va, level, LINEAR_BASE);
+    return entry_make(pt, va, level, false);
 }
 
 /* Level of the largest leaf that maps the start of a range. */
@@ -189,7 +192,7 @@ static void map_undo(struct pagetable *pt, vaddr_t va, vaddr_t end)
 }
 
 static __always_inline int map_range(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len,
-                                     unsigned prot, uintptr_t offset, vaddr_t *mapped)
+                                     unsigned prot, bool early, vaddr_t *mapped)
 {
     uint64_t bits = pt_entry_bits(prot);
     int error = 0;
@@ -199,7 +202,7 @@ static __always_inline int map_range(struct pagetable *pt, vaddr_t va, paddr_t p
         size_t in_table = TABLE_ENTRIES - entry_index(va, level);
         size_t count = min_t(size_t, len >> LEVEL_SHIFT(level), in_table);
         uint64_t type = level == 3 ? PTE_PAGE : PTE_BLOCK;
-        uint64_t *entry = entry_make(pt, va, level, offset);
+        uint64_t *entry = entry_make(pt, va, level, early);
 
         if (entry == NULL)
             return -ENOMEM;
@@ -256,7 +259,7 @@ int pt_map(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned pr
 
     if (len == PAGE_SIZE)
         return map_page(pt, va, pa, prot);
-    error = map_range(pt, va, pa, len, prot, LINEAR_BASE, &mapped);
+    error = map_range(pt, va, pa, len, prot, false, &mapped);
     if (unlikely(error != 0))
         map_undo(pt, va, mapped);
     dsb(ishst);
@@ -279,11 +282,10 @@ int pt_map_holes(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsig
     return 0;
 }
 
-int pt_map_early(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned prot,
-                 uintptr_t offset)
+int pt_map_early(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned prot)
 {
     vaddr_t mapped;
-    int error = map_range(pt, va, pa, len, prot, offset, &mapped);
+    int error = map_range(pt, va, pa, len, prot, true, &mapped);
 
     dsb(ishst);
     isb();

@@ -105,10 +105,8 @@ void pt_cpu_init(void); /* once on each CPU before its first activation */
 void pt_for_each_leaf(struct pagetable *pt, bool kernel_half,
                       void (*fn)(vaddr_t va, size_t size, uint64_t entry, void *arg), void *arg);
 
-/* Start only: as pt_map, for tables that are reached at physical address + `offset` instead of by
- * the linear map. */
-int pt_map_early(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned prot,
-                 uintptr_t offset);
+/* As pt_map, while tables can only be reached by the fixmap: before there is a linear map. */
+int pt_map_early(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned prot);
 
 /* Defined by mm: zeroed frames for tables (0: none), a further reference for a frame that is mapped
  * once more, and a compound of 2 MiB that is from now on mapped by 512 pages. */
