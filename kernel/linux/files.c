@@ -2,6 +2,7 @@
 /* What system calls on files have in common; see files.h. */
 #include <arch/uaccess.h>
 #include <fs/open.h>
+#include <lib/compiler.h>
 #include <lib/errno.h>
 #include <lib/minmax.h>
 #include <mm/slab.h>
@@ -33,9 +34,26 @@ int name_from_user(vaddr_t user, char **out)
     return length < 0 ? (int)length : -ENAMETOOLONG;
 }
 
+/* Into the structure if it fits, which most names do. */
+static int at_copy_name(struct at_name *at, vaddr_t user_name)
+{
+    ssize_t length = strncpy_from_user(at->inline_name, user_name, NAME_INLINE);
+
+    at->name = at->inline_name;
+    if (likely(length >= 0 && length < (ssize_t)NAME_INLINE))
+        return 0;
+    return length < 0 ? (int)length : name_from_user(user_name, &at->name);
+}
+
+static void at_free_name(struct at_name *at)
+{
+    if (at->name != at->inline_name)
+        kfree(at->name);
+}
+
 int at_name_get(struct at_name *at, int dirfd, vaddr_t user_name, bool allow_empty)
 {
-    int error = name_from_user(user_name, &at->name);
+    int error = at_copy_name(at, user_name);
 
     at->base = NULL;
     at->fd = (struct fd){NULL, false};
@@ -62,14 +80,14 @@ int at_name_get(struct at_name *at, int dirfd, vaddr_t user_name, bool allow_emp
 put_fd:
     fd_put(at->fd);
 free_name:
-    kfree(at->name);
+    at_free_name(at);
     return error;
 }
 
 void at_name_put(struct at_name *at)
 {
     fd_put(at->fd);
-    kfree(at->name);
+    at_free_name(at);
 }
 
 int at_lookup(int dirfd, vaddr_t user_name, unsigned flags, struct path *out)

@@ -34,11 +34,13 @@ int fd_publish(struct file *file, bool cloexec);
 int name_from_user(vaddr_t user, char **out);
 
 /* The (dirfd, name) pair of the *at calls. */
+#define NAME_INLINE 128u
 struct at_name {
-    char *name;
+    char *name;              /* inline_name, or allocated */
     const struct path *base; /* NULL: the current directory */
     struct path path;        /* of the descriptor, borrowed */
     struct fd fd;            /* held while the structure is in use; file NULL if not needed */
+    char inline_name[NAME_INLINE];
 };
 
 /*
