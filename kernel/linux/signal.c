@@ -57,6 +57,7 @@ enum signal_default signal_default_action(int signo)
 void signal_pending_init(struct signal_pending *pending)
 {
     pending->set = 0;
+    pending->single.signo = 0;
     list_init(&pending->queue);
 }
 
@@ -75,6 +76,8 @@ void signal_pending_flush_locked(struct process *process, struct signal_pending 
     if (!(pending->set & set))
         return;
     pending->set &= ~set;
+    if (pending->single.signo && (sigset_of(pending->single.signo) & set))
+        pending->single.signo = 0;
     list_for_each_entry_safe (entry, next, &pending->queue, node) {
         if (sigset_of(entry->info.signo) & set)
             entry_free(process, entry);
@@ -165,6 +168,11 @@ static int queue_locked(struct process *process, struct signal_pending *pending,
 
     if (merge_timer(pending, info) || (standard && (pending->set & sigset_of(signo))))
         return 0;
+    if (standard && info->code != SI_TIMER && !pending->single.signo) {
+        pending->single = *info;
+        pending->set |= sigset_of(signo);
+        return 0;
+    }
     if (process->queued_count >= process->limits[RLIMIT_SIGPENDING].soft &&
         (!standard || info->code == SI_QUEUE) && info->code != SI_KERNEL)
         return -EAGAIN;
@@ -329,6 +337,12 @@ static void take_entry(struct process *process, struct signal_pending *pending, 
     struct signal_entry *entry, *next;
     bool taken = false, more = false;
 
+    if (pending->single.signo == signo) {
+        *info = pending->single;
+        pending->single.signo = 0;
+        pending->set &= ~sigset_of(signo);
+        return;
+    }
     list_for_each_entry_safe (entry, next, &pending->queue, node) {
         if (entry->info.signo != signo)
             continue;

@@ -151,6 +151,8 @@ struct signal_entry {
 
 struct signal_pending {
     sigset_t set;
+    struct signal_info
+        single;             /* of one standard signal, single.signo; 0: none. Saves a queue entry */
     struct list_node queue; /* of struct signal_entry */
 };
 

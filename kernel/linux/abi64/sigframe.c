@@ -210,14 +210,11 @@ static int restore_fpsimd(vaddr_t reserved)
 
 static int restore_registers(struct trapframe *frame, vaddr_t at)
 {
-    uint64_t pstate;
-    int error = get_user64(&pstate, at + AT_REGS + offsetof(struct trapframe, pstate));
+    int error = copy_from_user(frame->x, at + AT_REGS, REGS_SIZE);
+    reg_t pstate = frame->pstate;
 
-    if (error || (pstate & (PSTATE_MODE_MASK | PSTATE_DAIF)))
-        return -EFAULT;
-    error = copy_from_user(frame->x, at + AT_REGS, REGS_SIZE);
-    frame->pstate = pstate & PSTATE_USER_BITS;
-    return error;
+    frame->pstate = pstate & PSTATE_USER_BITS; /* EL0 whatever the program wrote there */
+    return error || (pstate & (PSTATE_MODE_MASK | PSTATE_DAIF)) ? -EFAULT : 0;
 }
 
 static int restore(struct trapframe *frame, vaddr_t at)
