@@ -153,9 +153,9 @@ void machine_arguments(const struct options *options, const struct accelerator *
     add_pair(arguments, "-chardev", text_copy("stdio,id=console,signal=off"));
     add_pair(arguments, "-serial", text_copy("chardev:console"));
     if (start->bulk >= 0) {
-        add_pair(arguments, "-device", text_copy("virtio-serial-device,max_ports=1"));
+        add_pair(arguments, "-device", text_copy("virtio-serial-device,max_ports=2"));
         add_pair(arguments, "-chardev", text_format("socket,id=bulk,fd=%d", start->bulk));
-        add_pair(arguments, "-device", text_copy("virtconsole,chardev=bulk"));
+        add_pair(arguments, "-device", text_copy("virtserialport,chardev=bulk,name=remora"));
     }
     add_network(options, arguments);
     add_volumes(options, arguments);

@@ -86,7 +86,7 @@ static void test_arguments(void **state)
     assert_string_equal(words.item[place(&words, "-fsdev") + 1],
                         "local,id=volume0,path=/a,,b,security_model=none,readonly=on");
     assert_string_equal(words.item[words.count - 1], "-S");
-    assert_int_equal(place(&words, "virtconsole,chardev=bulk"), SIZE_MAX);
+    assert_int_equal(place(&words, "virtserialport,chardev=bulk,name=remora"), SIZE_MAX);
     words_clear(&words);
     start.bulk = 9;
     machine_arguments(&options, &accelerator, &start, &words);
