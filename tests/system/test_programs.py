@@ -60,7 +60,7 @@ def under_linux(package, long):
         files[f"/t/{program.name}"] = stdin
         runs.append(oracle.Run(program.name, full_path(root, program.argv), root=f"/{package}", stdin=f"/t/{program.name}"))
     try:
-        return oracle.boot(runs, files, memory=1024)
+        return oracle.boot(runs, files, memory=1024, cpus=2)
     finally:
         for program in chosen:
             os.unlink(files[f"/t/{program.name}"])
