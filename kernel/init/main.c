@@ -61,6 +61,7 @@ static void init_thread(void *argument)
 {
     (void)argument;
     device_probe(PROBE_DEVICE);
+    memory_check_mappings();
     device_log_all();
     fs_init();
     unix_init();

@@ -74,6 +74,16 @@ struct memory_stats {
 };
 void memory_get_stats(struct memory_stats *stats);
 
+/* In debug builds: panics on a wrong mapping in the kernel's half. Thread context, other CPUs idle
+ * or not started. */
+#ifdef CONFIG_DEBUG_MEMORY
+void memory_check_mappings(void);
+#else
+static inline void memory_check_mappings(void)
+{
+}
+#endif
+
 /* What cannot be evicted is capped: tmpfs and shared memory ask before they take pages and tell
  * what they give back. false: over the cap (the caller returns -ENOSPC). The cap is half of RAM
  * until changed. */

@@ -105,6 +105,13 @@ void pt_cpu_init(void); /* once on each CPU before its first activation */
 void pt_for_each_leaf(struct pagetable *pt, bool kernel_half,
                       void (*fn)(vaddr_t va, size_t size, uint64_t entry, void *arg), void *arg);
 
+/* Debug builds (pagetable_check.c): what is wrong with a leaf of the kernel's half, or NULL; its
+ * parts. */
+const char *pt_leaf_complaint(vaddr_t va, uint64_t entry);
+bool pt_leaf_is_normal(uint64_t entry);
+bool pt_leaf_is_writable(uint64_t entry);
+paddr_t pt_leaf_address(uint64_t entry);
+
 /* As pt_map, while tables can only be reached by the fixmap: before there is a linear map. */
 int pt_map_early(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned prot);
 
