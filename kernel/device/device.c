@@ -8,6 +8,7 @@
 #include <core/log.h>
 #include <device/device.h>
 #include <device/firmware.h>
+#include <lib/endian.h>
 #include <lib/errno.h>
 #include <lib/hash.h>
 #include <lib/string.h>
@@ -32,16 +33,16 @@ static unsigned match_count;
 static uint8_t slot_of[MATCH_SLOTS]; /* index into matches plus 1; 0: free */
 static uint16_t stage_first[PROBE_STAGES];
 
-/* Length, first and last words: cheap, and `compatible` strings differ there. */
+/* Length and both ends: cheap, and `compatible` strings differ there. */
 static unsigned hash_compatible(const char *text)
 {
     size_t length = strlen(text);
     uint64_t hash = length;
 
-    for (size_t i = 0; i < length && i < 4; i++)
-        hash = hash << 8 | (uint8_t)text[i];
-    for (size_t i = length > 4 ? length - 4 : 0; i < length; i++)
-        hash = hash * 31 + (uint8_t)text[i];
+    if (length >= 4)
+        hash = load_u32(text) + hash + ((uint64_t)load_u32(text + length - 4) << 32);
+    else if (length > 0)
+        hash += (uint64_t)(uint8_t)text[0] << 8;
     return (unsigned)hash_u64(hash, 8);
 }
 
@@ -129,10 +130,18 @@ const struct driver *device_find_driver_by_id(const struct bus *bus, uint32_t id
     return NULL;
 }
 
+/* Nodes of a kind stand together: what the one before had is often what this one has. */
+static bool same_compatible(const struct fw_node *a, const struct fw_node *b)
+{
+    return a != NULL && a->compatible_size == b->compatible_size &&
+           memcmp(fw_compatible_list(a), fw_compatible_list(b), b->compatible_size) == 0;
+}
+
 void device_match_all(void)
 {
     uint16_t last[PROBE_STAGES];
     unsigned count = fw_node_count();
+    const struct fw_node *before = NULL;
 
     build_table();
     for (unsigned stage = 0; stage < PROBE_STAGES; stage++)
@@ -143,7 +152,8 @@ void device_match_all(void)
 
         if (node->compatible == 0 || !fw_is_enabled(node))
             continue;
-        node->match = find_match(node);
+        node->match = same_compatible(before, node) ? before->match : find_match(node);
+        before = node;
         if (node->match == FW_NODE_NONE) {
             if (node->flags & FW_INTERRUPTS)
                 log_info("No driver for interrupt controller %s (%s)", fw_name(node),
@@ -172,11 +182,13 @@ int device_add(struct device *device)
 
 static int probe_node(struct fw_node *node)
 {
-    struct device *device = kzalloc(sizeof(*device));
+    static struct device *spare; /* of the last one that was not there: slots are mostly empty */
+    struct device *device = spare != NULL ? spare : kmalloc(sizeof(*device));
     int error;
 
     if (device == NULL)
         return -ENOMEM;
+    memset(device, 0, sizeof(*device));
     device->name = fw_name(node);
     device->bus = &firmware_bus;
     device->driver = matches[node->match].driver;
@@ -184,10 +196,9 @@ static int probe_node(struct fw_node *node)
     device->node = node;
     node->device = device;
     error = device_add(device);
-    if (error != 0) {
+    spare = error != 0 ? device : NULL;
+    if (error != 0)
         node->device = NULL;
-        kfree(device);
-    }
     return error;
 }
 
@@ -223,6 +234,8 @@ void device_log_all(void)
     struct fw_node *node;
     struct device *device;
 
+    if (log_level() < LOG_DEBUG)
+        return;
     for (const struct driver *const *entry = __drivers_start; entry < __drivers_end; entry++)
         log_debug("driver %s", (*entry)->name);
     device_for_each (device)

@@ -26,7 +26,7 @@ struct fw_tree fw_tree;
 static const char *error_text = "no tree was read";
 static uint32_t error_offset;
 
-/* Properties that the pass itself notes; what they become is in note_property(). */
+/* Properties that the pass itself notes; how they are told is in compare_name(). */
 enum known_name {
     NAME_OTHER,
     NAME_PHANDLE,
@@ -39,17 +39,8 @@ enum known_name {
     NAME_INTERRUPT_CONTROLLER,
 };
 
-static const struct {
-    char text[24];
-    uint8_t name;
-} known_names[] = {
-    {"phandle", NAME_PHANDLE},         {"linux,phandle", NAME_LINUX_PHANDLE},
-    {"compatible", NAME_COMPATIBLE},   {"#address-cells", NAME_ADDRESS_CELLS},
-    {"#size-cells", NAME_SIZE_CELLS},  {"status", NAME_STATUS},
-    {"device_type", NAME_DEVICE_TYPE}, {"interrupt-controller", NAME_INTERRUPT_CONTROLLER},
-};
-
-#define NAME_CACHE 64
+#define NAME_CACHE  1024 /* bytes of the strings block; beyond it names are compared each time */
+#define NAME_CACHED 0x80
 
 struct scan {
     const uint8_t *blob;
@@ -63,11 +54,7 @@ struct scan {
     bool has_child;      /* the open node has had one: no property may follow */
     uint16_t open[DT_DEPTH_MAX];
     uint16_t last_child[DT_DEPTH_MAX];
-    /* Names repeat: what an offset in the strings block stands for, by its low bits. */
-    struct {
-        uint32_t offset_plus_1;
-        uint32_t name;
-    } cache[NAME_CACHE];
+    uint8_t cache[NAME_CACHE]; /* names repeat: enum known_name | NAME_CACHED by their offset */
 };
 
 static int bad(uint32_t offset, const char *text)
@@ -83,27 +70,49 @@ const char *dt_error(uint32_t *offset)
     return error_text;
 }
 
-static uint32_t word_at(const struct scan *s, uint32_t offset)
+static inline uint32_t word_at(const struct scan *s, uint32_t offset)
 {
     return be32_to_cpu(*(const be32_t *)(s->blob + offset));
 }
 
-static enum known_name look_up_name(struct scan *s, uint32_t offset)
+static enum known_name is_name(const char *text, const char *wanted, enum known_name name)
 {
-    unsigned slot = offset % NAME_CACHE;
+    return strcmp(text, wanted) == 0 ? name : NAME_OTHER;
+}
+
+/* Once for each name in the tree; the first letter rules most of them out. */
+static __noinline enum known_name compare_name(const char *text)
+{
+    switch (text[0]) {
+    case 'p':
+        return is_name(text, "phandle", NAME_PHANDLE);
+    case 'l':
+        return is_name(text, "linux,phandle", NAME_LINUX_PHANDLE);
+    case 'c':
+        return is_name(text, "compatible", NAME_COMPATIBLE);
+    case '#':
+        return text[1] == 'a' ? is_name(text, "#address-cells", NAME_ADDRESS_CELLS)
+                              : is_name(text, "#size-cells", NAME_SIZE_CELLS);
+    case 's':
+        return is_name(text, "status", NAME_STATUS);
+    case 'd':
+        return is_name(text, "device_type", NAME_DEVICE_TYPE);
+    case 'i':
+        return is_name(text, "interrupt-controller", NAME_INTERRUPT_CONTROLLER);
+    default:
+        return NAME_OTHER;
+    }
+}
+
+static inline enum known_name look_up_name(struct scan *s, uint32_t offset)
+{
     const char *text = (const char *)s->blob + s->strings + offset;
 
-    if (s->cache[slot].offset_plus_1 == offset + 1)
-        return (enum known_name)s->cache[slot].name;
-    s->cache[slot].offset_plus_1 = offset + 1;
-    s->cache[slot].name = NAME_OTHER;
-    for (unsigned i = 0; i < ARRAY_SIZE(known_names); i++) {
-        if (text[0] == known_names[i].text[0] && strcmp(text, known_names[i].text) == 0) {
-            s->cache[slot].name = known_names[i].name;
-            break;
-        }
-    }
-    return (enum known_name)s->cache[slot].name;
+    if (offset >= NAME_CACHE)
+        return compare_name(text);
+    if (s->cache[offset] == 0)
+        s->cache[offset] = (uint8_t)(compare_name(text) | NAME_CACHED);
+    return (enum known_name)(s->cache[offset] & ~NAME_CACHED);
 }
 
 static bool value_is(const uint8_t *value, uint32_t size, const char *text)
@@ -163,34 +172,18 @@ static void note_property(struct fw_node *node, enum known_name name, const uint
     }
 }
 
-static int scan_property(struct scan *s)
+/* Says what is wrong with the property at `at`, which the loop in scan_tokens() has refused. */
+static __noinline int bad_property(const struct scan *s, uint32_t at)
 {
-    uint32_t at = s->at, size, name;
-
     if (s->depth == 0)
         return bad(at, "property outside of a node");
     if (s->has_child)
         return bad(at, "property after a child node");
     if (s->end - at < sizeof(struct dt_property))
         return bad(at, "property is cut off");
-    size = word_at(s, at + 4);
-    name = word_at(s, at + 8);
-    at += sizeof(struct dt_property);
-    if (size > s->end - at)
-        return bad(s->at, "value of a property is longer than the tree");
-    if (name >= s->strings_size)
-        return bad(s->at, "name of a property is outside of the strings");
-    if (s->skip_depth == 0) {
-        enum known_name known = look_up_name(s, name);
-
-        if (known != NAME_OTHER)
-            note_property(&s->node[s->open[s->depth - 1]], known, s->blob + at, at, size);
-    }
-    size = align_up(size, 4U); /* no wrap: size is at most the tree's */
-    if (size > s->end - at)
-        return bad(s->at, "value of a property is longer than the tree");
-    s->at = at + size;
-    return 0;
+    if (word_at(s, at + 8) >= s->strings_size)
+        return bad(at, "name of a property is outside of the strings");
+    return bad(at, "value of a property is longer than the tree");
 }
 
 /* The offset behind the NUL of the name at `at`, padded; 0 if it does not end. A word at a time. */
@@ -235,13 +228,18 @@ static void add_node(struct scan *s, uint32_t name, uint32_t properties)
     struct fw_node *node = &s->node[s->count];
     uint16_t index = (uint16_t)s->count++;
 
-    memset(node, 0, sizeof(*node));
-    node->name = name;
-    node->properties = properties;
-    node->address_cells = 2;
-    node->size_cells = 1;
-    node->child = node->next = node->parent = FW_NODE_NONE;
-    node->next_phandle = node->match = node->next_in_stage = FW_NODE_NONE;
+    *node = (struct fw_node){
+        .name = name,
+        .properties = properties,
+        .address_cells = 2,
+        .size_cells = 1,
+        .child = FW_NODE_NONE,
+        .next = FW_NODE_NONE,
+        .parent = FW_NODE_NONE,
+        .next_phandle = FW_NODE_NONE,
+        .match = FW_NODE_NONE,
+        .next_in_stage = FW_NODE_NONE,
+    };
     if (s->depth > 0) {
         uint16_t parent = s->open[s->depth - 1], before = s->last_child[s->depth - 1];
 
@@ -295,6 +293,40 @@ static int scan_end_node(struct scan *s)
     return 0;
 }
 
+/*
+ * Properties are most of a tree, and most of them are of no interest yet: this loop steps over
+ * those with a few instructions. Returns at the first token that is no property; -EINVAL if one is
+ * bad.
+ */
+static int scan_properties(struct scan *s)
+{
+    uint32_t at = s->at, end = s->end, strings_size = s->strings_size;
+    bool allowed = s->depth > 0 && !s->has_child;
+    struct fw_node *node = allowed && s->skip_depth == 0 ? &s->node[s->open[s->depth - 1]] : NULL;
+
+    while (end - at >= sizeof(struct dt_property)) {
+        const struct dt_property *property = (const void *)(s->blob + at);
+        uint32_t size, name, value = at + (uint32_t)sizeof(*property);
+
+        if (property->token != cpu_to_be32(DT_PROPERTY))
+            break;
+        size = be32_to_cpu(property->size);
+        name = be32_to_cpu(property->name);
+        if (!allowed || name >= strings_size || size > end - value ||
+            align_up(size, 4U) > end - value)
+            return bad_property(s, at);
+        if (node != NULL) {
+            enum known_name known = look_up_name(s, name);
+
+            if (known != NAME_OTHER)
+                note_property(node, known, property->value, value, size);
+        }
+        at = value + align_up(size, 4U);
+    }
+    s->at = at;
+    return 0;
+}
+
 /* One pass. The end token must be there: a tree cut off at a node's end is not taken for whole. */
 static int scan_tokens(struct scan *s)
 {
@@ -302,18 +334,21 @@ static int scan_tokens(struct scan *s)
         uint32_t token = word_at(s, s->at);
         int error = 0;
 
-        if (token == DT_PROPERTY) {
-            error = scan_property(s);
-        } else if (token == DT_BEGIN_NODE) {
+        if (token == DT_BEGIN_NODE) {
             error = scan_begin_node(s);
+            if (error == 0)
+                error = scan_properties(s);
         } else if (token == DT_END_NODE) {
             error = scan_end_node(s);
         } else if (token == DT_NOP) {
             s->at += 4;
+            error = scan_properties(s);
         } else if (token == DT_END) {
             if (s->depth != 0 || s->count == 0)
                 return bad(s->at, "tree ends inside of a node");
             return 0;
+        } else if (token == DT_PROPERTY) {
+            return bad_property(s, s->at);
         } else {
             return bad(s->at, "unknown token");
         }

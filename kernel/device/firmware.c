@@ -211,6 +211,11 @@ const char *fw_property_string(const struct fw_node *node, const char *name)
     return fw_property_string_at(node, name, 0);
 }
 
+const char *fw_compatible_list(const struct fw_node *node)
+{
+    return (const char *)fw_tree.blob + node->compatible;
+}
+
 const char *fw_compatible(const struct fw_node *node, unsigned index)
 {
     if (node->compatible == 0)
@@ -221,10 +226,13 @@ const char *fw_compatible(const struct fw_node *node, unsigned index)
 
 bool fw_is_compatible(const struct fw_node *node, const char *compatible)
 {
-    const char *text;
+    const char *text = (const char *)fw_tree.blob + node->compatible;
+    const char *end = text + node->compatible_size;
 
-    for (unsigned i = 0; (text = fw_compatible(node, i)) != NULL; i++) {
-        if (strcmp(text, compatible) == 0)
+    if (node->compatible == 0 || node->compatible_size == 0 || end[-1] != '\0')
+        return false;
+    for (; text < end; text += strlen(text) + 1) {
+        if (text[0] == compatible[0] && strcmp(text, compatible) == 0)
             return true;
     }
     return false;
@@ -246,31 +254,22 @@ struct fw_node *fw_find_phandle(uint32_t phandle)
     return fw_node_at(found);
 }
 
-/* Is `name` (counted) the node's, in full or without unit address? */
-static bool name_matches(const struct fw_node *node, const char *name, size_t length, bool in_full)
-{
-    const char *full = fw_name(node);
-
-    if (strncmp(full, name, length) != 0)
-        return false;
-    return full[length] == '\0' || (!in_full && full[length] == '@');
-}
-
+/* A name in full wins over one that leaves out its unit address. */
 static struct fw_node *find_child(const struct fw_node *parent, const char *name, size_t length)
 {
-    struct fw_node *node;
+    struct fw_node *node, *in_short = NULL;
 
     fw_for_each_child (node, parent) {
-        if (name_matches(node, name, length, true))
+        const char *full = fw_name(node);
+
+        if (full[0] != name[0] || strncmp(full, name, length) != 0)
+            continue;
+        if (full[length] == '\0')
             return node;
+        if (full[length] == '@' && in_short == NULL)
+            in_short = node;
     }
-    if (memchr(name, '@', length) != NULL)
-        return NULL;
-    fw_for_each_child (node, parent) {
-        if (name_matches(node, name, length, false))
-            return node;
-    }
-    return NULL;
+    return in_short;
 }
 
 struct fw_node *fw_find_child(const struct fw_node *parent, const char *name)

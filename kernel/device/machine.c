@@ -91,13 +91,18 @@ static bool is_kvm(void)
 
 static void detect_hypervisor(void)
 {
-    if (fw_find_compatible(NULL, "xen,xen") != NULL)
+    const struct fw_node *root = fw_root(), *node;
+
+    if (root == NULL)
+        return;
+    node = fw_find_child(root, "hypervisor");
+    if (node != NULL && fw_is_compatible(node, "xen,xen"))
         hypervisor = "Xen";
     else if (is_kvm())
         hypervisor = "KVM";
-    else if (fw_find_compatible(NULL, "qemu,fw-cfg-mmio") != NULL)
+    else if (fw_find_child(root, "fw-cfg") != NULL)
         hypervisor = "QEMU without KVM";
-    else if (fw_root() != NULL && fw_is_compatible(fw_root(), "linux,dummy-virt"))
+    else if (fw_is_compatible(root, "linux,dummy-virt"))
         hypervisor = "unknown virtual machine monitor";
 }
 

@@ -19,6 +19,7 @@
 #include <lib/hash.h>
 #include <lib/minmax.h>
 #include <lib/string.h>
+#include <mm/slab.h>
 
 #define KEY_BYTES    CHACHA20_KEY_BYTES
 #define SPARE_BYTES  (CHACHA20_BLOCK_BYTES - KEY_BYTES)
@@ -39,7 +40,18 @@ struct generator {
     unsigned spare_used; /* bytes of `spare` already given out */
 };
 
-static struct generator generators[MAX_CPUS]; /* each by its CPU only, interrupts masked */
+/* Each by its CPU only, interrupts masked; those of further CPUs are made when first used. */
+static struct generator boot_generator;
+static struct generator *generators[MAX_CPUS] = {&boot_generator};
+
+static struct generator *this_generator(void)
+{
+    struct generator **slot = &generators[this_cpu()->id];
+
+    if (unlikely(*slot == NULL))
+        *slot = kzalloc(sizeof(**slot));
+    return *slot;
+}
 
 void rng_mix(const void *from, size_t size, unsigned entropy_bits)
 {
@@ -104,8 +116,10 @@ static void generate(struct generator *generator, uint8_t *to, size_t size)
 static void fill_run(uint8_t *to, size_t size)
 {
     reg_t flags = irq_save();
-    struct generator *generator = &generators[this_cpu()->id];
+    struct generator *generator = this_generator(), local = {0};
 
+    if (unlikely(generator == NULL))
+        generator = &local; /* out of memory: a key for this once */
     if (unlikely(generator->generation != READ_ONCE(pool.generation)))
         take_key(generator);
     if (size > SPARE_BYTES) {
@@ -195,8 +209,8 @@ static void mix_firmware(void)
     rng_mix(&result.x[1], 3 * sizeof(reg_t), 192);
 }
 
-/* The last resort: how long the same few steps take. Counted at a quarter of a bit each. */
-#define TIMING_ROUNDS 1024
+/* The last resort: how long the same few steps take. Counted at half a bit each. */
+#define TIMING_ROUNDS 256
 
 static void mix_timing(void)
 {
@@ -213,7 +227,7 @@ static void mix_timing(void)
         delta[i % ARRAY_SIZE(delta)] = (uint32_t)(now - before);
         before = now;
         if ((i + 1) % ARRAY_SIZE(delta) == 0)
-            rng_mix(delta, sizeof(delta), ARRAY_SIZE(delta) / 4);
+            rng_mix(delta, sizeof(delta), ARRAY_SIZE(delta) / 2);
     }
     note_source("timing");
 }

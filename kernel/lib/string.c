@@ -145,24 +145,27 @@ char *strstr(const char *s, const char *needle)
     }
 }
 
-/* The length of the start of `s` whose characters are (not) in `set`. */
-static size_t span(const char *s, const char *set, bool wanted)
+size_t strspn(const char *s, const char *accept)
 {
     size_t length = 0;
 
-    while (s[length] != '\0' && (strchr(set, s[length]) != NULL) == wanted)
+    while (s[length] != '\0' && strchr(accept, s[length]) != NULL)
         length++;
     return length;
 }
 
-size_t strspn(const char *s, const char *accept)
-{
-    return span(s, accept, true);
-}
-
 size_t strcspn(const char *s, const char *reject)
 {
-    return span(s, reject, false);
+    size_t length = 0;
+
+    if (reject[0] == '\0' || reject[1] == '\0') { /* one character to look for: most uses */
+        while (s[length] != '\0' && s[length] != reject[0])
+            length++;
+        return length;
+    }
+    while (s[length] != '\0' && strchr(reject, s[length]) == NULL)
+        length++;
+    return length;
 }
 
 ssize_t strscpy(char *to, const char *from, size_t size)
