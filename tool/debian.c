@@ -128,13 +128,12 @@ static bool is_replaced(const char *package)
         "libc6",     "debconf", "base-passwd",     "base-files",      "dash",
         "bash",      "dpkg",    "ca-certificates", "tzdata",          "libc-bin",
         "perl-base", "passwd",  "openssl",         "python3-minimal", "media-types"};
-    size_t length = strlen(package);
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(package, names[i]) == 0)
             return true;
-    /* pythonX.Y-minimal and libpythonX.Y-minimal compile modules, which Python does on its own. */
-    return length > 8 && strstr(package, "python3") && text_ends(package, "-minimal");
+    /* These compile modules, which Python does on its own. */
+    return text_starts(package, "python3") || text_starts(package, "libpython3");
 }
 
 void debian_take_script(struct debian_setup *setup, const char *package, const char *script)
