@@ -312,8 +312,20 @@ void thread_wake(struct thread *thread)
     find_home(thread);
 }
 
+/*
+ * A new thread queues where its creator stands: not before it, since it would soon wait for what
+ * the creator still holds, and not so far behind that the creator preempts it when it comes back.
+ */
 void thread_start(struct thread *thread)
 {
+    reg_t flags = irq_save();
+    const struct thread *creator = current();
+    uint64_t now = creator->cpu->queue->virtual_ns;
+
+    if (creator->sched.deadline > now)
+        thread->sched.deadline = creator->sched.deadline - now;
+    irq_restore(flags);
+    thread->sched.slice_left_ns = thread->sched.policy == SCHED_RR ? RR_SLICE_NS : SLICE_NS;
     thread->state = THREAD_RUNNABLE;
     find_home(thread);
 }

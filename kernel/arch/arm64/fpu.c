@@ -8,6 +8,7 @@
 #include <core/percpu.h>
 #include <core/thread.h>
 #include <lib/errno.h>
+#include <lib/minmax.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 
@@ -18,6 +19,8 @@ void fpsimd_load(const struct fpsimd *regs);
 int fpsimd_store_user(vaddr_t v);
 int fpsimd_load_user(vaddr_t v);
 
+#define EAGER_USES 4
+
 static void access_set(struct cpu *cpu, bool open)
 {
     if (cpu->fpu_open == open)
@@ -27,43 +30,55 @@ static void access_set(struct cpu *cpu, bool open)
     isb();
 }
 
-/* Is the thread's state in this CPU's registers and nowhere newer? */
+/* Does this CPU hold what the thread's memory copy holds? */
 static bool resident(const struct thread *thread, const struct cpu *cpu)
 {
     return cpu->fpu_owner == thread && thread->fpu->cpu == cpu;
 }
 
-void fpu_load(void)
+/* Makes the registers the thread's, until it leaves the CPU. Interrupts masked. */
+static void make_live(struct thread *thread)
 {
-    struct thread *thread = current();
     struct cpu *cpu = thread->cpu;
+    struct fpu *fpu = thread->fpu;
 
     access_set(cpu, true);
     if (!resident(thread, cpu)) {
-        fpsimd_load(&thread->fpu->regs);
+        fpsimd_load(&fpu->regs);
         cpu->fpu_owner = thread;
-        thread->fpu->cpu = cpu;
+        fpu->cpu = cpu;
     }
+    fpu->live = true;
+}
+
+/* The way back to the program of a thread that uses FP all the time; now and then it is asked anew.
+ */
+void fpu_load(void)
+{
+    struct thread *thread = current();
+
+    make_live(thread);
+    if (++thread->fpu->eager_turns == 0)
+        thread->fpu->uses = 0;
     atomic_fetch_and(~(int32_t)WORK_FPU, &thread->work);
 }
 
 void fpu_switch(struct thread *from, struct thread *to)
 {
-    struct cpu *cpu = to->cpu;
+    struct fpu *fpu = from->fpu;
 
-    if (from->fpu != NULL && !thread_has_work(from, WORK_FPU) && from->state != THREAD_DEAD)
-        fpsimd_save(&from->fpu->regs);
+    if (fpu != NULL && fpu->live) {
+        fpu->live = false;
+        if (from->state != THREAD_DEAD)
+            fpsimd_save(&fpu->regs);
+    } else if (fpu != NULL && !thread_has_work(from, WORK_FPU)) {
+        fpu->uses = 0;
+    }
     if (to->vmspace == NULL)
         return;
-    if (to->fpu == NULL) {
-        access_set(cpu, false);
-    } else if (resident(to, cpu)) {
-        access_set(cpu, true);
-        if (thread_has_work(to, WORK_FPU))
-            atomic_fetch_and(~(int32_t)WORK_FPU, &to->work);
-    } else {
+    access_set(to->cpu, false);
+    if (to->fpu != NULL && to->fpu->uses >= EAGER_USES)
         atomic_fetch_or(WORK_FPU, &to->work);
-    }
 }
 
 static int allocate(struct thread *thread)
@@ -72,7 +87,6 @@ static int allocate(struct thread *thread)
 
     if (fpu == NULL)
         return -ENOMEM;
-    atomic_fetch_or(WORK_FPU, &thread->work);
     compiler_barrier();
     thread->fpu = fpu;
     return 0;
@@ -80,7 +94,16 @@ static int allocate(struct thread *thread)
 
 int fpu_first_use(void)
 {
-    return current()->fpu != NULL ? 0 : allocate(current());
+    struct thread *thread = current();
+
+    if (thread->fpu == NULL && allocate(thread) != 0)
+        return -ENOMEM;
+    reg_t flags = irq_save();
+
+    make_live(thread);
+    thread->fpu->uses = min(thread->fpu->uses + 1, EAGER_USES);
+    irq_restore(flags);
+    return 0;
 }
 
 /* Brings the memory copy up to date; the registers stay valid. */
@@ -88,9 +111,17 @@ static void save_current(struct thread *thread)
 {
     reg_t flags = irq_save();
 
-    if (!thread_has_work(thread, WORK_FPU))
+    if (thread->fpu->live)
         fpsimd_save(&thread->fpu->regs);
     irq_restore(flags);
+}
+
+/* The memory copy was changed: the registers are not the thread's any more. Interrupts masked. */
+static void drop_registers(struct thread *thread)
+{
+    thread->fpu->cpu = NULL;
+    thread->fpu->live = false;
+    access_set(thread->cpu, false);
 }
 
 void fpu_user_get(__uint128_t v[32], uint32_t *fpsr, uint32_t *fpcr)
@@ -119,8 +150,7 @@ int fpu_user_set(const __uint128_t v[32], uint32_t fpsr, uint32_t fpcr)
     memcpy(thread->fpu->regs.v, v, sizeof(thread->fpu->regs.v));
     thread->fpu->regs.fpsr = fpsr;
     thread->fpu->regs.fpcr = fpcr;
-    thread->fpu->cpu = NULL;
-    atomic_fetch_or(WORK_FPU, &thread->work);
+    drop_registers(thread);
     irq_restore(flags);
     return 0;
 }
@@ -152,7 +182,7 @@ int fpu_store_user(vaddr_t v, uint32_t *fpsr, uint32_t *fpcr)
     reg_t flags = irq_save();
     int error = -EFAULT;
 
-    if (regs != &zero && !thread_has_work(thread, WORK_FPU)) {
+    if (regs != &zero && thread->fpu->live) {
         *fpsr = (uint32_t)sysreg_read(fpsr);
         *fpcr = (uint32_t)sysreg_read(fpcr);
         error = move_user(v, fpsimd_store_user);
@@ -174,7 +204,7 @@ int fpu_load_user(vaddr_t v, uint32_t fpsr, uint32_t fpcr)
     reg_t flags = irq_save();
     int error = -EFAULT;
 
-    if (thread->fpu != NULL && !thread_has_work(thread, WORK_FPU)) {
+    if (thread->fpu != NULL && thread->fpu->live) {
         error = move_user(v, fpsimd_load_user);
         sysreg_write(fpsr, fpsr);
         sysreg_write(fpcr, fpcr);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The program's FP and SIMD registers. The kernel uses none, so they stay in the CPU across
- * exceptions. A thread has no state until its first FP instruction traps; from then on the state is
- * saved when the thread leaves the CPU and loaded on its next return to the program (WORK_FPU),
- * unless this CPU still holds it.
+ * exceptions. A thread has no state until its first FP instruction traps. When it leaves the CPU
+ * its registers are saved if it used any since it came; when it comes back, its first FP
+ * instruction traps again, and loads them unless this CPU still holds them. A thread that used FP
+ * in several turns in a row has them loaded on its way back to the program instead (WORK_FPU).
  */
 #ifndef ARCH_FPU_H
 #define ARCH_FPU_H
@@ -22,7 +23,10 @@ struct fpsimd {
 
 struct fpu {
     struct fpsimd regs;
-    struct cpu *cpu; /* where the registers were loaded last */
+    struct cpu *cpu;     /* where the registers were loaded last */
+    bool live;           /* they are in the CPU now, and newer than `regs` */
+    uint8_t uses;        /* turns in a row with FP */
+    uint8_t eager_turns; /* loaded without being asked */
 };
 
 /* Trap of a first FP instruction, thread context. 0 or -ENOMEM. */
