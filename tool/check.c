@@ -10,6 +10,7 @@
 #include "elf.h"
 #include "library.h"
 #include "root.h"
+#include "system_calls.h"
 
 struct check {
     struct root *root;
@@ -21,23 +22,42 @@ struct check {
 
 /* Instructions that a CPU of Armv8.0 lacks, by their fixed bits (Arm ARM, C4.1). A hit in glibc or
  * libgcc is harmless: they ask HWCAP first. So this is told as a fact, not as a problem. */
+struct text_use {
+    bool lse;
+    bool calls[SYSTEM_CALL_MAX];
+};
+
 static void scan_text(const uint8_t *text, size_t size, void *context)
 {
-    bool *uses_lse = context;
+    struct text_use *use = context;
 
+    system_calls_find(text, size, use->calls);
     for (size_t at = 0; at + 4 <= size; at += 4) {
         uint32_t word;
 
         memcpy(&word, text + at, sizeof(word));
         if ((word & 0x3f200c00) == 0x38200000 || (word & 0x3fa07c00) == 0x08a07c00)
-            *uses_lse = true; /* LDADD and so on, CAS */
+            use->lse = true; /* LDADD and so on, CAS */
     }
+}
+
+static void print_absent_calls(const char *path, const bool calls[SYSTEM_CALL_MAX])
+{
+    struct buffer text = {0};
+
+    for (unsigned i = 0; i < SYSTEM_CALL_MAX; i++)
+        if (calls[i] && !system_call_implemented(i) && system_call_name(i))
+            buffer_format(&text, "%s%s", text.length ? ", " : "", system_call_name(i));
+    if (text.length)
+        printf("note: %s holds system calls that this kernel lacks (they give ENOSYS): %s\n", path,
+               text.data);
+    buffer_free(&text);
 }
 
 static void check_elf(struct check *check, const char *path, const void *data, size_t size)
 {
     struct words missing = {0};
-    bool uses_lse = false;
+    struct text_use use = {0};
     struct elf elf;
 
     switch (elf_parse(&elf, data, size)) {
@@ -47,8 +67,11 @@ static void check_elf(struct check *check, const char *path, const void *data, s
         else
             check->programs++;
         library_missing(&check->root->tree, path, data, size, &check->root->manifest.env, &missing);
-        elf_text(data, size, scan_text, &uses_lse);
-        check->lse += uses_lse;
+        elf_text(data, size, scan_text, &use);
+        check->lse += use.lse;
+        /* The C library has a wrapper for every call; what is asked for shows in the programs. */
+        if (elf.soname == NULL || !text_starts(elf.soname, "libc."))
+            print_absent_calls(path, use.calls);
         break;
     case ELF_FOREIGN:
     case ELF_DAMAGED:

@@ -240,3 +240,12 @@ def test_help(tool):
     for words in (["help"], ["--help"], ["run", "--help"], ["help", "build"]):
         assert b"usage: remora" in tool.ok(*words).stdout
     tool.fails(125, "dance", text="unknown command")
+
+
+def test_check_names_absent_calls(tool):
+    """swapon(2) is not a goal, so it stays absent."""
+    tool.write("swap.c", "long number(void) { return 0; }\nvoid _start(void) { register long x8 __asm__(\"x8\") = 224;\n"
+               "__asm__ volatile(\"svc #0\" : : \"r\"(x8)); for (;;); }\n")
+    cross = os.environ.get("CROSS_PREFIX", "aarch64-linux-gnu-") + "gcc"
+    subprocess.run([cross, "-O1", "-static", "-nostdlib", "-o", "swap", "swap.c"], cwd=tool.folder, check=True, timeout=60)
+    assert b"this kernel lacks (they give ENOSYS): swapon\n" in tool.ok("check", tool.path("swap")).stdout
