@@ -435,6 +435,45 @@ static struct pipe *pipe_alloc(void)
     return pipe;
 }
 
+/* What an opener saw of the other side in the moment it joined. */
+struct fifo_view {
+    bool has_reader, has_writer;
+    unsigned reader_opens, writer_opens;
+};
+
+static void join_locked(struct pipe *pipe, unsigned access, struct fifo_view *view)
+{
+    *view = (struct fifo_view){pipe->readers != 0, pipe->writers != 0, pipe->reader_opens,
+                               pipe->writer_opens};
+    pipe->files++;
+    if (access & FILE_READ) {
+        pipe->readers++;
+        pipe->reader_opens++;
+    }
+    if (access & FILE_WRITE) {
+        pipe->writers++;
+        pipe->writer_opens++;
+    }
+}
+
+/* Through /proc/N/fd: an end of its own, with the access asked for. Ends that exist are not waited
+ * for. */
+static int pipe_reopen(struct file *file, unsigned flags, struct file **out)
+{
+    struct pipe *pipe = file->data;
+    struct file *end = file_create(&pipe_ops, pipe, flags & (O_ACCMODE | O_NONBLOCK | O_DIRECT));
+    struct fifo_view view;
+
+    if (end == NULL)
+        return -ENOMEM;
+    end->id = file->id;
+    spin_lock(&pipe->lock);
+    join_locked(pipe, end->access, &view);
+    spin_unlock(&pipe->lock);
+    *out = end;
+    return 0;
+}
+
 int pipe_create(struct file *ends[2], unsigned flags)
 {
     struct pipe *pipe = pipe_alloc();
@@ -476,27 +515,6 @@ static void fifo_release(struct file *file)
     mutex_unlock(&fifo_lock);
     if (is_last)
         pipe_free(pipe);
-}
-
-/* What an opener saw of the other side in the moment it joined. */
-struct fifo_view {
-    bool has_reader, has_writer;
-    unsigned reader_opens, writer_opens;
-};
-
-static void join_locked(struct pipe *pipe, unsigned access, struct fifo_view *view)
-{
-    *view = (struct fifo_view){pipe->readers != 0, pipe->writers != 0, pipe->reader_opens,
-                               pipe->writer_opens};
-    pipe->files++;
-    if (access & FILE_READ) {
-        pipe->readers++;
-        pipe->reader_opens++;
-    }
-    if (access & FILE_WRITE) {
-        pipe->writers++;
-        pipe->writer_opens++;
-    }
 }
 
 /* Join the FIFO's pipe, made if nobody has it open. */
@@ -660,6 +678,7 @@ static const struct file_ops pipe_ops = {
     .write = pipe_write,
     .ioctl = pipe_ioctl,
     .poll = pipe_poll,
+    .reopen = pipe_reopen,
     .release = pipe_release,
 };
 

@@ -63,17 +63,18 @@ int fs_memfd(const char *name, unsigned flags, struct file **out)
     return *out != NULL ? 0 : -ENOMEM;
 }
 
-/* The inode of an open file that has none: opening it gives the file once more. */
+/* The inode of an open file that has none. Opening it is what the file makes of it: a pipe has one
+ * more end then, most others cannot be opened. */
 struct held_inode {
     struct inode inode;
     struct file *file;
 };
 
-static int held_reopen(struct inode *inode, struct file **out)
+static int held_reopen(struct inode *inode, unsigned flags, struct file **out)
 {
-    *out = container_of(inode, struct held_inode, inode)->file;
-    file_ref(*out);
-    return 0;
+    struct file *file = container_of(inode, struct held_inode, inode)->file;
+
+    return file->ops->reopen != NULL ? file->ops->reopen(file, flags, out) : -ENXIO;
 }
 
 static void held_free(struct deferred *deferred)

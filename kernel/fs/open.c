@@ -218,7 +218,7 @@ static int make_file(struct walk *walk, unsigned flags, bool created, struct fil
     int error;
 
     if (inode->ops->reopen != NULL && !(flags & O_PATH))
-        return inode->ops->reopen(inode, out);
+        return inode->ops->reopen(inode, flags, out);
     if (writes) {
         error = inode_get_write(inode);
         if (error != 0)

@@ -228,8 +228,7 @@ static int fdinfo_show(struct pseudo_text *text, const struct pseudo_entry *entr
 
     if (!file)
         return -ENOENT;
-    pseudo_printf(text, "pos:\t%llu\nflags:\t0%o\n", (unsigned long long)file->pos,
-                  file->flags | O_LARGEFILE);
+    pseudo_printf(text, "pos:\t%llu\nflags:\t0%o\n", (unsigned long long)file->pos, file->flags);
     if (path_of_file(file, &path) == 0 && fs_file_stat(file, &stat) == 0)
         pseudo_printf(text, "mnt_id:\t%d\nino:\t%llu\n", path.mount->id,
                       (unsigned long long)stat.ino);

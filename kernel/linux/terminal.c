@@ -165,6 +165,16 @@ static long stream_ioctl(struct file *file, unsigned cmd, reg_t arg)
     return put_user32(arg, file->access & FILE_READ ? (uint32_t)console_input_pending() : 0);
 }
 
+/* /dev/stdout and the like: one more way to the same stream. */
+static int stream_reopen(struct file *file, unsigned flags, struct file **out)
+{
+    *out = file_create(file->ops, file->data, flags);
+    if (*out == NULL)
+        return -ENOMEM;
+    (*out)->id = file->id;
+    return 0;
+}
+
 static const struct file_ops stream_ops = {
     .name = "pipe",
     .mode = S_IFIFO | 0600,
@@ -173,6 +183,7 @@ static const struct file_ops stream_ops = {
     .write = stream_write,
     .ioctl = stream_ioctl,
     .poll = stream_poll,
+    .reopen = stream_reopen,
 };
 
 /* --- the terminal ----------------------------------------------------------------------------- */

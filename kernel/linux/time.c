@@ -8,6 +8,7 @@
 #include <core/clock.h>
 #include <core/thread.h>
 #include <core/wait.h>
+#include <file/timerfd.h>
 #include <fs/cred.h>
 #include <lib/errno.h>
 #include <lib/string.h>
@@ -133,6 +134,7 @@ static long set_clock(uint64_t ns)
     if (!cred_capable(cred_current(), CAP_SYS_TIME))
         return -EPERM;
     clock_set_realtime_ns(ns);
+    timerfd_clock_was_set();
     return 0;
 }
 

@@ -66,7 +66,9 @@ struct file_ops {
     int (*flush)(struct file *,
                  const void *owner); /* each close of a descriptor; owner = the fd table */
     void (*show)(struct file *, struct text_sink *); /* extra lines of fdinfo */
-    void (*release)(struct file *); /* last reference; frees data, leaves the path */
+    int (*reopen)(struct file *, unsigned flags,
+                  struct file **out); /* open of /proc/N/fd/M without inode. NULL: -ENXIO */
+    void (*release)(struct file *);   /* last reference; frees data, leaves the path */
 };
 
 #define FILE_OPS_STREAM \
