@@ -52,6 +52,7 @@ CHECK(pipe_keeps_order_and_partial_reads)
     EXPECT_EQ(read(reader, text, 4), 4);
     EXPECT_STR(text, "abcd");
     EXPECT_EQ(read(reader, text, 8), 2);
+    EXPECT_EQ(memcmp(text, "ef", 2), 0);
     close_pipe();
 }
 
@@ -113,26 +114,33 @@ CHECK(pipe_bytes_waiting)
     close_pipe();
 }
 
+static volatile long wrong_bytes;
+
 static void *drain(void *total)
 {
-    static char data[10000];
+    static unsigned char data[9999];
     ssize_t n;
     while ((n = read(reader, data, sizeof data)) > 0)
-        *(long *)total += n;
+        for (ssize_t i = 0; i < n; i++)
+            wrong_bytes += data[i] != (unsigned char)(++*(long *)total * 7 % 251);
     return NULL;
 }
 
 CHECK(pipe_large_write_blocks_until_read)
 {
-    static char data[1000000];
+    static unsigned char data[1000000];
     long total = 0;
     pthread_t thread;
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (unsigned char)((i + 1) * 7 % 251);
+    wrong_bytes = 0;
     make_pipe(0);
     EXPECT_EQ(pthread_create(&thread, NULL, drain, &total), 0);
     EXPECT_EQ(write(writer, data, sizeof data), (ssize_t)sizeof data);
     close(writer);
     pthread_join(thread, NULL);
     EXPECT_EQ(total, (long)sizeof data);
+    EXPECT_EQ(wrong_bytes, 0);
     close(reader);
 }
 

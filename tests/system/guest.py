@@ -160,7 +160,8 @@ def boot(image, machine=None, arguments="", tty="", stdin=b"", timeout=60, extra
     """Run to the end of QEMU or of the time; `stop(reader)` true ends it earlier."""
     machine = machine or Machine()
     nonce = secrets.token_hex(16)
-    words = [f"remora.nonce={nonce}", f"remora.tty={tty}", "remora.stderr=frame"]
+    words = [f"remora.nonce={nonce}", f"remora.tty={tty}", "remora.stderr=frame",
+             f"remora.time={int(time.time())}"]
     if log:
         words.append(f"remora.log={log}")
     if arguments:
