@@ -88,7 +88,7 @@ static int discard(struct vmspace *vs, struct vm_area *area, vaddr_t start, vadd
     int error = vm_zap(vs, start, end);
 
     if (error == 0 && end - start >= HUGE_SIZE)
-        vm_free_tables(vs, start, end); /* blocks may come again */
+        vm_free_tables(vs, start, end, start, end); /* blocks may come again */
     return error;
 }
 

@@ -51,8 +51,9 @@ int vm_map_locked(struct vmspace *vs, const struct vm_request *request, vaddr_t 
 bool vm_range_ok(vaddr_t addr, size_t len);
 /* Unmaps pages only; in steps, so that the page table's lock is not held for long. */
 int vm_zap(struct vmspace *vs, vaddr_t start, vaddr_t end);
-/* Gives back tables that only [first, end) uses, in which nothing is mapped. */
-void vm_free_tables(struct vmspace *vs, vaddr_t first, vaddr_t end);
+/* Gives back tables of [first, end) that nothing outside of [floor, ceiling), where nothing is
+ * mapped, needs. */
+void vm_free_tables(struct vmspace *vs, vaddr_t first, vaddr_t end, vaddr_t floor, vaddr_t ceiling);
 
 static inline bool area_is_private_writable(const struct vm_area *area)
 {

@@ -35,14 +35,13 @@ int vm_zap(struct vmspace *vs, vaddr_t start, vaddr_t end)
     return error;
 }
 
-/* Tables that a large hole between `first` and `end` leaves empty. */
-void vm_free_tables(struct vmspace *vs, vaddr_t first, vaddr_t end)
+void vm_free_tables(struct vmspace *vs, vaddr_t first, vaddr_t end, vaddr_t floor, vaddr_t ceiling)
 {
     struct tlb_batch batch;
 
     spin_lock(&vs->pt_lock);
     tlb_begin(&batch, &vs->pagetable);
-    pt_free_tables(&vs->pagetable, first, end, &batch);
+    pt_free_tables(&vs->pagetable, first, end, floor, ceiling, &batch);
     tlb_finish(&batch);
     spin_unlock(&vs->pt_lock);
 }
@@ -60,7 +59,8 @@ static void free_tables_around(struct vmspace *vs, vaddr_t start, vaddr_t end)
     } else if (vs->areas.node != NULL) {
         previous = rb_entry(rb_last(&vs->areas), struct vm_area, node);
     }
-    vm_free_tables(vs, previous == NULL ? 0 : previous->end, next == NULL ? USER_TOP : next->start);
+    vm_free_tables(vs, start, end, previous == NULL ? 0 : previous->end,
+                   next == NULL ? USER_TOP : next->start);
 }
 
 /* Cuts [start, end) off one area that overlaps it. */

@@ -76,7 +76,7 @@ void pt_destroy(struct pagetable *pt)
     struct tlb_batch batch;
 
     tlb_begin(&batch, pt);
-    pt_free_tables(pt, 0, 1UL << 48, &batch);
+    pt_free_tables(pt, 0, 1UL << 48, 0, 1UL << 48, &batch);
     tlb_finish(&batch);
     pt_table_free(pt->root);
     pt->root = 0;

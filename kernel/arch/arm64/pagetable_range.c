@@ -93,8 +93,10 @@ static inline void unmap_leaf(vaddr_t va, uint64_t *entry, unsigned level, void 
     batch->frame[batch->frame_count++] = entry_address(old);
 }
 
-/* Most ranges lie below one level 3 table: no block to split, one walk. */
-static bool unmap_small(struct pagetable *pt, vaddr_t va, vaddr_t end, struct tlb_batch *batch)
+/* Most ranges lie below one level 3 table: no block to split, one walk. False: this one does not.
+ */
+static __always_inline bool for_each_leaf_small(struct pagetable *pt, vaddr_t va, vaddr_t end,
+                                                leaf_fn *fn, void *arg)
 {
     unsigned level;
     uint64_t *entry;
@@ -105,7 +107,7 @@ static bool unmap_small(struct pagetable *pt, vaddr_t va, vaddr_t end, struct tl
     if (level < 3)
         return !entry_is_present(*entry); /* nothing there at all: done too */
     for (; (va = next_in_table(&entry, va, end)) < end; va += PAGE_SIZE, entry++)
-        unmap_leaf(va, entry, 3, batch);
+        fn(va, entry, 3, arg);
     return true;
 }
 
@@ -113,7 +115,7 @@ int pt_unmap(struct pagetable *pt, vaddr_t va, size_t len, struct tlb_batch *bat
 {
     int error;
 
-    if (unmap_small(pt, va, va + len, batch))
+    if (for_each_leaf_small(pt, va, va + len, unmap_leaf, batch))
         return 0;
     error = split_edges(pt, va, va + len);
 
@@ -122,38 +124,47 @@ int pt_unmap(struct pagetable *pt, vaddr_t va, size_t len, struct tlb_batch *bat
     return error;
 }
 
-/* Unlinks the tables of `level` + 1 and deeper that hang below `table` and whose span lies in
- * [first, end). The first word of a table that is taken out links to the next one: page-aligned, so
- * no walker takes it for valid. */
+struct free_tables {
+    vaddr_t first, end;     /* where to look */
+    vaddr_t floor, ceiling; /* what holds no mapping */
+    struct tlb_batch *batch;
+};
+
+/* Unlinks the tables below `table`, whose entries are of `level` and which starts at va, as far as
+ * they are empty. The first word of a table that is taken out links to the next one: page-aligned,
+ * so no walker takes it for valid. */
 static void free_below(struct pagetable *pt, uint64_t *table, unsigned level, vaddr_t va,
-                       vaddr_t first, vaddr_t end, struct tlb_batch *batch)
+                       const struct free_tables *f)
 {
     vaddr_t stop = va + (LEVEL_SIZE(level) * TABLE_ENTRIES);
 
-    if (va < first)
-        va = align_down(first, LEVEL_SIZE(level));
-    for (; va < end && va < stop; va += LEVEL_SIZE(level)) {
+    if (va < f->first)
+        va = align_down(f->first, LEVEL_SIZE(level));
+    for (; va < f->end && va < stop; va += LEVEL_SIZE(level)) {
         uint64_t *entry = &table[entry_index(va, level)];
         uint64_t value = *entry;
 
         if (!entry_is_table(value))
             continue;
         if (level < 2)
-            free_below(pt, table_at(entry_address(value)), level + 1, va, first, end, batch);
-        if (va < first || va + LEVEL_SIZE(level) > end)
+            free_below(pt, table_at(entry_address(value)), level + 1, va, f);
+        if (va < f->floor || va + LEVEL_SIZE(level) > f->ceiling)
             continue;
         WRITE_ONCE(*entry, 0);
-        *table_at(entry_address(value)) = batch->tables;
-        batch->tables = entry_address(value);
-        tlb_add_range(batch, va, PAGE_SIZE);
+        *table_at(entry_address(value)) = f->batch->tables;
+        f->batch->tables = entry_address(value);
+        tlb_add_range(f->batch, va, PAGE_SIZE);
         pt->table_count--;
     }
 }
 
-void pt_free_tables(struct pagetable *pt, vaddr_t first, vaddr_t end, struct tlb_batch *batch)
+void pt_free_tables(struct pagetable *pt, vaddr_t first, vaddr_t end, vaddr_t floor,
+                    vaddr_t ceiling, struct tlb_batch *batch)
 {
-    if (align_up(first, HUGE_SIZE) < align_down(end, HUGE_SIZE))
-        free_below(pt, table_at(pt->root), 0, 0, first, end, batch);
+    struct free_tables f = {first, end, floor, ceiling, batch};
+
+    if (align_up(floor, HUGE_SIZE) < align_down(ceiling, HUGE_SIZE))
+        free_below(pt, table_at(pt->root), 0, 0, &f);
 }
 
 struct protect {
@@ -180,10 +191,8 @@ static inline void protect_leaf(vaddr_t va, uint64_t *entry, unsigned level, voi
 int pt_protect(struct pagetable *pt, vaddr_t va, size_t len, unsigned prot, struct tlb_batch *batch)
 {
     struct protect protect = {.batch = batch};
-    int error = split_edges(pt, va, va + len);
+    int error;
 
-    if (error != 0)
-        return error;
     if (prot & (PT_READ | PT_WRITE | PT_EXEC)) {
         protect.clear = PTE_NOACCESS;
         protect.set = PTE_VALID;
@@ -193,6 +202,13 @@ int pt_protect(struct pagetable *pt, vaddr_t va, size_t len, unsigned prot, stru
         protect.clear = PTE_VALID;
         protect.set = PTE_NOACCESS;
     }
+    if (for_each_leaf_small(pt, va, va + len, protect_leaf, &protect)) {
+        dsb(ishst);
+        return 0;
+    }
+    error = split_edges(pt, va, va + len);
+    if (error != 0)
+        return error;
     for_each_leaf(pt, va, va + len, protect_leaf, &protect);
     dsb(ishst);
     return 0;

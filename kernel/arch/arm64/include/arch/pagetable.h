@@ -58,9 +58,10 @@ int pt_map_holes(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsig
  * in the range are split first: -ENOMEM, with nothing changed, if there is no table for that. */
 int pt_unmap(struct pagetable *pt, vaddr_t va, size_t len, struct tlb_batch *batch);
 
-/* Gives tables back that translate nothing outside of [first, end), in which nothing may be mapped.
- */
-void pt_free_tables(struct pagetable *pt, vaddr_t first, vaddr_t end, struct tlb_batch *batch);
+/* Gives back those tables of [first, end) that translate nothing outside of [floor, ceiling), in
+ * which nothing is mapped. */
+void pt_free_tables(struct pagetable *pt, vaddr_t first, vaddr_t end, vaddr_t floor,
+                    vaddr_t ceiling, struct tlb_batch *batch);
 
 /* Replaces one leaf (page, or the 2 MiB block that is there) by break-before-make (D8.16.1); a
  * change of permissions only, or an empty place, needs no break. The old frame is the caller's
