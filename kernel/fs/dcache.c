@@ -15,27 +15,44 @@
 #include <lib/compiler.h>
 #include <lib/endian.h>
 #include <lib/errno.h>
+#include <lib/minmax.h>
 #include <lib/printf.h>
 #include <lib/string.h>
+#include <mm/memory.h>
 #include <mm/slab.h>
 
 #include "fs.h"
 
-#define BUCKETS     2048u /* 16 KiB */
-#define DENTRY_KEEP 16384u
+#define BUCKETS  2048u /* 16 KiB */
+#define KEEP_MIN 256u
+#define KEEP_MAX 16384u /* a name and its inodes take about 1 KiB */
 
 static struct dentry **buckets;
 static struct spinlock dcache_lock = SPINLOCK_INIT(RANK_DENTRY);
 static struct list_node cached;  /* dcache_lock */
 static size_t cached_count;      /* dcache_lock */
+static size_t keep_count;        /* beyond it look-ups prune */
 static uint32_t rename_sequence; /* odd while a dentry moves; written under dcache_lock */
+
+static uint64_t dcache_reclaim(struct memory_shrinker *self, uint64_t pages)
+{
+    (void)self;
+    return dcache_prune(pages * 4) / 4;
+}
+
+static struct memory_shrinker shrinker = {.name = "names", .reclaim = dcache_reclaim};
 
 void dcache_init(void)
 {
+    struct memory_stats stats;
+
     buckets = kzalloc(BUCKETS * sizeof(buckets[0]));
     if (buckets == NULL)
         panic("fs: no memory for the name cache");
     list_init(&cached);
+    memory_get_stats(&stats);
+    keep_count = clamp(stats.total / 4, (uint64_t)KEEP_MIN, (uint64_t)KEEP_MAX);
+    memory_add_shrinker(&shrinker);
 }
 
 uint32_t name_hash(const char *text, size_t len)
@@ -361,8 +378,8 @@ int dentry_lookup(struct dentry *dir, const struct name *name, bool cached_only,
     }
     if (cached_only)
         return -EAGAIN;
-    if (cached_count > DENTRY_KEEP)
-        dcache_prune(DENTRY_KEEP / 8);
+    if (cached_count > keep_count)
+        dcache_prune(keep_count / 8);
     rwlock_read_lock(&dir->inode->lock);
     error = dentry_lookup_locked(dir, name, out);
     rwlock_read_unlock(&dir->inode->lock);
@@ -417,18 +434,31 @@ static void name_drop(struct dentry *dentry, struct dentry_name *name)
         defer_free(&name->deferred, name_free_deferred);
 }
 
-int dentry_move(struct dentry *dentry, struct dentry *target, bool exchange)
+int dentry_move_prepare(struct dentry_move *move, struct dentry *dentry, struct dentry *target)
 {
+    move->dentry = dentry;
+    move->target = target;
+    move->new_name = name_copy(target->name);
+    move->back_name = name_copy(dentry->name);
+    if (move->new_name != NULL && move->back_name != NULL)
+        return 0;
+    dentry_move_cancel(move);
+    return -ENOMEM;
+}
+
+void dentry_move_cancel(struct dentry_move *move)
+{
+    kfree(move->new_name);
+    kfree(move->back_name);
+}
+
+void dentry_move(struct dentry_move *move, bool exchange)
+{
+    struct dentry *dentry = move->dentry, *target = move->target;
     struct dentry *old_parent = dentry->parent, *new_parent = target->parent;
     struct dentry_name *old_name = dentry->name, *target_name = target->name;
-    struct dentry_name *new_name = name_copy(target_name), *back_name = name_copy(old_name);
     bool drop = false;
 
-    if (new_name == NULL || back_name == NULL) {
-        kfree(new_name);
-        kfree(back_name);
-        return -ENOMEM;
-    }
     spin_lock(&dcache_lock);
     rename_write_begin();
     if (!exchange) {
@@ -436,10 +466,10 @@ int dentry_move(struct dentry *dentry, struct dentry *target, bool exchange)
         drop = cache_remove_locked(target);
     }
     dentry_ref(new_parent);
-    reparent_locked(dentry, new_parent, new_name);
+    reparent_locked(dentry, new_parent, move->new_name);
     if (exchange) {
         dentry_ref(old_parent);
-        reparent_locked(target, old_parent, back_name);
+        reparent_locked(target, old_parent, move->back_name);
     }
     rename_write_end();
     spin_unlock(&dcache_lock);
@@ -449,11 +479,10 @@ int dentry_move(struct dentry *dentry, struct dentry *target, bool exchange)
         name_drop(target, target_name);
         dentry_unref(new_parent);
     } else {
-        kfree(back_name);
+        kfree(move->back_name);
     }
     if (drop)
         dentry_unref(target);
-    return 0;
 }
 
 void dentry_set_mounted(struct dentry *dentry, bool mounted)

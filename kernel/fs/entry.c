@@ -408,12 +408,16 @@ static int rename_carry_out(struct renaming *r)
         .flags = r->flags,
     };
     struct inode *victim = (r->flags & RENAME_EXCHANGE) ? NULL : op.target;
+    struct dentry_move move;
     int error;
 
     if (op.source == op.target)
         return 0; /* two names of one file: nothing is to be done, rename(2) */
     if (op.old_dir->ops->rename == NULL)
         return -EPERM;
+    error = dentry_move_prepare(&move, r->source, r->target);
+    if (error != 0)
+        return error;
     if (victim != NULL)
         rwlock_write_lock(&victim->lock);
     error = op.old_dir->ops->rename(&op);
@@ -422,9 +426,10 @@ static int rename_carry_out(struct renaming *r)
     if (victim != NULL)
         rwlock_write_unlock(&victim->lock);
     if (error != 0)
-        return error;
-    dentry_move(r->source, r->target, (r->flags & RENAME_EXCHANGE) != 0);
-    return 0;
+        dentry_move_cancel(&move);
+    else
+        dentry_move(&move, (r->flags & RENAME_EXCHANGE) != 0);
+    return error;
 }
 
 static int rename_walked(struct renaming *r)

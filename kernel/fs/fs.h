@@ -56,9 +56,15 @@ int dentry_lookup_locked(struct dentry *dir, const struct name *name, struct den
 void dentry_instantiate(struct dentry *dentry, struct inode *inode);
 /* The name is gone: out of the cache, shown as deleted. Directory's lock held for writing. */
 void dentry_delete(struct dentry *dentry);
-/* Moves `dentry` to the name and parent of `target`, which is deleted, or exchanges the two. Rename
- * lock and both directories' locks held. -ENOMEM changes nothing. */
-int dentry_move(struct dentry *dentry, struct dentry *target, bool exchange);
+/* A move of `dentry` to the name and parent of `target`, which is deleted, or an exchange of the
+ * two: what may fail comes first, then either of the others. Directories' and rename locks held. */
+struct dentry_move {
+    struct dentry *dentry, *target;
+    struct dentry_name *new_name, *back_name;
+};
+int dentry_move_prepare(struct dentry_move *move, struct dentry *dentry, struct dentry *target);
+void dentry_move_cancel(struct dentry_move *move);
+void dentry_move(struct dentry_move *move, bool exchange);
 /* A dentry that no look-up finds (O_TMPFILE), shown as deleted; takes over the inode reference. */
 int dentry_make_unnamed(struct dentry *dir, struct inode *inode, struct dentry **out);
 void dentry_set_mounted(struct dentry *dentry, bool mounted);

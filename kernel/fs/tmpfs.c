@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tmpfs and overlay: instances, inodes and attributes. tmpfs.h tells how the two are one. */
 #include <lib/errno.h>
+#include <lib/minmax.h>
 #include <lib/printf.h>
 #include <lib/string.h>
 #include <mm/memory.h>
@@ -111,7 +112,8 @@ static void tmpfs_inode_release(struct inode *inode)
         kfree(own->target);
     tmpfs_xattrs_free(own);
     inode_unref(own->lower);
-    atomic64_dec(&fs->used_inodes);
+    if (own->counted)
+        atomic64_dec(&fs->used_inodes);
     defer_free(&inode->deferred, tmpfs_inode_free);
 }
 
@@ -179,12 +181,9 @@ static struct tmpfs_inode *inode_alloc(struct tmpfs *fs, uint32_t mode, uint64_t
 {
     struct tmpfs_inode *own;
 
-    if (atomic64_read(&fs->used_inodes) >= fs->limit_inodes)
-        return NULL;
     own = slab_zalloc(&tmpfs_inode_cache);
     if (own == NULL)
         return NULL;
-    atomic64_inc(&fs->used_inodes);
     list_init(&own->keep);
     inode_init(&own->inode, &fs->sb, ops_for(mode), mode, ino);
     if (S_ISDIR(mode)) {
@@ -204,7 +203,12 @@ int tmpfs_inode_new(struct tmpfs *fs, const struct inode_init *init, struct inod
         inode_alloc(fs, init->mode, (uint64_t)atomic64_add_return(1, &fs->next_ino));
 
     if (own == NULL)
+        return -ENOMEM;
+    own->counted = true;
+    if (atomic64_add_return(1, &fs->used_inodes) > fs->limit_inodes) {
+        inode_unref(&own->inode);
         return -ENOSPC;
+    }
     own->inode.uid = init->uid;
     own->inode.gid = init->gid;
     own->inode.rdev = init->rdev;
@@ -232,7 +236,7 @@ int tmpfs_inode_over(struct tmpfs *fs, struct inode *lower, struct inode **out)
     own = inode_alloc(fs, lower->mode, lower->ino);
     if (own == NULL) {
         inode_unref(lower);
-        return -ENOSPC;
+        return -ENOMEM;
     }
     own->lower = lower;
     own->inode.uid = lower->uid;
@@ -345,7 +349,7 @@ static struct tmpfs *instance_alloc(const char *type, uint64_t limit_bytes, uint
     superblock_init(&fs->sb, type, &tmpfs_super_ops);
     fs->limit_pages =
         limit_bytes != 0 ? (limit_bytes + PAGE_SIZE - 1) / PAGE_SIZE : default_limit_pages();
-    fs->limit_inodes = INT32_MAX; /* small things are bounded by memory itself */
+    fs->limit_inodes = (int64_t)max(default_limit_pages(), (uint64_t)1024); /* as Linux */
     atomic64_set(&fs->next_ino, (int64_t)first_ino);
     spin_init(&fs->lock, RANK_DENTRY);
     list_init(&fs->kept);

@@ -58,6 +58,7 @@ struct tmpfs_inode {
     uint64_t lower_size;   /* so much of the lower file still shows */
     struct tmpfs_xattr *xattrs;
     bool own_xattrs; /* the lower ones were copied */
+    bool counted;    /* in used_inodes: not one that stands over a lower one */
     union {
         struct { /* directories */
             struct rb_root by_name, by_cookie;

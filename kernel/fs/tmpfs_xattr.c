@@ -19,13 +19,30 @@ static struct tmpfs_xattr **xattr_find(struct tmpfs_inode *own, const char *name
     return link;
 }
 
-static struct tmpfs_xattr *xattr_make(const char *name, const void *value, size_t size)
+/* Attributes count against the instance's pages, each as whole ones. */
+static uint64_t xattr_pages(size_t size)
+{
+    return (size + sizeof(struct tmpfs_xattr) + PAGE_SIZE) / PAGE_SIZE;
+}
+
+static void xattr_free(struct tmpfs *fs, struct tmpfs_xattr *xattr)
+{
+    atomic64_sub((int64_t)xattr_pages(xattr->size), &fs->used_pages);
+    kfree(xattr);
+}
+
+static struct tmpfs_xattr *xattr_make(struct tmpfs *fs, const char *name, const void *value,
+                                      size_t size)
 {
     size_t length = strlen(name) + 1;
-    struct tmpfs_xattr *xattr = kmalloc(sizeof(*xattr) + size + length);
+    struct tmpfs_xattr *xattr;
 
+    if ((uint64_t)atomic64_read(&fs->used_pages) + xattr_pages(size) > fs->limit_pages)
+        return NULL;
+    xattr = kmalloc(sizeof(*xattr) + size + length);
     if (xattr == NULL)
         return NULL;
+    atomic64_add((int64_t)xattr_pages(size), &fs->used_pages);
     xattr->next = NULL;
     xattr->size = size;
     xattr->name = (char *)xattr->value + size;
@@ -39,7 +56,7 @@ void tmpfs_xattrs_free(struct tmpfs_inode *own)
     while (own->xattrs != NULL) {
         struct tmpfs_xattr *next = own->xattrs->next;
 
-        kfree(own->xattrs);
+        xattr_free(tmpfs_of(&own->inode), own->xattrs);
         own->xattrs = next;
     }
 }
@@ -61,10 +78,10 @@ static int copy_one(struct tmpfs_inode *own, const char *name)
     if (value == NULL)
         return -ENOMEM;
     size = own->lower->ops->getxattr(own->lower, name, value, (size_t)size);
-    xattr = size >= 0 ? xattr_make(name, value, (size_t)size) : NULL;
+    xattr = size >= 0 ? xattr_make(tmpfs_of(&own->inode), name, value, (size_t)size) : NULL;
     kfree(value);
     if (xattr == NULL)
-        return size < 0 ? (int)size : -ENOMEM;
+        return size < 0 ? (int)size : -ENOSPC;
     *xattr_find(own, name) = xattr;
     return 0;
 }
@@ -125,12 +142,12 @@ int tmpfs_setxattr(struct inode *inode, const char *name, const void *value, siz
         return -EEXIST;
     if ((flags & XATTR_REPLACE) && *link == NULL)
         return -ENODATA;
-    xattr = xattr_make(name, value, size);
+    xattr = xattr_make(tmpfs_of(inode), name, value, size);
     if (xattr == NULL)
         return -ENOSPC;
     if (*link != NULL) {
         xattr->next = (*link)->next;
-        kfree(*link);
+        xattr_free(tmpfs_of(inode), *link);
     }
     *link = xattr;
     tmpfs_changed(own);
@@ -151,7 +168,7 @@ int tmpfs_removexattr(struct inode *inode, const char *name)
     if (xattr == NULL)
         return -ENODATA;
     *link = xattr->next;
-    kfree(xattr);
+    xattr_free(tmpfs_of(inode), xattr);
     tmpfs_changed(own);
     inode->ctime = fs_time_now();
     return 0;

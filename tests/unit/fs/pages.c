@@ -97,6 +97,11 @@ void memory_get_stats(struct memory_stats *stats)
     *stats = (struct memory_stats){.total = 65536, .free = 32768};
 }
 
+void memory_add_shrinker(struct memory_shrinker *shrinker)
+{
+    (void)shrinker;
+}
+
 void object_init(struct vm_object *object, const struct vm_object_ops *ops, uint32_t flags)
 {
     memset(object, 0, sizeof(*object));
