@@ -77,7 +77,7 @@ static bool find_tables(struct file *file, const uint8_t header[ELF_HEADER_SIZE]
 
     memcpy(&offset, header + 40, sizeof(offset));
     memcpy(&count, header + 60, sizeof(count));
-    for (unsigned i = 0; i < min(count, (uint16_t)SECTIONS_MAX); i++) {
+    for (int i = 0; i < min(count, (uint16_t)SECTIONS_MAX); i++) {
         struct section s;
 
         if (!read_all(file, &s, sizeof(s), offset + i * sizeof(s)))
