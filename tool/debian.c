@@ -118,6 +118,10 @@ static bool is_harmless(const char *line)
     for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
         if (text_starts(line, starts[i]))
             return true;
+    /* A label of case. */
+    if (line[0] && line[strcspn(line, ")")] == ')' && line[strcspn(line, " (")] == '\0' &&
+        text_ends(line, ")"))
+        return true;
     return line[0] == '\0';
 }
 
@@ -125,9 +129,9 @@ static bool is_harmless(const char *line)
 static bool is_replaced(const char *package)
 {
     static const char *const names[] = {
-        "libc6",     "debconf", "base-passwd",     "base-files",      "dash",
-        "bash",      "dpkg",    "ca-certificates", "tzdata",          "libc-bin",
-        "perl-base", "passwd",  "openssl",         "python3-minimal", "media-types"};
+        "libc6",   "debconf",         "base-passwd",     "base-files", "dash",      "bash",
+        "dpkg",    "ca-certificates", "tzdata",          "libc-bin",   "perl-base", "passwd",
+        "openssl", "readline-common", "python3-minimal", "media-types"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(package, names[i]) == 0)
@@ -432,6 +436,8 @@ void debian_apply(struct debian_setup *setup, struct root *root)
     apply_users(setup, tree);
     tree_walk(tree, "/usr/lib/tmpfiles.d", visit_tmpfiles, tree);
     apply_certificates(tree);
+    if (!tree_find(tree, "/etc/inputrc", false))
+        tree_put_link(tree, "/etc/inputrc", "/usr/share/readline/inputrc");
     if (!tree_find(tree, "/bin/sh", true) && tree_find(tree, "/bin/dash", true))
         tree_add_symlink(tree, "/bin/sh", "dash");
     if (!tree_find(tree, "/usr/bin/awk", false) && tree_find(tree, "/usr/bin/mawk", true))
