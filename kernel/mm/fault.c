@@ -31,6 +31,13 @@ static inline void count_resident(struct vmspace *vs, uint64_t pages)
         vs->pages_resident_peak = vs->pages_resident;
 }
 
+/* A page's contents are seen before the entry that shows them: pairs with the walk's dependency on
+ * the entry. */
+static inline void contents_before_entry(void)
+{
+    smp_wmb();
+}
+
 /* Makes instruction fetch agree with a frame's contents, once per frame and change of owner. */
 static void make_executable(struct page *page, size_t size)
 {
@@ -83,6 +90,7 @@ static int install(struct fault_state *f, struct page *page, bool writable)
     if (f->access & FAULT_EXEC)
         make_executable(page, PAGE_SIZE);
     prot = leaf_prot(f, page, writable);
+    contents_before_entry();
     spin_lock(&f->vs->pt_lock);
     if (likely(f->slot != NULL))
         error = pt_map_slot(f->slot, page_phys(page), prot);
@@ -124,6 +132,7 @@ static int replace_by_copy(struct fault_state *f, struct page *old, paddr_t old_
         return -ENOMEM;
     if (old != zero_page)
         page_copy(page_virt(page), page_virt(old));
+    contents_before_entry();
     spin_lock(&f->vs->pt_lock);
     if (pt_query(&f->vs->pagetable, f->va, &pa, &prot) && pa == old_pa && !(prot & PT_WRITE)) {
         error = pt_replace(&f->vs->pagetable, f->va, page_phys(page), leaf_prot(f, page, true));
@@ -278,6 +287,7 @@ static int fault_block(struct fault_state *f)
     if (page == NULL)
         return TRY_AGAIN;
     page_make_compound(page, PAGE_ORDER_MAX);
+    contents_before_entry();
     spin_lock(&f->vs->pt_lock);
     if (pt_block_free(&f->vs->pagetable, block))
         error = pt_map(&f->vs->pagetable, block, page_phys(page), HUGE_SIZE,

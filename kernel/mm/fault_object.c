@@ -112,6 +112,7 @@ static int map_checked(struct fault_state *f, uint32_t sequence, vaddr_t va, str
         for (unsigned i = 1; i < count; i++) /* what one leaf may not, none may */
             prot &= fault_leaf_prot(f, page + i, writable) | ~PT_EXEC;
     }
+    smp_wmb(); /* as contents_before_entry() in fault.c */
     spin_lock(&f->vs->pt_lock);
     if (!sequence_changed(object, sequence)) {
         error = map_run(f, va, page, count, prot);

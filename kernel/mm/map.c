@@ -9,7 +9,7 @@
 #include <mm/slab.h>
 
 #define ZAP_STEP       (32UL << 20) /* unmapped under one hold of the page table's lock */
-#define KEPT_FLAGS     (~(VM_FIXED | VM_NOREPLACE | VM_POPULATE | VM_NORESERVE))
+#define KEPT_FLAGS     (~(VM_FIXED | VM_NOREPLACE | VM_POPULATE))
 #define AREA_COUNT_MAX 65530U /* vm.max_map_count */
 
 bool vm_range_ok(vaddr_t addr, size_t len)
@@ -161,9 +161,20 @@ static bool over_limit(uint64_t pages, uint64_t more_bytes, uint64_t limit)
     return limit != UINT64_MAX && pages * PAGE_SIZE + more_bytes > limit;
 }
 
+/* Linux's default: what is more than all of RAM at once is refused, everything else may be
+ * promised. */
+bool vm_is_too_much(const struct vm_area *area, size_t more)
+{
+    return area_is_private_writable(area) && !(area->flags & VM_NORESERVE) &&
+           more >> PAGE_SHIFT > memory_total_pages;
+}
+
 static int check_limits(struct vmspace *vs, const struct vm_area *area)
 {
     size_t len = area_size(area);
+
+    if (vm_is_too_much(area, len))
+        return -ENOMEM;
 
     if (over_limit(vs->pages_mapped, len, vs->limit_as) || vs->area_count >= AREA_COUNT_MAX)
         return -ENOMEM;

@@ -51,6 +51,8 @@ static int protect_area(struct vmspace *vs, struct vm_area *area, vaddr_t start,
     if (prot == area->prot)
         return 0;
     wanted.prot = prot;
+    if (!area_is_private_writable(area) && vm_is_too_much(&wanted, end - start))
+        return -ENOMEM;
     if (area_is_private_writable(&wanted) && !area_is_private_writable(area) &&
         vs->limit_data != UINT64_MAX && vs->pages_data * PAGE_SIZE + (end - start) > vs->limit_data)
         return -ENOMEM;

@@ -52,6 +52,8 @@ static int check_growth(const struct remap *r)
     struct vmspace *vs = r->vs;
     size_t more = r->new_len - r->old_len;
 
+    if (vm_is_too_much(r->area, more))
+        return -ENOMEM;
     if (vs->limit_as != UINT64_MAX && vs->pages_mapped * PAGE_SIZE + more > vs->limit_as)
         return -ENOMEM;
     if ((r->area->flags & VM_LOCKED) && !vs->memlock_unlimited && vs->limit_memlock != UINT64_MAX &&

@@ -360,18 +360,26 @@ static void gaps_are_found_from_the_top(void **state)
 
 static void memory_runs_out_politely(void **state)
 {
-    vaddr_t at;
+    vaddr_t at, other;
     uint8_t *byte;
     int error = 0;
 
     (void)state;
-    assert_int_equal(vm_map(space[0], 0, MACHINE_PAGES * PAGE_SIZE + PAGE_SIZE, VM_READ | VM_WRITE,
-                            0, NULL, 0, &at),
-                     0);
-    for (unsigned p = 0; p <= MACHINE_PAGES && error == 0; p++)
+    assert_int_equal(
+        vm_map(space[0], 0, MACHINE_PAGES * PAGE_SIZE, VM_READ | VM_WRITE, 0, NULL, 0, &at), 0);
+    for (unsigned p = 0; p < MACHINE_PAGES && error == 0; p++)
         error = cpu_access(space[0], at + p * PAGE_SIZE, FAULT_WRITE, &byte);
     assert_int_equal(error, -ENOMEM);
-    assert_int_equal(vm_unmap(space[0], at, MACHINE_PAGES * PAGE_SIZE + PAGE_SIZE), 0);
+    /* More than all of RAM is not even promised, unless asked for without a promise. */
+    assert_int_equal(vm_map(space[1], 0, (MACHINE_PAGES + 1) * PAGE_SIZE, VM_READ | VM_WRITE, 0,
+                            NULL, 0, &other),
+                     -ENOMEM);
+    assert_int_equal(vm_map(space[1], 0, (MACHINE_PAGES + 1) * PAGE_SIZE, VM_READ | VM_WRITE,
+                            VM_NORESERVE, NULL, 0, &other),
+                     0);
+    assert_int_equal(vm_map(space[1], 0, 1UL << 40, 0, 0, NULL, 0, &other), 0);
+    assert_int_equal(vm_protect(space[1], other, 1UL << 40, VM_READ | VM_WRITE), -ENOMEM);
+    assert_int_equal(vm_unmap(space[0], at, MACHINE_PAGES * PAGE_SIZE), 0);
     assert_int_equal(vm_map(space[0], 0, PAGE_SIZE, VM_READ | VM_WRITE, 0, NULL, 0, &at), 0);
     assert_int_equal(cpu_access(space[0], at, FAULT_WRITE, &byte), 0);
 }
