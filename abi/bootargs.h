@@ -20,6 +20,7 @@
  * is sent on it, all traffic both ways uses it; the serial port keeps what comes before, and the
  * last words of a dying kernel remora.log=<level>      error, warn (default when a nonce is given),
  * info, debug remora.time=<seconds>   wall clock at start, for machines without a clock chip
+ *   remora.uart-fifo=off    the UART interrupts for every byte (for tests)
  *   remora.args=<list , %>  replaces every `arg` of the manifest (and `exec` is dropped)
  *   remora.env=<list , %>   NAME=VALUE items that are added to, or replace, those of the manifest;
  *                           an item without '=' removes the name

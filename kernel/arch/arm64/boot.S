@@ -30,7 +30,7 @@ image_remora_header:
     .long   __image_size, 0
     .quad   0, 0
     .fill   32, 1, 0
-#ifdef CONFIG_VIRTIO_CONSOLE
+#ifdef CONFIG_DRIVER_VIRTIO_CONSOLE
     .quad   1 << 2                          /* IMAGE_FEATURE_PORTS */
 #else
     .quad   0
