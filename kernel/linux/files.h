@@ -54,6 +54,9 @@ void at_name_put(struct at_name *at);
 /* at_name_get and path_lookup; *out owns references. `flags`: LOOKUP_*. */
 int at_lookup(int dirfd, vaddr_t user_name, unsigned flags, struct path *out);
 
+/* One more descriptor for a file, the lowest number from `min` on. Number or -errno. */
+long fd_duplicate(struct file *file, unsigned min, bool cloexec);
+
 /* Two new files get descriptors, written to `user` as two ints; the references are consumed. 0 or
  * -errno. */
 int fd_publish_pair(struct file *files[2], bool cloexec, vaddr_t user);

@@ -136,8 +136,9 @@ struct inode_ops {
     int (*getattr)(struct inode *inode, struct inode_stat *stat); /* after the generic fill */
     int (*setattr)(struct inode *inode, const struct attr_change *change);
     int (*permission)(struct inode *inode, unsigned may, const struct cred *cred);
-    int (*reopen)(struct inode *inode, unsigned flags, struct file **out); /* open gives this file */
-    int (*open)(struct inode *inode, struct file *file);   /* may replace file->ops */
+    int (*reopen)(struct inode *inode, unsigned flags,
+                  struct file **out);                    /* open gives this file */
+    int (*open)(struct inode *inode, struct file *file); /* may replace file->ops */
 
     int (*fallocate)(struct inode *inode, unsigned mode, uint64_t offset, uint64_t length);
     int64_t (*seek)(struct inode *inode, uint64_t offset, bool hole); /* SEEK_DATA, SEEK_HOLE */

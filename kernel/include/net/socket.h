@@ -38,8 +38,9 @@
 #define SHUT_WR   1
 #define SHUT_RDWR 2
 
-#define SOCKET_NAME_MAX  128 /* sizeof(struct sockaddr_storage) */
-#define SOCKET_FILES_MAX 253 /* SCM_MAX_FD */
+#define SOCKET_NAME_MAX     128    /* sizeof(struct sockaddr_storage) */
+#define SOCKET_BUFFER_BYTES 212992 /* net.core.wmem_default, rmem_default, and their maxima */
+#define SOCKET_FILES_MAX    253    /* SCM_MAX_FD */
 
 struct socket;
 
@@ -98,7 +99,7 @@ struct socket {
     int send_buffer, receive_buffer;              /* bytes */
     uint64_t send_timeout_ns, receive_timeout_ns; /* 0: none */
     int receive_low;
-    bool pass_cred, reuse_address, reuse_port, keep_alive, broadcast, timestamp;
+    bool pass_cred, reuse_address, reuse_port, keep_alive, broadcast;
     int linger_seconds; /* -1: off */
     int priority, mark;
     atomic_t error; /* SO_ERROR: positive errno of what went wrong in the background */
