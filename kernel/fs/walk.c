@@ -346,6 +346,29 @@ static bool is_trailing(const char *rest)
     return *rest == '\0';
 }
 
+/* Ends a quick walk and its reading section at `at`: takes the references that it went without.
+ * False if the dentry went away meanwhile or a rename came between. */
+static bool settle_at(struct walk *walk, struct dentry *at, uint32_t sequence)
+{
+    struct dentry *from = walk->path.dentry;
+    bool alive = atomic_inc_not_zero(&at->refs);
+
+    defer_read_end();
+    if (!alive)
+        return false;
+    if (rename_read_retry(sequence)) {
+        dentry_unref(at);
+        return false;
+    }
+    walk->path.dentry = at;
+    if (walk->path_held)
+        dentry_unref(from);
+    else
+        mount_ref(walk->path.mount);
+    walk->path_held = true;
+    return true;
+}
+
 /*
  * Goes as far as cached directories lead, without taking references on the way: no links, mount
  * points, dots or odd permissions. True if the last component was reached and is in walk->last;
@@ -382,26 +405,10 @@ static bool walk_quickly(struct walk *walk)
         at = child;
         rest = name.text + name.len;
     }
-    if (at != walk->path.dentry) {
-        struct dentry *from = walk->path.dentry;
-
-        if (!atomic_inc_not_zero(&at->refs)) {
-            defer_read_end();
-            return false;
-        }
-        if (rename_read_retry(sequence)) {
-            defer_read_end();
-            dentry_unref(at);
-            return false;
-        }
-        walk->path.dentry = at;
-        if (walk->path_held)
-            dentry_unref(from);
-        else
-            mount_ref(walk->path.mount);
-        walk->path_held = true;
-    }
-    defer_read_end();
+    if (at == walk->path.dentry)
+        defer_read_end();
+    else if (!settle_at(walk, at, sequence))
+        return false;
     walk->rest = rest;
     if (!last)
         return false;
