@@ -23,7 +23,8 @@ SECTIONS
     . = IMAGE_BASE;
     __image_start = .;
 
-    .head : { KEEP(*(.head)) } :text
+    /* Load addresses are for loaders of ELF files: QEMU takes kernel.elf to here, its tree before it. */
+    .head : AT(0x40200000) { KEEP(*(.head)) } :text
     .text : {
         *(.text.vectors)
         *(.text .text.*)
