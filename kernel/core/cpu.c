@@ -16,6 +16,7 @@
 #include <core/clock.h>
 #include <core/clockevent.h>
 #include <core/cpu.h>
+#include <core/ipi.h>
 #include <core/irq.h>
 #include <core/log.h>
 #include <core/panic.h>
@@ -182,6 +183,29 @@ int cpu_bring_up(uint64_t mpidr, int (*start)(uint64_t mpidr, paddr_t entry, voi
     return error != 0 ? error : -ETIMEDOUT;
 }
 
+/*
+ * CPUs that are up wait here while the boot CPU patches code: they must not run what changes under
+ * them (Arm ARM B2.2.5), and this loop is not patched.
+ */
+static bool released;
+
+void cpu_release_all(void)
+{
+    struct cpumask others = cpu_online_mask;
+
+    smp_store_release(&released, true);
+    cpumask_clear(&others, this_cpu()->id);
+    if (!cpumask_empty(&others))
+        ipi_send(&others, IPI_RESCHED); /* pending, it ends their sleep; taken once they unmask */
+}
+
+static void wait_for_release(void)
+{
+    while (!smp_load_acquire(&released))
+        cpu_wait_for_interrupt();
+    isb(); /* what was fetched before the patches is dropped */
+}
+
 /* First C code of a secondary CPU, on its idle thread, interrupts masked. */
 _Noreturn void secondary_main(void);
 _Noreturn void secondary_main(void)
@@ -195,6 +219,7 @@ _Noreturn void secondary_main(void)
     defer_quiescent();
     cpumask_set(&cpu_online_mask, cpu->id);
     smp_store_release(&cpu->online, true);
+    wait_for_release();
     irq_enable();
     idle_loop();
 }

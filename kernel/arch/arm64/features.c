@@ -10,6 +10,7 @@
 #include <arch/features.h>
 #include <arch/fixmap.h>
 #include <arch/idregs.h>
+#include <arch/memory_map.h>
 #include <arch/registers.h>
 #include <arch/sysreg.h>
 #include <arch/uaccess.h>
@@ -189,6 +190,20 @@ struct alternative {
 
 extern const struct alternative __alternatives_start[], __alternatives_end[];
 
+/* Where `text` can be written; the mapping is kept for as long as the page stays the same. */
+static uint32_t *writable(const char *text)
+{
+    static paddr_t mapped;
+    static char *page;
+    paddr_t address = image_phys(text);
+
+    if (page == NULL || (address & PAGE_MASK) != mapped) {
+        mapped = address & PAGE_MASK;
+        page = fixmap_set(FIXMAP_PROBE, mapped, false);
+    }
+    return (uint32_t *)(page + (address & ~PAGE_MASK));
+}
+
 static void patch(const struct alternative *alternative)
 {
     const char *original = (const char *)&alternative->original + alternative->original;
@@ -196,18 +211,16 @@ static void patch(const struct alternative *alternative)
 
     for (size_t i = 0; i < alternative->size; i += 4) {
         uint32_t instruction;
-        uint32_t *writable = fixmap_set(FIXMAP_PROBE, image_phys(original + i), false);
 
         memcpy(&instruction, replacement + i, sizeof(instruction));
-        WRITE_ONCE(*writable, instruction);
-        dcache_clean_poc(writable, sizeof(*writable));
+        WRITE_ONCE(*writable(original + i), instruction);
     }
     icache_sync(original, alternative->size);
 }
 
 /*
- * Text is read-only: it is written through a second mapping. Other CPUs are not executing yet or
- * sit in their idle loop; each passes an ISB on its way out of it.
+ * Text is read-only: it is written through a second mapping. Data caches are coherent between the
+ * two, so cleaning by the address in text is enough. The other CPUs wait in cpu.c.
  */
 void alternatives_apply(void)
 {

@@ -23,6 +23,9 @@ _Noreturn void cpu_leave_boot_stack(void (*go_on)(void));
 int cpu_bring_up(uint64_t mpidr, int (*start)(uint64_t mpidr, paddr_t entry, void *argument),
                  void *argument);
 
+/* Lets the CPUs that came up go on: code is in its final form. */
+void cpu_release_all(void);
+
 /* The boot thread's last act: it becomes the idle thread. */
 _Noreturn void idle_loop(void);
 
