@@ -257,6 +257,21 @@ CHECK(kcmp_and_pidfd)
     EXPECT_OK(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0));
     EXPECT_ERR(syscall(SYS_pidfd_open, 999999, 0), ESRCH);
     EXPECT_ERR(syscall(SYS_pidfd_open, getpid(), 77), EINVAL);
+    int file = open("kcmp", O_RDWR | O_CREAT, 0600), same = dup(file);
+    int got = (int)syscall(SYS_pidfd_getfd, fd, file, 0);
+    EXPECT(got >= 0);
+    EXPECT_EQ(fcntl(got, F_GETFD), FD_CLOEXEC);
+    EXPECT_EQ(syscall(SYS_kcmp, getpid(), getpid(), 0 /* KCMP_FILE */, file, same), 0);
+    EXPECT_EQ(syscall(SYS_kcmp, getpid(), getpid(), 0, file, got), 0);
+    EXPECT(syscall(SYS_kcmp, getpid(), getpid(), 0, file, fd) > 0);
+    EXPECT_EQ(syscall(SYS_kcmp, getpid(), getpid(), 1 /* KCMP_VM */, 0, 0), 0);
+    EXPECT_ERR(syscall(SYS_kcmp, getpid(), getpid(), 0, file, 999), EBADF);
+    EXPECT_ERR(syscall(SYS_kcmp, getpid(), 999999, 1, 0, 0), ESRCH);
+    EXPECT_ERR(syscall(SYS_pidfd_getfd, fd, 999, 0), EBADF);
+    EXPECT_ERR(syscall(SYS_pidfd_getfd, fd, file, 1), EINVAL);
+    close(got);
+    close(same);
+    close(file);
     close(fd);
 }
 
@@ -272,7 +287,12 @@ CHECK(process_vm_of_self)
     here.length = there.length = 7;
     EXPECT_EQ(syscall(SYS_process_vm_readv, getpid(), &here, 1, &there, 1, 0), 7);
     EXPECT_STR(to, "memory");
+    memcpy(to, "written", 8);
+    EXPECT_EQ(syscall(SYS_process_vm_writev, getpid(), &here, 1, &there, 1, 0), 7);
+    EXPECT_STR(from, "written");
+    EXPECT_ERR(syscall(SYS_process_vm_writev, getpid(), &here, 1, &there, 1, 7), EINVAL);
     there.base = BAD_POINTER;
+    EXPECT_ERR(syscall(SYS_process_vm_writev, getpid(), &here, 1, &there, 1, 0), EFAULT);
     EXPECT_ERR(syscall(SYS_process_vm_readv, getpid(), &here, 1, &there, 1, 0), EFAULT);
     EXPECT_ERR(syscall(SYS_process_vm_readv, 999999, &here, 1, &there, 1, 0), ESRCH);
 }
