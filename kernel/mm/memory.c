@@ -9,8 +9,8 @@
 #include "slab.h"
 #include "tables.h"
 
-#include <arch/barrier.h>
 #include <arch/boot.h>
+#include <arch/cpu.h>
 #include <arch/pagetable.h>
 #include <core/percpu.h>
 #include <lib/align.h>
@@ -165,9 +165,7 @@ int memory_init(const struct memory_range *banks, size_t count,
     if (error != 0)
         return error;
     find_unused();
-    __asm__ volatile("ic ialluis" ::: "memory"); /* see memory_reserved_page() */
-    dsb(ish);
-    isb();
+    icache_invalidate_all(); /* memory_reserved_page() relies on it */
     error = linear_map_init();
     if (error != 0)
         return error;

@@ -36,4 +36,13 @@ void dcache_clean_invalidate_poc(const void *start, size_t length);
  */
 void icache_sync(const void *start, size_t length);
 
+/* Empties the instruction caches of all CPUs: for code that was put in memory before the kernel
+ * ran. */
+static inline void icache_invalidate_all(void)
+{
+    __asm__ volatile("ic ialluis" ::: "memory");
+    dsb(ish);
+    isb();
+}
+
 #endif
