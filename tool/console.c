@@ -114,6 +114,11 @@ static void terminal_make_raw(void)
     raw = saved_terminal;
     cfmakeraw(&raw);
     if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0) {
+        static bool registered;
+
+        if (!registered)
+            atexit(terminal_restore); /* however the command ends */
+        registered = true;
         terminal_is_raw = true;
         message_set_newline("\r\n");
     }
