@@ -68,6 +68,16 @@ def current():
     return gdb.Value(register("TPIDR_EL1")).cast(gdb.lookup_type("struct thread").pointer())
 
 
+def running():
+    """The threads that the CPUs run now, by address."""
+    selected, found = gdb.selected_thread(), set()
+    for cpu in gdb.selected_inferior().threads():
+        cpu.switch()
+        found.add(register("TPIDR_EL1"))
+    selected.switch()
+    return found
+
+
 def threads():
     head = gdb.lookup_global_symbol("thread_list") or gdb.lookup_static_symbol("thread_list")
     if head is None:
@@ -100,13 +110,13 @@ class Threads(gdb.Command):
         super().__init__("remora-threads", gdb.COMMAND_STATUS)
 
     def invoke(self, argument, from_tty):
-        running = number(current())
+        mine, on_cpu = number(current()), running()
         states = gdb.lookup_type("enum thread_state")
         print("  thread             cpu state             name             where")
         for thread in threads():
             state = str(thread["state"].cast(states)).replace("THREAD_", "").lower()
-            mark = "*" if number(thread) == running else " "
-            where = "running" if thread["on_cpu"] else symbol(number(thread["context"]["pc"]))
+            mark = "*" if number(thread) == mine else " "
+            where = "running" if number(thread) in on_cpu else symbol(number(thread["context"]["pc"]))
             cpu = int(thread["cpu"]["id"]) if number(thread["cpu"]) else -1
             print(f"{mark} {number(thread):#x} {cpu:3d} {state:17s} {name_of(thread):16s} {where}")
 
@@ -119,12 +129,11 @@ class Backtrace(gdb.Command):
 
     def invoke(self, argument, from_tty):
         thread = find_thread(argument.strip())
-        if thread["on_cpu"]:
-            gdb.execute("backtrace")
-            return
+        if number(thread) in running():
+            raise gdb.GdbError("it runs: select its CPU by `thread N` and use `backtrace`")
         context = thread["context"]
         print(f"   {symbol(number(context['pc']))}")
-        frame, memory = number(context["x29"]), gdb.selected_inferior()
+        frame, memory = number(context["fp"]), gdb.selected_inferior()
         for _ in range(64):
             if frame < LINEAR_BASE:
                 break
@@ -223,10 +232,11 @@ class Map(gdb.Command):
                 self.leaf(address, 1 << LEVEL_SHIFT[level], entry, level)
 
     def leaf(self, address, size, entry, level):
-        """Gather neighbours with equal attributes into one line."""
+        """Gather neighbours with equal attributes, also neighbours in RAM, into one line."""
         attributes = describe(entry & ~ADDRESS_MASK, level)
         place = entry & ADDRESS_MASK
-        if self.run and self.run["end"] == address and self.run["attributes"] == attributes:
+        if (self.run and self.run["end"] == address and self.run["attributes"] == attributes
+                and self.run["place"] + address - self.run["start"] == place):
             self.run["end"] = address + size
             return
         self.flush()
