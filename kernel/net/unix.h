@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside of local sockets. unix.c: life, names, connections. unix_data.c: messages. unix_rights.c:
- * descriptors in flight.
+ * Inside of local sockets. unix.c: life, connections. unix_bind.c: names. unix_data.c: messages.
+ * unix_rights.c: descriptors in flight.
  *
  * Locks: unix_sock.lock guards one socket; two are never held at once. The bind table has its own.
  * Bytes are copied from and to programs with no lock: a receiver marks the queue taken
@@ -95,6 +95,12 @@ struct unix_sock *unix_peer(struct unix_sock *sock);
 
 /* A bound socket by abstract name, with a reference; NULL. */
 struct unix_sock *unix_find_abstract(const struct socket_name *name);
+
+/* unix_bind.c. unix_check_name: 0 or -EINVAL for what is no local address. */
+int unix_check_name(const struct socket_name *name);
+int unix_bind(struct socket *socket, const struct socket_name *name);
+int unix_name(struct socket *socket, struct socket_name *out, bool of_peer);
+void unix_unbind(struct unix_sock *sock);
 
 /* unix_data.c */
 ssize_t unix_send(struct socket *socket, struct io *io, struct socket_message *message);
