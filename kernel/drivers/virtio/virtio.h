@@ -79,8 +79,9 @@ struct virtqueue {
     uint16_t seen; /* used entries taken so far */
 };
 
-#define VIRTQUEUE_SIZE 64 /* most descriptors that a queue of ours has: two pages hold its rings \
-                           */
+#define VIRTQUEUE_SIZE                                                        \
+    64 /* most descriptors that a queue of ours has: two pages hold its rings \
+        */
 
 /* Allocates and starts a queue. -ENOENT: the device has none with this number; -ENOMEM. */
 int virtqueue_init(struct virtqueue *queue, struct virtio_device *device, unsigned index);
