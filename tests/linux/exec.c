@@ -117,15 +117,15 @@ CHECK(write_to_a_running_program)
 }
 
 // The stages. What each prepares, the next one verifies.
-#define STAGE(condition)                                                                         \
-    do {                                                                                         \
-        if (condition) {                                                                         \
-            printf("ok exec_stage_%d\n", __LINE__);                                              \
-        } else {                                                                                 \
-            printf("FAIL exec_stage_%d: found %s false, expected true\n", __LINE__, #condition); \
-            stage_failed = 1;                                                                    \
-        }                                                                                        \
-        fflush(stdout);                                                                          \
+#define STAGE(condition)                                                            \
+    do {                                                                            \
+        if (condition) {                                                            \
+            printf("ok exec_stage(%s)\n", #condition);                              \
+        } else {                                                                    \
+            printf("FAIL exec_stage: found %s false, expected true\n", #condition); \
+            stage_failed = 1;                                                       \
+        }                                                                           \
+        fflush(stdout);                                                             \
     } while (0)
 
 static int stage_failed;
