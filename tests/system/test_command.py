@@ -88,7 +88,7 @@ def test_control_c(build):
 
 def test_interrupt_without_a_terminal(build):
     child = subprocess.Popen([build.remora, "run", "--timeout", "60", BUSYBOX, "busybox", "sh", "-c",
-                              "trap 'echo caught; exit 4' INT; echo ready; read x"], stdin=subprocess.PIPE,
+                              "trap 'echo caught; exit 4' INT; echo ready; while :; do :; done"], stdin=subprocess.PIPE,
                              stdout=subprocess.PIPE)
     assert child.stdout.readline() == b"ready\n"
     child.send_signal(signal.SIGINT)
