@@ -324,6 +324,9 @@ int file_set_flags(struct file *file, unsigned flags)
 {
     unsigned updated;
 
+    /* Nobody would send the signal. Files that are always ready never do on Linux either. */
+    if ((flags & ~file->flags & O_ASYNC) && file->ops->poll != NULL)
+        return -EINVAL;
     if (file->ops->set_flags != NULL) {
         int error = file->ops->set_flags(file, flags);
         if (error != 0)
