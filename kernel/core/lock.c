@@ -119,8 +119,7 @@ void spin_init(struct spinlock *lock, enum lock_rank rank)
 void spin_wait(struct spinlock *lock)
 {
     do {
-        while (READ_ONCE(lock->locked) != 0)
-            cpu_relax();
+        wait_for_zero(&lock->locked);
     } while (!spin_take(lock));
 }
 

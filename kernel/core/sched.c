@@ -33,16 +33,26 @@ static struct run_queue *lock_queue_of(struct thread *thread, reg_t *flags)
     }
 }
 
-/* The running thread of `queue` should look whether it is still the best. */
-static void poke(struct run_queue *queue)
+/*
+ * The running thread of `queue` should look whether it is still the best. Returns the CPU to
+ * interrupt, NULL for none: by kick(), once the queue's lock is released. The CPU's first step is
+ * to take that lock; if the holder is a virtual CPU that loses its core just then, it spins for
+ * long.
+ */
+static struct cpu *poke(struct run_queue *queue)
 {
     struct thread *running = queue->running;
 
     if (thread_has_work(running, WORK_RESCHEDULE))
-        return;
+        return NULL;
     atomic_fetch_or(WORK_RESCHEDULE, &running->work);
-    if (queue->cpu != this_cpu())
-        ipi_send_cpu(queue->cpu->id, IPI_RESCHED);
+    return queue->cpu != this_cpu() ? queue->cpu : NULL;
+}
+
+static void kick(const struct cpu *cpu)
+{
+    if (cpu != NULL)
+        ipi_send_cpu(cpu->id, IPI_RESCHED);
 }
 
 /* Times the running thread's slice, if somebody waits for its end. */
@@ -56,18 +66,20 @@ static void arm_slice(struct run_queue *queue)
                               : UINT64_MAX);
 }
 
-/* Makes a thread that is in no queue runnable on `queue`; lock held. */
-static void activate(struct run_queue *queue, struct thread *thread, bool at_head)
+/* Makes a thread that is in no queue runnable on `queue`; lock held. Returns whom to kick(). */
+static struct cpu *activate(struct run_queue *queue, struct thread *thread, bool at_head)
 {
     thread->on_queue = true;
     queue->count++;
     queue_insert(queue, thread, at_head);
     if (queue_before(queue, thread, queue->running))
-        poke(queue);
-    else if (queue->count == 2 && queue->cpu == this_cpu())
-        arm_slice(queue);
-    else if (queue->count == 2)
-        ipi_send_cpu(queue->cpu->id, IPI_RESCHED); /* it has no slice timer running */
+        return poke(queue);
+    if (queue->count != 2)
+        return NULL;
+    if (queue->cpu != this_cpu())
+        return queue->cpu; /* it has no slice timer running */
+    arm_slice(queue);
+    return NULL;
 }
 
 /* Puts a runnable thread that belongs nowhere on a CPU that it may use. No queue lock held. */
@@ -79,8 +91,10 @@ static void find_home(struct thread *thread)
     thread->cpu = queue->cpu;
     thread->sched.deadline += queue->virtual_ns;
     queue_place(queue, thread);
-    activate(queue, thread, false);
+    struct cpu *notified = activate(queue, thread, false);
+
     spin_unlock_irq(&queue->lock, flags);
+    kick(notified);
 }
 
 /* Takes a thread's deadline out of the virtual time of `queue`; find_home() puts it into another.
@@ -303,8 +317,10 @@ void thread_wake(struct thread *thread)
     }
     if (sched_choose_cpu(thread) == queue->cpu) {
         queue_place(queue, thread);
-        activate(queue, thread, false);
+        struct cpu *notified = activate(queue, thread, false);
+
         spin_unlock_irq(&queue->lock, flags);
+        kick(notified);
         return;
     }
     leave_home(queue, thread);
@@ -374,9 +390,10 @@ static void change_entity(struct thread *thread, void (*change)(struct thread *,
     } else if (waiting) {
         queue_insert(queue, thread, false);
     }
-    if (thread->on_queue)
-        poke(queue);
+    struct cpu *notified = thread->on_queue ? poke(queue) : NULL;
+
     spin_unlock_irq(&queue->lock, flags);
+    kick(notified);
     if (evicted)
         find_home(thread);
 }

@@ -6,6 +6,8 @@
 #ifndef ARCH_BARRIER_H
 #define ARCH_BARRIER_H
 
+#include <lib/types.h>
+
 #define isb()      __asm__ volatile("isb" ::: "memory")
 #define dsb(scope) __asm__ volatile("dsb " #scope ::: "memory")
 #define dmb(scope) __asm__ volatile("dmb " #scope ::: "memory")
@@ -29,6 +31,24 @@
 static inline void cpu_relax(void)
 {
     __asm__ volatile("yield" ::: "memory");
+}
+
+/*
+ * Waits until the word is zero, asleep between looks: the store that changes it clears the
+ * exclusive monitor, which is an event (Arm ARM B2.9.2, D1.6.1). A hypervisor may run somebody else
+ * meanwhile.
+ */
+static inline void wait_for_zero(const uint32_t *word)
+{
+    uint32_t value;
+
+    __asm__ volatile("   sevl\n"
+                     "1: wfe\n"
+                     "   ldaxr %w0, %1\n"
+                     "   cbnz %w0, 1b\n"
+                     : "=&r"(value)
+                     : "Q"(*word)
+                     : "memory");
 }
 
 #endif
