@@ -87,9 +87,31 @@ static void open_one(const struct path *at, const char *name, unsigned n)
     }
 }
 
+static void run(const struct path *at, const char *name, unsigned n)
+{
+    struct file *file;
+
+    if (fs_open_exec(at, name, lookups[n % 8], &file) == 0)
+        fs_close_exec(file);
+    dcache_prune(n);
+}
+
+/* chdir, and the current directory's name. */
+static void enter(const struct path *at, const char *name, unsigned n)
+{
+    char text[300];
+    struct path path;
+
+    if (path_lookup(at, name, LOOKUP_FOLLOW, &path) == 0) {
+        fs_chdir(&path);
+        path_unref(&path);
+    }
+    path_cwd(text, n + 1);
+}
+
 static void step(const struct path *at, struct input *input)
 {
-    unsigned op = take_byte(input) % 14, n = take_byte(input);
+    unsigned op = take_byte(input) % 16, n = take_byte(input);
     char *a = take_name(input), *b = op >= 8 && op < 12 ? take_name(input) : NULL;
 
     switch (op) {
@@ -126,8 +148,14 @@ static void step(const struct path *at, struct input *input)
     case 12:
         fs_mount("none", at, a, "tmpfs", 0, "size=1m");
         break;
-    default:
+    case 13:
         fs_unmount(at, a, n & 1 ? 2 : 0);
+        break;
+    case 14:
+        run(at, a, n);
+        break;
+    default:
+        enter(at, a, n);
         break;
     }
     free(a);
