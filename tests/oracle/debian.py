@@ -4,6 +4,9 @@
 apt works on a private state below ~/.cache/remora (by XDG), never on the system's: see apt.conf(5),
 Dir::State. The system's sources and keys are used. No root is needed and no maintainer script runs.
 """
+import contextlib
+import fcntl
+import functools
 import glob
 import os
 import re
@@ -23,6 +26,34 @@ Debug::NoLocking "true";
 '''
 
 
+_depth = 0
+
+
+@contextlib.contextmanager
+def only_one():
+    """One process at a time fills the cache: tests run in several. Nests within a process."""
+    global _depth
+    os.makedirs(CACHE, exist_ok=True)
+    with open(os.path.join(CACHE, 'lock'), 'w') as lock:
+        if _depth == 0:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        _depth += 1
+        try:
+            yield
+        finally:
+            _depth -= 1
+
+
+def alone(function):
+    """For functions that fill the cache."""
+    @functools.wraps(function)
+    def call(*arguments, **options):
+        with only_one():
+            return function(*arguments, **options)
+    return call
+
+
+@alone
 def apt(*command):
     """Run an apt command on the private state, which is made when absent; its standard output."""
     state = os.path.join(CACHE, 'apt')
@@ -40,6 +71,7 @@ def apt(*command):
                           stdout=subprocess.PIPE, cwd=state).stdout
 
 
+@alone
 def unpack(name, packages, closure=True):
     """A folder below the cache that holds `packages` (with all they depend on, unless not closure) unpacked."""
     root = os.path.join(CACHE, 'roots', name)
@@ -69,6 +101,7 @@ def unpack(name, packages, closure=True):
     return root
 
 
+@alone
 def kernel():
     """(path of Debian's uncompressed arm64 Image, its version), fetched at first use."""
     found = sorted(glob.glob(os.path.join(CACHE, 'roots/kernel/boot/vmlinuz-*')))
@@ -90,6 +123,7 @@ def kernel_version(image):
     return b' '.join(text.groups()).decode() if text else os.path.basename(image)
 
 
+@alone
 def musl():
     """The folder of musl-dev:arm64 and musl:arm64, for compiling against."""
     return unpack('musl', ['musl-dev', 'musl'], closure=False)
