@@ -17,9 +17,16 @@ void waitq_init(struct waitq *queue)
 
 bool waiter_wake_thread(struct waiter *waiter, unsigned events)
 {
+    struct thread *thread = waiter->thread;
+
     (void)events;
     waiter->woken = true;
-    thread_wake(waiter->thread);
+    if (waiter->exclusive) {
+        list_del(&waiter->node);
+        smp_store_release(&waiter->queue,
+                          NULL); /* pairs with waitq_remove(): `waiter` may be gone */
+    }
+    thread_wake(thread); /* still there: threads are freed by defer_free() */
     return true;
 }
 
@@ -44,14 +51,16 @@ void waitq_add(struct waitq *queue, struct waiter *waiter)
 
 void waitq_remove(struct waiter *waiter)
 {
-    struct waitq *queue = waiter->queue;
+    struct waitq *queue = smp_load_acquire(&waiter->queue);
 
     if (queue == NULL)
         return;
     reg_t flags = spin_lock_irq(&queue->lock);
 
-    list_del(&waiter->node);
-    waiter->queue = NULL;
+    if (waiter->queue != NULL) {
+        list_del(&waiter->node);
+        waiter->queue = NULL;
+    }
     spin_unlock_irq(&queue->lock, flags);
 }
 

@@ -14,13 +14,20 @@
 
 #define KEEP 0xffffffffu /* (uid_t)-1: leave this one */
 
-static long install(struct cred *cred)
+const struct cred *task_swap_cred(const struct cred *cred)
 {
     struct task *task = current_task();
+    reg_t flags = spin_lock_irq(&task->process->lock);
     const struct cred *old = task->cred;
 
     task->cred = cred;
-    cred_unref(old);
+    spin_unlock_irq(&task->process->lock, flags);
+    return old;
+}
+
+static long install(struct cred *cred)
+{
+    cred_unref(task_swap_cred(cred));
     return 0;
 }
 

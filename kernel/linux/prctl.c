@@ -82,17 +82,14 @@ static long set_death_signal(int signo)
 /* Changes the caller's credentials through a copy. */
 static long change_cred(uint64_t set_bounding_out, uint64_t ambient, uint32_t securebits)
 {
-    struct task *task = current_task();
-    const struct cred *old = task->cred;
-    struct cred *next = cred_copy(old);
+    struct cred *next = cred_copy(current_task()->cred);
 
     if (!next)
         return -ENOMEM;
     next->cap_bounding &= ~set_bounding_out;
     next->cap_ambient = ambient;
     next->securebits = securebits;
-    task->cred = next;
-    cred_unref(old);
+    cred_unref(task_swap_cred(next));
     return 0;
 }
 

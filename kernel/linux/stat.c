@@ -240,8 +240,7 @@ long sys_fstatfs(const reg_t arg[6])
  */
 static int assume_real_credentials(const struct cred **saved)
 {
-    struct task *task = current_task();
-    const struct cred *now = task->cred;
+    const struct cred *now = current_task()->cred;
     struct cred *made;
 
     *saved = NULL;
@@ -253,20 +252,14 @@ static int assume_real_credentials(const struct cred **saved)
     made->fsuid = now->uid;
     made->fsgid = now->gid;
     made->cap_effective = now->uid == 0 ? now->cap_permitted : 0;
-    *saved = now;
-    task->cred = made;
+    *saved = task_swap_cred(made);
     return 0;
 }
 
 static void restore_credentials(const struct cred *saved)
 {
-    struct task *task = current_task();
-    const struct cred *made = task->cred;
-
-    if (saved == NULL)
-        return;
-    task->cred = saved;
-    cred_unref(made);
+    if (saved != NULL)
+        cred_unref(task_swap_cred(saved));
 }
 
 static long do_faccessat(int dirfd, vaddr_t name, unsigned mode, unsigned flags)

@@ -12,6 +12,7 @@
 #ifndef CORE_WAIT_H
 #define CORE_WAIT_H
 
+#include <arch/barrier.h>
 #include <core/lock.h>
 #include <core/waitq.h>
 #include <lib/compiler.h>
@@ -37,7 +38,7 @@ struct waiter {
      */
     bool (*notify)(struct waiter *waiter, unsigned events);
     bool exclusive; /* waitq_wake() stops after `max` of these */
-    bool woken;     /* set by waiter_wake_thread() */
+    bool woken;     /* set by waiter_wake_thread(), which also takes an exclusive one off */
 };
 
 void waitq_init(struct waitq *queue);
@@ -61,6 +62,23 @@ unsigned waitq_wake(struct waitq *queue, unsigned max, unsigned events);
 static inline void waitq_wake_all(struct waitq *queue)
 {
     waitq_wake(queue, UINT32_MAX, 0);
+}
+
+/* The steps of wait_event() around the sleep: on the queue (again), with no wake noted; off it, a
+ * wake that came too late passed on. */
+static inline void waiter_enqueue(struct waitq *queue, struct waiter *waiter)
+{
+    if (smp_load_acquire(&waiter->queue) == NULL) {
+        waiter->woken = false;
+        waitq_add(queue, waiter);
+    }
+}
+
+static inline void waiter_finish(struct waitq *queue, struct waiter *waiter)
+{
+    waitq_remove(waiter);
+    if (waiter->exclusive && waiter->woken)
+        waitq_wake(queue, 1, 0);
 }
 
 /* Unlocked test; pair it with smp_mb() between the change of the condition and the test. */
@@ -95,30 +113,34 @@ int thread_sleep_until(uint64_t deadline_ns, enum wait_how how);
 #define wait_event_exclusive(queue, condition, deadline_ns, how) \
     wait_event_on(queue, condition, deadline_ns, how, true)
 
-#define wait_event_on(queue, condition, deadline_ns, how, exclusive_) \
-    ({                                                                \
-        int error_ = 0;                                               \
-        if (!(condition)) {                                           \
-            struct waiter waiter_;                                    \
-            waiter_init(&waiter_);                                    \
-            waiter_.exclusive = (exclusive_);                         \
-            waitq_add((queue), &waiter_);                             \
-            for (;;) {                                                \
-                thread_prepare_sleep(how);                            \
-                if (condition) {                                      \
-                    thread_cancel_sleep();                            \
-                    error_ = 0;                                       \
-                    break;                                            \
-                }                                                     \
-                if (error_ != 0) {                                    \
-                    thread_cancel_sleep();                            \
-                    break;                                            \
-                }                                                     \
-                error_ = thread_sleep(deadline_ns);                   \
-            }                                                         \
-            waitq_remove(&waiter_);                                   \
-        }                                                             \
-        error_;                                                       \
+/*
+ * A wake takes an exclusive waiter off its queue, so that the next one goes to another. One that
+ * arrives when the wait has already ended is passed on.
+ */
+#define wait_event_on(queue_, condition, deadline_ns, how, exclusive_) \
+    ({                                                                 \
+        int error_ = 0;                                                \
+        if (!(condition)) {                                            \
+            struct waiter waiter_;                                     \
+            waiter_init(&waiter_);                                     \
+            waiter_.exclusive = (exclusive_);                          \
+            for (;;) {                                                 \
+                waiter_enqueue((queue_), &waiter_);                    \
+                thread_prepare_sleep(how);                             \
+                if (condition) {                                       \
+                    thread_cancel_sleep();                             \
+                    error_ = 0;                                        \
+                    break;                                             \
+                }                                                      \
+                if (error_ != 0) {                                     \
+                    thread_cancel_sleep();                             \
+                    break;                                             \
+                }                                                      \
+                error_ = thread_sleep(deadline_ns);                    \
+            }                                                          \
+            waiter_finish((queue_), &waiter_);                         \
+        }                                                              \
+        error_;                                                        \
     })
 
 #endif

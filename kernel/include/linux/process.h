@@ -143,8 +143,9 @@ struct task {
 
     struct fd_table *files; /* this task is one of its users; NULL only while it ends */
 
-    struct fs_context *fs;   /* cwd, root, umask; a reference */
-    const struct cred *cred; /* a reference; replaced by the task itself only */
+    struct fs_context *fs; /* cwd, root, umask; a reference */
+    /* A reference. Replaced by the task itself, under process->lock; others read it under that. */
+    const struct cred *cred;
 
     vaddr_t clear_child_tid;
     vaddr_t robust_list;
@@ -197,6 +198,9 @@ uint64_t process_limit(unsigned resource);
 
 /* CPU time of all tasks, dead ones included, ns. */
 void process_times(struct process *process, uint64_t *user_ns, uint64_t *system_ns);
+
+/* Replaces the current task's credentials; takes that reference over, returns the old one. */
+const struct cred *task_swap_cred(const struct cred *cred);
 
 /*
  * init/main.c, last step of boot, from a kernel thread with the root mounted: reads the manifest
