@@ -29,6 +29,9 @@ export CROSS_PREFIX
 endif
 
 all: configure
+	@ninja -C $(BUILD) -j $(JOBS) product
+
+everything: configure
 	@ninja -C $(BUILD) -j $(JOBS)
 
 configure:
@@ -42,15 +45,15 @@ run: setup all
 
 test:
 	@scripts/setup build run test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory everything
 	@tests/run --build $(BUILD) $(TEST)
 
 test-all:
 	@scripts/setup build run test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory everything
 	@tests/run --build $(BUILD) --all $(TEST)
 
-bench: all
+bench: everything
 	@bench/run --build $(BUILD)
 
 check:
@@ -74,4 +77,4 @@ uninstall:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all configure setup run test test-all bench check format menuconfig gdb install uninstall clean
+.PHONY: all everything configure setup run test test-all bench check format menuconfig gdb install uninstall clean

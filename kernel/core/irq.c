@@ -143,11 +143,13 @@ void irq_free(unsigned irq, void *arg)
     }
 }
 
-void irq_enable_line(unsigned irq)
+/* Enables and disables nest on a shared line; a per-CPU line is this CPU's own and does not. */
+static void change_line(unsigned irq, bool enable)
 {
     unsigned hw;
     struct irqchip *chip = find_chip(irq, &hw);
     struct irq_line *line;
+    bool changes;
     reg_t flags;
 
     if (chip == NULL)
@@ -155,28 +157,26 @@ void irq_enable_line(unsigned irq)
     flags = spin_lock_irq(&irq_lock);
     line = chip->line[hw];
     if (is_per_cpu(chip, hw))
-        chip->ops->unmask(chip, hw);
-    else if (line != NULL && line->disable_depth > 0 && --line->disable_depth == 0)
-        chip->ops->unmask(chip, hw);
+        changes = true;
+    else if (line == NULL)
+        changes = false;
+    else if (enable)
+        changes = line->disable_depth > 0 && --line->disable_depth == 0;
+    else
+        changes = line->disable_depth++ == 0;
+    if (changes)
+        (enable ? chip->ops->unmask : chip->ops->mask)(chip, hw);
     spin_unlock_irq(&irq_lock, flags);
+}
+
+void irq_enable_line(unsigned irq)
+{
+    change_line(irq, true);
 }
 
 void irq_disable_line(unsigned irq)
 {
-    unsigned hw;
-    struct irqchip *chip = find_chip(irq, &hw);
-    struct irq_line *line;
-    reg_t flags;
-
-    if (chip == NULL)
-        return;
-    flags = spin_lock_irq(&irq_lock);
-    line = chip->line[hw];
-    if (is_per_cpu(chip, hw))
-        chip->ops->mask(chip, hw);
-    else if (line != NULL && line->disable_depth++ == 0)
-        chip->ops->mask(chip, hw);
-    spin_unlock_irq(&irq_lock, flags);
+    change_line(irq, false);
 }
 
 int irq_set_trigger(unsigned irq, enum irq_trigger trigger)

@@ -117,6 +117,11 @@ static void tmpfs_inode_release(struct inode *inode)
     defer_free(&inode->deferred, tmpfs_inode_free);
 }
 
+/* What inodes of every type share. */
+#define TMPFS_EVERY_INODE                                                             \
+    .setattr = tmpfs_setattr, .getxattr = tmpfs_getxattr, .setxattr = tmpfs_setxattr, \
+    .removexattr = tmpfs_removexattr, .listxattr = tmpfs_listxattr, .release = tmpfs_inode_release
+
 static const struct inode_ops tmpfs_dir_ops = {
     .lookup = tmpfs_lookup,
     .create = tmpfs_create,
@@ -124,43 +129,23 @@ static const struct inode_ops tmpfs_dir_ops = {
     .unlink = tmpfs_unlink,
     .rename = tmpfs_rename,
     .readdir = tmpfs_readdir,
-    .setattr = tmpfs_setattr,
-    .getxattr = tmpfs_getxattr,
-    .setxattr = tmpfs_setxattr,
-    .removexattr = tmpfs_removexattr,
-    .listxattr = tmpfs_listxattr,
-    .release = tmpfs_inode_release,
+    TMPFS_EVERY_INODE,
 };
 
 static const struct inode_ops tmpfs_regular_ops = {
     .getattr = tmpfs_getattr,
-    .setattr = tmpfs_setattr,
     .fallocate = tmpfs_fallocate,
     .seek = tmpfs_seek_hole,
-    .getxattr = tmpfs_getxattr,
-    .setxattr = tmpfs_setxattr,
-    .removexattr = tmpfs_removexattr,
-    .listxattr = tmpfs_listxattr,
-    .release = tmpfs_inode_release,
+    TMPFS_EVERY_INODE,
 };
 
 static const struct inode_ops tmpfs_link_ops = {
     .readlink = tmpfs_readlink,
-    .setattr = tmpfs_setattr,
-    .getxattr = tmpfs_getxattr,
-    .setxattr = tmpfs_setxattr,
-    .removexattr = tmpfs_removexattr,
-    .listxattr = tmpfs_listxattr,
-    .release = tmpfs_inode_release,
+    TMPFS_EVERY_INODE,
 };
 
 static const struct inode_ops tmpfs_node_ops = {
-    .setattr = tmpfs_setattr,
-    .getxattr = tmpfs_getxattr,
-    .setxattr = tmpfs_setxattr,
-    .removexattr = tmpfs_removexattr,
-    .listxattr = tmpfs_listxattr,
-    .release = tmpfs_inode_release,
+    TMPFS_EVERY_INODE,
 };
 
 static const struct inode_ops *ops_for(uint32_t mode)

@@ -16,15 +16,6 @@
 
 #include "proc.h"
 
-/* The text of a link to a path that is held; drops it. */
-static ssize_t name_and_drop(struct path *path, char *buffer, size_t size)
-{
-    ssize_t length = path_name(path, NULL, buffer, size);
-
-    path_unref(path);
-    return length;
-}
-
 /* --- exe --- */
 
 static struct file *executable_of(const struct pseudo_entry *entry)
@@ -59,16 +50,7 @@ static int exe_path(const struct pseudo_entry *entry, struct path *out)
     return error;
 }
 
-static ssize_t exe_readlink(const struct pseudo_entry *entry, char *buffer, size_t size)
-{
-    struct path path;
-    int error = exe_path(entry, &path);
-
-    return error ? error : name_and_drop(&path, buffer, size);
-}
-
-const struct pseudo_ops proc_exe_ops = {
-    .readlink = exe_readlink, .follow_path = exe_path, .owner = proc_owner};
+const struct pseudo_ops proc_exe_ops = {.follow_path = exe_path, .owner = proc_owner};
 
 /* --- cwd and root --- */
 
@@ -91,48 +73,30 @@ static struct fs_context *context_of(const struct pseudo_entry *entry)
     return fs;
 }
 
-static int cwd_path(const struct pseudo_entry *entry, struct path *out)
+static int place_of(const struct pseudo_entry *entry, struct path *out,
+                    void (*place)(struct fs_context *, struct path *))
 {
     struct fs_context *fs = context_of(entry);
 
     if (!fs)
         return -ENOENT;
-    fs_context_cwd(fs, out);
+    place(fs, out);
     fs_context_unref(fs);
     return 0;
+}
+
+static int cwd_path(const struct pseudo_entry *entry, struct path *out)
+{
+    return place_of(entry, out, fs_context_cwd);
 }
 
 static int root_path(const struct pseudo_entry *entry, struct path *out)
 {
-    struct fs_context *fs = context_of(entry);
-
-    if (!fs)
-        return -ENOENT;
-    fs_context_root(fs, out);
-    fs_context_unref(fs);
-    return 0;
+    return place_of(entry, out, fs_context_root);
 }
 
-static ssize_t cwd_readlink(const struct pseudo_entry *entry, char *buffer, size_t size)
-{
-    struct path path;
-    int error = cwd_path(entry, &path);
-
-    return error ? error : name_and_drop(&path, buffer, size);
-}
-
-static ssize_t root_readlink(const struct pseudo_entry *entry, char *buffer, size_t size)
-{
-    struct path path;
-    int error = root_path(entry, &path);
-
-    return error ? error : name_and_drop(&path, buffer, size);
-}
-
-const struct pseudo_ops proc_cwd_ops = {
-    .readlink = cwd_readlink, .follow_path = cwd_path, .owner = proc_owner};
-const struct pseudo_ops proc_root_ops = {
-    .readlink = root_readlink, .follow_path = root_path, .owner = proc_owner};
+const struct pseudo_ops proc_cwd_ops = {.follow_path = cwd_path, .owner = proc_owner};
+const struct pseudo_ops proc_root_ops = {.follow_path = root_path, .owner = proc_owner};
 
 /* --- fd and fdinfo --- */
 
@@ -181,26 +145,7 @@ static int fd_follow(const struct pseudo_entry *entry, struct file **out)
     return *out ? 0 : -ENOENT;
 }
 
-static ssize_t fd_readlink(const struct pseudo_entry *entry, char *buffer, size_t size)
-{
-    struct file *file = file_of(entry);
-    struct path path;
-    ssize_t length;
-
-    if (!file)
-        return -ENOENT;
-    if (path_of_file(file, &path) == 0)
-        length = path_name(&path, NULL, buffer, size);
-    else if (str_starts_with(file->ops->name, "anon_inode:"))
-        length = snprintf(buffer, size, "%s", file->ops->name);
-    else
-        length = snprintf(buffer, size, "%s:[%llu]", file->ops->name, (unsigned long long)file->id);
-    file_unref(file);
-    return length;
-}
-
-static const struct pseudo_ops fd_link_ops = {
-    .readlink = fd_readlink, .follow_file = fd_follow, .owner = proc_owner};
+static const struct pseudo_ops fd_link_ops = {.follow_file = fd_follow, .owner = proc_owner};
 
 struct info_sink {
     struct text_sink sink;

@@ -78,7 +78,7 @@ static void drop_place(void *place)
 }
 
 /* bind to a path: makes the socket's inode. */
-static long bind_path(struct socket *socket, const struct socket_name *name)
+static int bind_path(struct socket *socket, const struct socket_name *name)
 {
     const char *text = name->bytes + sizeof(uint16_t);
     struct path *place;
@@ -164,14 +164,16 @@ long sys_socketpair(const reg_t arg[6])
     return do_socketpair((int)arg[0], (int)arg[1], (int)arg[2], arg[3]);
 }
 
-static long bind_socket(struct socket *socket, const struct socket_name *name)
+static int bind_socket(struct socket *socket, const struct socket_name *name)
 {
     if (socket->family == AF_UNIX && unix_name_is_path(name))
         return bind_path(socket, name);
     return socket->ops->bind != NULL ? socket->ops->bind(socket, name) : -EOPNOTSUPP;
 }
 
-static long do_bind(unsigned fd, vaddr_t user, int len)
+/* bind and connect: a socket and a name that the program gives. */
+static long with_name(unsigned fd, vaddr_t user, int len,
+                      int (*apply)(struct socket *socket, const struct socket_name *name))
 {
     struct socket_name name;
     struct socket_ref ref;
@@ -181,17 +183,17 @@ static long do_bind(unsigned fd, vaddr_t user, int len)
         return result;
     result = socket_name_from_user(user, len, &name);
     if (result == 0)
-        result = bind_socket(ref.socket, &name);
+        result = apply(ref.socket, &name);
     fd_put(ref.fd);
     return result;
 }
 
 long sys_bind(const reg_t arg[6])
 {
-    return do_bind((unsigned)arg[0], arg[1], (int)arg[2]);
+    return with_name((unsigned)arg[0], arg[1], (int)arg[2], bind_socket);
 }
 
-static long connect_socket(struct socket *socket, const struct socket_name *name)
+static int connect_socket(struct socket *socket, const struct socket_name *name)
 {
     struct unix_sock *target;
     int error;
@@ -208,24 +210,9 @@ static long connect_socket(struct socket *socket, const struct socket_name *name
     return error;
 }
 
-static long do_connect(unsigned fd, vaddr_t user, int len)
-{
-    struct socket_name name;
-    struct socket_ref ref;
-    long result = socket_get(fd, &ref);
-
-    if (result != 0)
-        return result;
-    result = socket_name_from_user(user, len, &name);
-    if (result == 0)
-        result = connect_socket(ref.socket, &name);
-    fd_put(ref.fd);
-    return result;
-}
-
 long sys_connect(const reg_t arg[6])
 {
-    return do_connect((unsigned)arg[0], arg[1], (int)arg[2]);
+    return with_name((unsigned)arg[0], arg[1], (int)arg[2], connect_socket);
 }
 
 static long do_listen(unsigned fd, int backlog)
