@@ -13,3 +13,9 @@ int virtio_add(struct virtio_device *device)
         device_find_driver_by_id(&virtio_bus, device->type, &device->device.match);
     return device->device.driver != NULL ? device_add(&device->device) : -ENODEV;
 }
+
+int virtio_accept(struct virtio_device *device, uint64_t wanted)
+{
+    device->accepted = device->ops->features(device) & (wanted | BIT64(VIRTIO_F_VERSION_1));
+    return device->ops->accept(device, device->accepted);
+}

@@ -323,7 +323,7 @@ static int vconsole_probe(struct device *base)
         .name = base->name, .ops = &vconsole_ops, .node = base->node, .data = v};
     base->data = v;
     device->interrupt = vconsole_interrupt;
-    error = device->ops->accept(device, features);
+    error = virtio_accept(device, features);
     if (error == 0)
         error = init_queues(v);
     if (error != 0)

@@ -6,10 +6,12 @@
  */
 #include "virtio.h"
 
+#include <arch/barrier.h>
 #include <arch/mmio.h>
 #include <core/irq.h>
 #include <core/log.h>
 #include <lib/align.h>
+#include <lib/endian.h>
 #include <lib/errno.h>
 #include <mm/kwindow.h>
 #include <mm/page.h>
@@ -36,6 +38,8 @@
 #define QUEUE_DESC          0x080
 #define QUEUE_DRIVER        0x090
 #define QUEUE_DEVICE        0x0a0
+#define CONFIG_GENERATION   0x0fc
+#define CONFIG              0x100
 
 #define MAGIC              0x74726976U /* "virt" */
 #define SLOT_SIZE          0x200
@@ -44,6 +48,9 @@
 #define STATUS_DRIVER_OK   4U
 #define STATUS_FEATURES_OK 8U
 #define STATUS_FAILED      0x80U
+
+#define RESET_POLLS  1000000U /* reads of a device that does not answer */
+#define CONFIG_TRIES 16U      /* reads of a field that changes all the time */
 
 static uint32_t get(struct virtio_device *device, unsigned offset)
 {
@@ -118,6 +125,41 @@ static void mmio_ready(struct virtio_device *device)
     set(device, STATUS, get(device, STATUS) | STATUS_DRIVER_OK);
 }
 
+static void mmio_reset(struct virtio_device *device)
+{
+    set(device, STATUS, 0);
+    for (unsigned i = 0; get(device, STATUS) != 0 && i < RESET_POLLS; i++)
+        cpu_relax(); /* section 2.1.2: it reads as 0 when the reset is over */
+}
+
+/* Fields are read by their own width (section 4.2.2.2). */
+static void read_config_once(struct virtio_device *device, unsigned offset, void *to, unsigned size)
+{
+    const void *from = device->registers + CONFIG + offset;
+    unsigned step = size == 2 || size == 4 ? size : size == 8 ? 4 : 1;
+
+    for (unsigned at = 0; at < size; at += step) {
+        if (step == 4)
+            store_u32(to + at, readl(from + at));
+        else if (step == 2)
+            store_u16(to + at, readw(from + at));
+        else
+            *(uint8_t *)(to + at) = readb(from + at);
+    }
+}
+
+static void mmio_config_read(struct virtio_device *device, unsigned offset, void *to, unsigned size)
+{
+    uint32_t before;
+
+    for (unsigned i = 0; i < CONFIG_TRIES; i++) {
+        before = device->version == 1 ? 0 : get(device, CONFIG_GENERATION);
+        read_config_once(device, offset, to, size);
+        if (device->version == 1 || get(device, CONFIG_GENERATION) == before)
+            return;
+    }
+}
+
 static const struct virtio_transport_ops mmio_ops = {
     .features = mmio_features,
     .accept = mmio_accept,
@@ -125,6 +167,8 @@ static const struct virtio_transport_ops mmio_ops = {
     .queue_start = mmio_queue_start,
     .notify = mmio_notify,
     .ready = mmio_ready,
+    .reset = mmio_reset,
+    .config_read = mmio_config_read,
 };
 
 static void mmio_interrupt(void *arg)
@@ -135,6 +179,8 @@ static void mmio_interrupt(void *arg)
     set(device, INTERRUPT_ACK, status);
     if (status & 1)
         device->interrupt(device);
+    if ((status & 2) && device->config_changed != NULL)
+        device->config_changed(device);
 }
 
 /* Slots come in order of address: the page of the one before is usually the page of this one. */
