@@ -5,6 +5,7 @@
  * byte before the first unreachable one arrives.
  */
 #include <arch/asm.h>
+#include <arch/uaccess.h>
 
     .text
 
@@ -144,6 +145,49 @@ function user_copy_out
     on_fault 3b, 4b
     on_fault 5b, 6b
 end_function user_copy_out
+
+/*
+ * int user_copy_registers_out(vaddr_t destination, const struct trapframe *source)
+ * int user_copy_registers_in(struct trapframe *destination, vaddr_t source)
+ * USER_REGISTERS words, two a turn. 0, or -EFAULT after some of them.
+ */
+    .set offset, 0
+function user_copy_registers_out
+    .rept   USER_REGISTERS / 2
+    .if     offset == 256                   /* STTR reaches 255 bytes */
+    add     x0, x0, #256
+    .endif
+    ldp     x2, x3, [x1, #offset]
+1:  sttr    x2, [x0, #(offset % 256)]
+2:  sttr    x3, [x0, #(offset % 256 + 8)]
+    on_fault 1b, 9f
+    on_fault 2b, 9f
+    .set offset, offset + 16
+    .endr
+    mov     w0, #0
+    ret
+9:  mov     w0, #-14
+    ret
+end_function user_copy_registers_out
+
+    .set offset, 0
+function user_copy_registers_in
+    .rept   USER_REGISTERS / 2
+    .if     offset == 256
+    add     x1, x1, #256
+    .endif
+1:  ldtr    x2, [x1, #(offset % 256)]
+2:  ldtr    x3, [x1, #(offset % 256 + 8)]
+    stp     x2, x3, [x0, #offset]
+    on_fault 1b, 9f
+    on_fault 2b, 9f
+    .set offset, offset + 16
+    .endr
+    mov     w0, #0
+    ret
+9:  mov     w0, #-14
+    ret
+end_function user_copy_registers_in
 
 /* size_t user_clear(vaddr_t destination, size_t length) */
 function user_clear

@@ -7,7 +7,14 @@
 #ifndef ARCH_UACCESS_H
 #define ARCH_UACCESS_H
 
+/* What user_copy_registers_out() and _in() move: x0..x30, sp, pc, pstate of struct trapframe. */
+#define USER_REGISTERS 34
+
+#ifndef __ASSEMBLER__
+
 #include <lib/types.h>
+
+struct trapframe;
 
 #define USER_TOP (1UL << 48)
 
@@ -32,6 +39,11 @@ size_t clear_user_partial(vaddr_t destination, size_t length);
  * `size` bytes hold no NUL (the destination is then full and not terminated).
  */
 ssize_t strncpy_from_user(char *destination, vaddr_t source, size_t size);
+
+/* The registers of a trap frame, to and from a range that user_range_ok() has passed. 0 or -EFAULT,
+ * with some of them moved. */
+int user_copy_registers_out(vaddr_t destination, const struct trapframe *source);
+int user_copy_registers_in(struct trapframe *destination, vaddr_t source);
 
 /* 0 or -EFAULT. */
 int get_user8(uint8_t *value, vaddr_t source);
@@ -63,5 +75,7 @@ int get_user32_nofault(uint32_t *value, vaddr_t source);
 void user_fault_disable(void);
 void user_fault_enable(void);
 bool user_faults_disabled(void);
+
+#endif /* __ASSEMBLER__ */
 
 #endif

@@ -8,6 +8,7 @@
 #include <arch/fpu.h>
 #include <arch/trap.h>
 #include <arch/uaccess.h>
+#include <arch/user_word.h>
 #include <core/thread.h>
 #include <lib/align.h>
 #include <lib/compiler.h>
@@ -57,7 +58,7 @@ struct ucontext_head {
 #define AT_TAIL       (AT_RESERVED + sizeof(struct fpsimd_record))
 #define RESERVED_SIZE 4096
 #define SIGFRAME_SIZE (AT_RESERVED + RESERVED_SIZE)
-#define REGS_SIZE     (34 * sizeof(uint64_t))
+#define REGS_SIZE     (USER_REGISTERS * sizeof(uint64_t))
 
 _Static_assert(sizeof(struct ucontext_head) == 48, "struct ucontext");
 _Static_assert(SIGFRAME_SIZE == 4688, "struct rt_sigframe");
@@ -92,16 +93,11 @@ static vaddr_t frame_place(const struct task *task, const struct signal_action *
     return sp;
 }
 
-static void fill_head(struct ucontext_head *head, const struct trapframe *frame,
-                      const struct task *task, sigset_t mask)
+static int32_t altstack_flags(const struct signal_stack *stack, vaddr_t sp)
 {
-    const struct signal_stack *stack = &task->altstack;
+    int32_t flags = stack->size == 0 ? SS_DISABLE : on_altstack(stack, sp) ? SS_ONSTACK : 0;
 
-    *head = (struct ucontext_head){.stack_sp = stack->sp, .stack_size = stack->size, .mask = mask};
-    head->stack_flags = stack->size == 0                ? SS_DISABLE
-                        : on_altstack(stack, frame->sp) ? SS_ONSTACK
-                                                        : 0;
-    head->stack_flags |= stack->flags & SS_AUTODISARM;
+    return flags | (stack->flags & SS_AUTODISARM);
 }
 
 /* The FPSIMD record, for a fault the ESR record, the terminator. */
@@ -126,17 +122,27 @@ static int write_records(vaddr_t at, const struct signal_info *info)
     return put_user64(tail, 0);
 }
 
+#define HEAD(field) ((int)offsetof(struct ucontext_head, field))
+
+/* The caller has checked the range. */
 static int write_frame(vaddr_t at, const struct trapframe *frame, const struct task *task,
                        const struct signal_info *info, sigset_t mask)
 {
-    struct ucontext_head head;
+    const struct signal_stack *stack = &task->altstack;
+    vaddr_t head = at + AT_UCONTEXT;
 
-    fill_head(&head, frame, task, mask);
-    if (copy_to_user(at + AT_UCONTEXT, &head, sizeof(head)) ||
-        put_user64(at + AT_FAULT, info->esr ? info->addr : 0) ||
-        copy_to_user(at + AT_REGS, frame->x, REGS_SIZE))
+    user_store_word(head, HEAD(flags), 0, fault);
+    user_store_word(head, HEAD(link), 0, fault);
+    user_store_word(head, HEAD(stack_sp), stack->sp, fault);
+    user_store_word(head, HEAD(stack_flags), (uint32_t)altstack_flags(stack, frame->sp), fault);
+    user_store_word(head, HEAD(stack_size), stack->size, fault);
+    user_store_word(head, HEAD(mask), mask, fault);
+    user_store_word(head, AT_FAULT - AT_UCONTEXT, info->esr ? info->addr : 0, fault);
+    if (user_copy_registers_out(at + AT_REGS, frame))
         return -EFAULT;
     return write_records(at, info);
+fault:
+    return -EFAULT;
 }
 
 static void enter_handler(struct trapframe *frame, const struct signal_action *action, int signo,
@@ -173,8 +179,11 @@ int abi64_sigframe_push(struct trapframe *frame, const struct signal_action *act
 
     record = align_down(frame_place(task, action, frame->sp), 16) - FRAME_RECORD;
     at = record - SIGFRAME_SIZE;
-    if (put_user64(record, frame->x[29]) || put_user64(record + 8, frame->x[30]) ||
-        write_frame(at, frame, task, info, mask))
+    if (!user_range_ok(at, SIGFRAME_SIZE + FRAME_RECORD))
+        return -EFAULT;
+    user_store_word(record, 0, frame->x[29], fault);
+    user_store_word(record, 8, frame->x[30], fault);
+    if (write_frame(at, frame, task, info, mask))
         return -EFAULT;
     if ((action->flags & SA_SIGINFO) && write_siginfo(at, info))
         return -EFAULT;
@@ -182,6 +191,8 @@ int abi64_sigframe_push(struct trapframe *frame, const struct signal_action *act
         task->altstack = (struct signal_stack){.flags = SS_DISABLE};
     enter_handler(frame, action, info->signo, at, record);
     return 0;
+fault:
+    return -EFAULT;
 }
 
 /* Finds the FPSIMD record, first of all unless the program has rearranged them. */
@@ -210,7 +221,7 @@ static int restore_fpsimd(vaddr_t reserved)
 
 static int restore_registers(struct trapframe *frame, vaddr_t at)
 {
-    int error = copy_from_user(frame->x, at + AT_REGS, REGS_SIZE);
+    int error = user_copy_registers_in(frame, at + AT_REGS);
     reg_t pstate = frame->pstate;
 
     frame->pstate = pstate & PSTATE_USER_BITS; /* EL0 whatever the program wrote there */
@@ -220,16 +231,24 @@ static int restore_registers(struct trapframe *frame, vaddr_t at)
 static int restore(struct trapframe *frame, vaddr_t at)
 {
     struct task *task = current_task();
-    struct ucontext_head head;
+    vaddr_t head = at + AT_UCONTEXT;
+    uint64_t sp, flags, size, mask;
 
-    if (at % 16 != 0 || copy_from_user(&head, at + AT_UCONTEXT, sizeof(head)) ||
-        restore_registers(frame, at) || restore_fpsimd(at + AT_RESERVED))
+    if (at % 16 != 0 || !user_range_ok(at, SIGFRAME_SIZE))
         return -EFAULT;
-    task->altstack.sp = head.stack_sp;
-    task->altstack.size = head.stack_flags & SS_DISABLE ? 0 : head.stack_size;
-    task->altstack.flags = head.stack_flags & SS_AUTODISARM;
-    signal_set_mask(head.mask);
+    user_load_word(&sp, head, HEAD(stack_sp), fault);
+    user_load_word(&flags, head, HEAD(stack_flags), fault);
+    user_load_word(&size, head, HEAD(stack_size), fault);
+    user_load_word(&mask, head, HEAD(mask), fault);
+    if (restore_registers(frame, at) || restore_fpsimd(at + AT_RESERVED))
+        return -EFAULT;
+    task->altstack.sp = sp;
+    task->altstack.size = flags & SS_DISABLE ? 0 : size;
+    task->altstack.flags = (int32_t)flags & SS_AUTODISARM;
+    signal_set_mask(mask);
     return 0;
+fault:
+    return -EFAULT;
 }
 
 long sys_rt_sigreturn(const reg_t arg[6])
