@@ -13,7 +13,7 @@
 
 static char *find_kernel(void)
 {
-    static const char *const places[] = {"Image", "../share/remora/Image", "../Image"};
+    static const char *const places[] = {"Image", "../lib/remora/Image", "../Image"};
     static char self[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
     const char *folder;

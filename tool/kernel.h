@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Where the kernel is: --kernel, $REMORA_KERNEL, beside the command (build/Image), or installed
- * (PREFIX/share/remora/Image for PREFIX/bin/remora).
+ * (PREFIX/lib/remora/Image for PREFIX/bin/remora).
  */
 #ifndef TOOL_KERNEL_H
 #define TOOL_KERNEL_H

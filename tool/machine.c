@@ -72,26 +72,6 @@ int accelerator_choose(const struct host *host, const char *wanted, struct accel
     return message_error("--accel %s: unknown; choose kvm, hvf or tcg", wanted);
 }
 
-static void add_network(const struct options *options, struct words *arguments)
-{
-    struct buffer text = {0};
-
-    if (options->ports.count == 0)
-        return;
-    buffer_add_text(&text, "user,id=net0");
-    for (size_t i = 0; i < options->ports.count; i++) {
-        unsigned long host = strtoul(options->ports.item[i], NULL, 10);
-        unsigned long guest = strtoul(strchr(options->ports.item[i], ':') + 1, NULL, 10);
-
-        buffer_format(&text, ",hostfwd=%s::%lu-:%lu",
-                      text_ends(options->ports.item[i], "/udp") ? "udp" : "tcp", host, guest);
-    }
-    words_add(arguments, "-netdev");
-    words_take(arguments, text.data);
-    words_add(arguments, "-device");
-    words_add(arguments, "virtio-net-device,netdev=net0");
-}
-
 /* QEMU's option values double their commas. */
 static char *quote_commas(const char *text, size_t length)
 {
@@ -157,7 +137,7 @@ void machine_arguments(const struct options *options, const struct accelerator *
         add_pair(arguments, "-chardev", text_format("socket,id=bulk,fd=%d", start->bulk));
         add_pair(arguments, "-device", text_copy("virtserialport,chardev=bulk,name=remora"));
     }
-    add_network(options, arguments);
+    network_arguments(start->network, arguments);
     add_volumes(options, arguments);
     add_pair(arguments, "-kernel", text_copy(start->image));
     add_pair(arguments, "-append", text_copy(start->bootargs));

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "buffer.h"
+#include "network.h"
 #include "options.h"
 
 /* What matters about the host; filled by host_read(), or by a test. */
@@ -36,6 +37,7 @@ struct machine_start {
     int bulk; /* socket for a virtio console; -1: none */
     unsigned memory_mib;
     unsigned cpus;
+    const struct network *network;
 };
 
 /* The command line of QEMU. Its standard input and output become the guest's serial port: pipes,

@@ -72,6 +72,17 @@ void message_warn(const char *format, ...)
     va_end(list);
 }
 
+void message_note(const char *format, ...)
+{
+    va_list list;
+
+    if (message_level < MESSAGE_NORMAL)
+        return;
+    va_start(list, format);
+    print_line("", format, list);
+    va_end(list);
+}
+
 void message_verbose(const char *format, ...)
 {
     va_list list;

@@ -29,6 +29,9 @@ int message_fail(int status, const char *format, ...) __attribute__((format(prin
 /* Not with -q. */
 void message_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* What the user has to know; not with -q. */
+void message_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Only with -V. */
 void message_verbose(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "network.h"
+
 #define RUN   COMMAND_RUN
 #define BUILD COMMAND_BUILD
 #define SHOW  COMMAND_INSPECT
@@ -95,12 +97,13 @@ static int add_env_file(struct options *options, const char *value)
 
 static int add_port(struct options *options, const char *value)
 {
-    unsigned host, guest;
-    char rest[8] = "";
+    struct port port;
 
-    if (sscanf(value, "%u:%u%7s", &host, &guest, rest) < 2 || host > 65535 || guest > 65535 ||
-        guest == 0 || (rest[0] && strcmp(rest, "/udp") != 0 && strcmp(rest, "/tcp") != 0))
-        return message_error("-p %s: give HOST:GUEST or HOST:GUEST/udp, as in -p 8080:80", value);
+    if (!port_parse(&port, value))
+        return message_error(
+            "-p %s: give HOST:GUEST, as in -p 8080:80, or ADDRESS:HOST:GUEST, either "
+            "with /udp behind it; HOST 0 is any port that is free",
+            value);
     words_add(&options->ports, value);
     return 0;
 }
@@ -138,6 +141,7 @@ TEXT_SETTER(accel)
 TEXT_SETTER(cpu)
 TEXT_SETTER(kernel)
 TEXT_SETTER(name)
+TEXT_SETTER(net)
 LIST_SETTER(with)
 LIST_SETTER(sysroot)
 LIST_SETTER(qemu_args)
@@ -173,7 +177,11 @@ static const struct option_rule rules[] = {
     {"-m", "MEM", RUN | BUILD, set_size, "memory in MiB, or with G in GiB (default 512)"},
     {"--cpus", "N", RUN | BUILD, set_cpus, "CPUs (default 1)"},
     {"--name", "NAME", RUN | BUILD, set_name, "name of the guest, and its host name"},
-    {"-p", "HOST:GUEST[/udp]", RUN, add_port, "forward a port of the host to the guest"},
+    {"-p", "HOST:GUEST[/udp]", RUN, add_port,
+     "forward a port of the host to the guest; ADDRESS: may stand before it, HOST 0 is any free"},
+    {"--net", "KIND", RUN, set_net,
+     "user (with -p the default; the guest reaches nothing), user,out (it reaches all that the "
+     "host does), tap:NAME, none"},
     {"-v", "HOST:GUEST[:ro]", RUN, add_volume, "share a folder of the host with the guest"},
     {"--with", "SOURCE", MAKE, add_with,
      "put another source's files in too, as in --with deb:libc6"},

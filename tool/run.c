@@ -156,7 +156,8 @@ static int make_image(struct root *root, const struct options *options, int *fd)
     return status;
 }
 
-static int check_features(const char *path, const struct options *options, bool *has_ports)
+static int check_features(const char *path, const struct options *options,
+                          const struct network *network, bool *has_ports)
 {
     struct image image;
     uint64_t features;
@@ -168,8 +169,9 @@ static int check_features(const char *path, const struct options *options, bool 
     image_close(&image);
     *has_ports = (features & IMAGE_FEATURE_PORTS) &&
                  (!options->machine || strcmp(options->machine, "virt") == 0);
-    if (options->ports.count && !(features & IMAGE_FEATURE_NETWORK))
-        return message_error("-p: the kernel %s was built without network", path);
+    if (network->kind != NETWORK_NONE && !(features & IMAGE_FEATURE_NETWORK))
+        return message_error("%s: the kernel %s was built without network",
+                             options->ports.count ? "-p" : "--net", path);
     if (options->volumes.count && !(features & IMAGE_FEATURE_9P))
         return message_error("-v: the kernel %s was built without the 9p file system", path);
     return 0;
@@ -336,16 +338,22 @@ static int run_image(struct root *root, const struct options *options, int image
     struct buffer bootargs = {0};
     struct console_result result;
     struct guest guest = {0};
+    struct network network;
     bool has_ports = false;
     struct host host;
-    int status;
+    int status = network_choose(&network, options);
 
+    if (status) {
+        free(path);
+        return status;
+    }
+    start.network = &network;
     host_read(&host);
     console_streams_read(&streams);
     make_nonce(nonce);
     start.memory_mib = choose_memory(root, options, image_fd);
     start.cpus = options->cpus ? options->cpus : root->manifest.cpus ? root->manifest.cpus : 1;
-    status = check_features(path, options, &has_ports);
+    status = check_features(path, options, &network, &has_ports);
     if (status == 0 && start.memory_mib < MEMORY_LEAST_MIB)
         status = message_error("-m %u: Remora needs at least %dM of memory", start.memory_mib,
                                MEMORY_LEAST_MIB);
@@ -356,6 +364,8 @@ static int run_image(struct root *root, const struct options *options, int image
     if (status == 0 && has_ports)
         add_word(&bootargs, BOOTARGS_CONSOLE, "virtio");
     start.bootargs = bootargs.data;
+    if (status == 0)
+        status = network_check_host(&network);
     if (status == 0) {
         message_verbose("%s with -cpu %s: %s", accelerator.name,
                         options->cpu ? options->cpu : accelerator.cpu, accelerator.why);
@@ -366,6 +376,7 @@ static int run_image(struct root *root, const struct options *options, int image
         status = finish(&guest, &result, options);
     }
     buffer_free(&bootargs);
+    network_free(&network);
     free(path);
     return status;
 }

@@ -2,8 +2,11 @@
 """`remora run` against a played guest: streams, frames, statuses, boot parameters."""
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
+import sys
 import time
 import urllib.parse
 import zlib
@@ -108,15 +111,81 @@ def test_image_words_override(tool, programs):
 
 
 def test_ports_and_volumes_need_a_kernel_with_them(tool, programs):
-    tool.fails(125, "run", "-p", "8080:80", programs["static"], text="without network")
+    tool.fails(125, "run", "-p", "8080:80", programs["static"], text="-p: the kernel")
+    tool.fails(125, "run", "--net", "user", programs["static"], text=["--net: the kernel", "without network"])
     tool.fails(125, "run", "-v", f"{tool.folder}:/data", programs["static"], text="without the 9p")
     write_kernel(tool.kernel, IMAGE_FEATURE_NETWORK | IMAGE_FEATURE_9P)
-    result = words(tool, programs, "-p", "8080:80", "-v", f"{tool.folder}:/data:ro")
-    assert "user,id=net0,hostfwd=tcp::8080-:80" in result["arguments"]
+    result = words(tool, programs, "-v", f"{tool.folder}:/data:ro")
     assert result["bootargs"]["remora.volume"] == "volume0:/data:ro"
+    assert result["arguments"][result["arguments"].index("-nic") + 1] == "none"
 
 
-@pytest.mark.parametrize("option", [["-m", "0"], ["-m", "7"], ["-m", "1T"], ["--cpus", "x"], ["--timeout", "0"], ["-p", "80"],
+def listener(kind, port=0):
+    held = socket.socket(socket.AF_INET, kind)
+    held.bind(("127.0.0.1", port))
+    if kind == socket.SOCK_STREAM:
+        held.listen()
+    return held, held.getsockname()[1]
+
+
+@pytest.mark.parametrize("kind,suffix", [(socket.SOCK_STREAM, ""), (socket.SOCK_DGRAM, "/udp")])
+def test_forwarded_ports(tool, programs, kind, suffix):
+    write_kernel(tool.kernel, IMAGE_FEATURE_NETWORK)
+    held, port = listener(kind)
+    with held:
+        tool.fails(125, "run", "-p", f"{port}:80{suffix}", programs["static"], text=[f"port {port} of the host is in use", "or 0 for any"])
+    netdev = words(tool, programs, "-p", f"127.0.0.1:{port}:80{suffix}")["arguments"]
+    assert f"user,id=net0,restrict=on,hostfwd={'udp' if suffix else 'tcp'}:127.0.0.1:{port}-:80" in netdev
+    tool.fails(125, "run", "-p", f"192.0.2.1:{port}:80{suffix}", programs["static"], text="192.0.2.1 is no address of this host")
+
+
+def test_free_ports_are_chosen_and_told(tool, programs):
+    write_kernel(tool.kernel, IMAGE_FEATURE_NETWORK)
+    result = tool.ok("run", "-p", "0:80", "-p", "127.0.0.1:0:53/udp", programs["static"], guest="words")
+    netdev = next(word for word in json.loads(result.stdout)["arguments"] if word.startswith("user,"))
+    first, second = re.findall(r"hostfwd=\w+:[\d.]*:(\d+)-", netdev)
+    assert first != "0" and second != "0"
+    assert result.stderr.decode() == (f"remora: localhost:{first} is the guest's port 80\n"
+                                      f"remora: 127.0.0.1:{second} is the guest's port 53/udp\n")
+    assert tool.ok("run", "-q", "-p", "0:80", programs["static"]).stderr == b""
+
+
+def test_one_port_twice(tool, programs):
+    write_kernel(tool.kernel, IMAGE_FEATURE_NETWORK)
+    held, port = listener(socket.SOCK_STREAM)
+    held.close()
+    tool.fails(125, "run", "-p", f"{port}:80", "-p", f"{port}:81", programs["static"], text=f"-p {port}:81: port {port}")
+
+
+def test_tap_that_is_not_there(tool, programs):
+    write_kernel(tool.kernel, IMAGE_FEATURE_NETWORK)
+    tool.fails(125, "run", "--net", "tap:remora-none", programs["static"],
+               text=["no such interface", "sudo ip tuntap add dev remora-none mode tap user $USER"])
+    tool.fails(125, "run", "--net", "tap:lo", programs["static"], text="--net tap:lo: ")
+
+
+def test_tap(tool, programs):
+    """In a namespace of its own: a tap that is ours, one in use, and its command line."""
+    write_kernel(tool.kernel, IMAGE_FEATURE_NETWORK)
+    script = ("ip tuntap add dev rt0 mode tap && exec \"$@\"")
+    inside = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", script, "sh"]
+    if subprocess.run([*inside, "true"], capture_output=True).returncode:
+        pytest.skip("no tap in a user namespace here")
+    env = dict(tool.environment, FAKE_GUEST="words")
+    run = subprocess.run([*inside, tool.remora, "run", "--net", "tap:rt0", "--name", "web", programs["static"]],
+                         env=env, capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert run.returncode == 0, run.stderr
+    arguments = json.loads(run.stdout)["arguments"]
+    assert "tap,id=net0,ifname=rt0,script=no,downscript=no" in arguments
+    assert any(word.startswith("virtio-net-device,netdev=net0,mac=52:54:00:") for word in arguments)
+    hold = ("import fcntl, struct, subprocess, sys; tun = open('/dev/net/tun', 'r+b', buffering=0); "
+            "fcntl.ioctl(tun, 0x400454ca, struct.pack('16sH22x', b'rt0', 0x1002)); sys.exit(subprocess.call(sys.argv[1:]))")
+    run = subprocess.run([*inside, sys.executable, "-c", hold, tool.remora, "run", "--net", "tap:rt0", programs["static"]],
+                         env=env, capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert run.returncode == 125 and b"another program has it open" in run.stderr, run.stderr
+
+
+@pytest.mark.parametrize("option", [["-m", "0"], ["-m", "7"], ["-m", "1T"], ["--cpus", "x"], ["--timeout", "0"], ["-p", "80"], ["-p", "1:0"], ["--net", "x"], ["--net", "none", "-p", "0:1"],
                                     ["-v", "a:b"], ["-e", "=x"], ["--env-file", "/nothing"], ["--accel", "warp"],
                                     ["--nonsense"], ["-q=1"]])
 def test_bad_options(tool, programs, option):

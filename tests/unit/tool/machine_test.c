@@ -68,21 +68,24 @@ static void test_arguments(void **state)
 {
     struct options options = {0};
     struct accelerator accelerator;
-    struct machine_start start = {"/image", "remora.tty=", -1, 256, 2};
+    struct network network;
+    struct machine_start start = {"/image", "remora.tty=", -1, 256, 2, &network};
     struct words words = {0};
 
     (void)state;
     words_add(&options.ports, "8080:80");
-    words_add(&options.ports, "53:5353/udp");
+    words_add(&options.ports, "127.0.0.1:53:5353/udp");
     words_add(&options.volumes, "/a,b:/data:ro");
     words_add(&options.qemu_args, "-S");
     assert_int_equal(accelerator_choose(&pc, NULL, &accelerator), 0);
+    assert_int_equal(network_choose(&network, &options), 0);
     machine_arguments(&options, &accelerator, &start, &words);
     assert_string_equal(words.item[place(&words, "-m") + 1], "256");
     assert_string_equal(words.item[place(&words, "-smp") + 1], "2");
     assert_string_equal(words.item[place(&words, "-machine") + 1], "virt,gic-version=3");
     assert_string_equal(words.item[place(&words, "-netdev") + 1],
-                        "user,id=net0,hostfwd=tcp::8080-:80,hostfwd=udp::53-:5353");
+                        "user,id=net0,restrict=on,hostfwd=tcp::8080-:80,"
+                        "hostfwd=udp:127.0.0.1:53-:5353");
     assert_string_equal(words.item[place(&words, "-fsdev") + 1],
                         "local,id=volume0,path=/a,,b,security_model=none,readonly=on");
     assert_string_equal(words.item[words.count - 1], "-S");
@@ -92,6 +95,7 @@ static void test_arguments(void **state)
     machine_arguments(&options, &accelerator, &start, &words);
     assert_int_not_equal(place(&words, "socket,id=bulk,fd=9"), SIZE_MAX);
     words_clear(&words);
+    network_free(&network);
     options_free(&options);
 }
 
