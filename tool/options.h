@@ -33,7 +33,7 @@ struct options {
     const char *name;
     unsigned memory_mib; /* 0: as the image wishes */
     unsigned cpus;       /* 0: as the image wishes */
-    const char *net; /* NULL: as -p wishes */
+    const char *net;     /* NULL: as -p wishes */
     struct words ports;
     struct words volumes;
     struct words qemu_args;

@@ -94,9 +94,9 @@ static void test_kinds(void **state)
     assert_non_null(
         strstr(line("user", NULL, NULL), "user,id=net0,restrict=on -device virtio-net-device,"));
     assert_non_null(strstr(line("user,out", "1:2", NULL), "user,id=net0,hostfwd=tcp::1-:2 "));
-    assert_non_null(
-        strstr(line("tap:t0", NULL, NULL), "tap,id=net0,ifname=t0,script=no,downscript=no -device "
-                                           "virtio-net-device,netdev=net0,mac="));
+    assert_non_null(strstr(line("tap:t0", NULL, NULL),
+                           "tap,id=net0,ifname=t0,script=no,downscript=no -device "
+                           "virtio-net-device,netdev=net0,mac="));
 }
 
 static void test_refused(void **state)
