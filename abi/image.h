@@ -7,7 +7,7 @@
  *     0                     struct image_header         image_size = length of the whole file
  *     IMAGE_REMORA_OFFSET   struct image_remora_header  names the root
  *     ...                   kernel
- *     root_offset           root (2 MiB-aligned from the start of the Image), root_size bytes
+ *     root_offset           root (on a page of its own), root_size bytes
  *
  * All fields are little-endian. Shared by kernel, tool and the host tests; freestanding.
  */
@@ -48,7 +48,7 @@ struct image_header {
 #define IMAGE_REMORA_OFFSET  0x400
 #define IMAGE_REMORA_MAGIC   0x4d4941524f4d4552ull /* "REMORAIM" in memory */
 #define IMAGE_REMORA_VERSION 1
-#define IMAGE_ROOT_ALIGN     0x200000ull
+#define IMAGE_ROOT_ALIGN     4096ull /* nothing is padded: loaders read and copy every byte */
 
 /* What the command may ask of this kernel; it refuses options that need an absent one. */
 #define IMAGE_FEATURE_NETWORK (1ull << 0) /* -p: virtio-net and TCP/IP */

@@ -16,7 +16,7 @@ import sys
 def main():
     objcopy, elf, image = sys.argv[1:4]
     part = image + ".part"
-    subprocess.run([objcopy, "-O", "binary", elf, part], check=True)
+    subprocess.run([objcopy, "-O", "binary", "-R", ".rela.dyn", elf, part], check=True)
     with open(part, "rb") as raw:
         data = raw.read()
     os.unlink(part)

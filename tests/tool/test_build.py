@@ -16,14 +16,20 @@ def digest(path):
         return hashlib.sha256(data.read()).hexdigest()
 
 
+def root_place(image):
+    """(offset, size) of the EROFS part of an image."""
+    with open(image, "rb") as data:
+        data.seek(0x400)
+        return struct.unpack("<QQ", data.read(128)[24:40])
+
+
 def root_of(tool, image):
     """The EROFS part of an image, as a file."""
+    offset, size = root_place(image)
     with open(image, "rb") as data:
         header = data.read(64)
-        data.seek(0x400)
-        offset, size = struct.unpack("<QQ", data.read(128)[24:40])
         assert struct.unpack_from("<Q", header, 16)[0] == offset + size == os.path.getsize(image)
-        assert offset % (2 << 20) == 0
+        assert offset % 4096 == 0
         data.seek(offset)
         root = data.read(size)
     return tool.write("root.erofs", root)
@@ -190,7 +196,7 @@ def test_corrupt_root(tool, programs, place):
     image = tool.path("x.img")
     tool.ok("build", programs["static"], "-o", image)
     with open(image, "r+b") as data:
-        data.seek((2 << 20) + place if place >= 0 else os.path.getsize(image) - 1)
+        data.seek(root_place(image)[0] + place if place >= 0 else os.path.getsize(image) - 1)
         byte = data.read(1)
         data.seek(-1, 1)
         data.write(bytes([byte[0] ^ 1]))

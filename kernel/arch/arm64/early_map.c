@@ -101,22 +101,35 @@ vaddr_t early_map_image(paddr_t image, const void *tree)
     return base;
 }
 
-struct relocation {
-    uint64_t offset, info;
-    int64_t addend;
-};
+extern const uint64_t __relocations_start[], __relocations_end[];
 
-extern const struct relocation __rela_start[], __rela_end[];
+/*
+ * Adds the slide to every absolute address. They are packed as SHT_RELR is (ELF gABI): an even word
+ * is the link address of one; an odd word's upper 63 bits say which of the next 63 words are.
+ */
+static void add_slide(uint64_t slide)
+{
+    uint64_t *next = NULL;
 
-#define R_AARCH64_RELATIVE 1027
+    for (const uint64_t *word = __relocations_start; word < __relocations_end; word++) {
+        if ((*word & 1) == 0) {
+            next = (uint64_t *)(*word + slide);
+            *next++ += slide;
+            continue;
+        }
+        uint64_t *at = next;
 
-/* Runs in the high half. Adds the slide to every absolute address, then closes read-only data. */
+        for (uint64_t bits = *word >> 1; bits != 0; bits >>= 1, at++)
+            *at += bits & 1 ? slide : 0;
+        next += 63;
+    }
+}
+
+/* Runs in the high half. Relocates the kernel, then closes read-only data. */
 void early_relocate(uint64_t slide)
 {
-    for (const struct relocation *r = __rela_start; r < __rela_end; r++) {
-        if (r->info == R_AARCH64_RELATIVE)
-            *(uint64_t *)(r->offset + slide) = (uint64_t)r->addend + slide;
-    }
+    if (slide != 0)
+        add_slide(slide);
     size_t start = (size_t)(__rodata_start - __image_start);
     size_t end = (size_t)(__rodata_end - __image_start);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The kernel image. One position-independent file whose length is its size in memory: .bss is stored.
- * Text, read-only data and data start on pages of their own, to be mapped RX, RO and RW. The symbol
- * table comes last, so that filling it moves nothing else.
+ * Text, read-only data and data start on pages of their own, to be mapped RX, RO and RW. The tables
+ * of symbols and relocations come last, so that filling them moves nothing else.
  */
 #include <arch/memory_map.h>
 #include <arch/offsets.h>
@@ -54,11 +54,6 @@ SECTIONS
         __vdso_end = .;
     } :rodata
     .data.rel.ro : { *(.data.rel.ro .data.rel.ro.*) } :rodata
-    .rela.dyn : {
-        __rela_start = .;
-        *(.rela .rela.*)
-        __rela_end = .;
-    } :rodata
     .dynamic : { *(.dynamic) } :rodata :dynamic
     .got : { *(.got) *(.got.plt) } :rodata
     .hash : { *(.hash) *(.gnu.hash) } :rodata
@@ -86,11 +81,18 @@ SECTIONS
     .symbols : {
         __symbols_start = .;
         KEEP(*(.symbols))
+        __symbols_end = .;
+        . = ALIGN(8);
+        __relocations_start = .;
+        KEEP(*(.relocations))
+        __relocations_end = .;
         . = ALIGN(4096);
     } :data
-    __symbols_end = .;
     __image_end = .;
     __image_size = ABSOLUTE(__image_end - __image_start);
+
+    /* Not in the Image: scripts/symbols.py packs these for .relocations. */
+    .rela.dyn : { *(.rela .rela.*) } :data
 
     /DISCARD/ : { *(.comment) *(.note .note.*) *(.eh_frame*) *(.interp) *(.gnu.version*) }
 }
