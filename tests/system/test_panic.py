@@ -53,13 +53,42 @@ class Debugger:
             answer += self.socket.recv(4096)
         return answer
 
-    def jump(self, address):
-        """Stop the guest, let it go on at another address."""
+    def stop(self):
         self.ask(b"?")
-        # QEMU writes single registers only for those who know its description of them.
+        # QEMU reads and writes single registers only for those who know its description of them.
         self.ask(b"qXfer:features:read:target.xml:0,ffb")
-        self.ask(b"P20=" + address.to_bytes(8, "little").hex().encode())
+
+    def get(self, register):
+        """A register by gdb's number: SP, PC."""
+        answer = self.ask(b"p%x" % register)
+        return int.from_bytes(bytes.fromhex(answer.split(b"$")[1].split(b"#")[0].decode()), "little")
+
+    def set(self, register, value):
+        self.ask(b"P%x=" % register + value.to_bytes(8, "little").hex().encode())
+
+    def go_on(self):
         self.socket.sendall(b"+$c#63")
+
+
+SP, PC = 0x1F, 0x20
+
+
+def boot_disturbed(build, path, disturb):
+    """Boots, and while the kernel is idle lets disturb(debugger) change registers. The console's text."""
+    done = []
+
+    def stop(reader):
+        if b"idle" in reader.program and not done:
+            time.sleep(0.5)
+            done.append(Debugger(path))
+            done[0].stop()
+            disturb(done[0])
+            done[0].go_on()
+        return False
+
+    result = boot(build.image(build.program("idle"), "2"), Machine(), timeout=15, stop=stop,
+                  extra=["-gdb", f"unix:{path},server=on,wait=off"])
+    return (result.output + result.log).decode(errors="replace")
 
 
 @pytest.mark.parametrize("address", [0, 0xFFFF800000000000 - 4096])
@@ -68,19 +97,21 @@ def test_kernel_fault(build, tmp_path, address):
 
     It notices when the timer ends its sleep, and powers off after the report.
     """
-    jumped, path = [], str(tmp_path / "gdb")
-
-    def stop(reader):
-        if b"idle" in reader.program and not jumped:
-            time.sleep(0.5)
-            jumped.append(Debugger(path))
-            jumped[0].jump(address)
-        return False
-
-    result = boot(build.image(build.program("idle"), "2"), Machine(), timeout=15, stop=stop,
-                  extra=["-gdb", f"unix:{path},server=on,wait=off"])
-    text = (result.output + result.log).decode(errors="replace")
+    text = boot_disturbed(build, str(tmp_path / "gdb"), lambda debugger: debugger.set(PC, address))
     assert re.search(r"x0\s*[:=]?\s*(0x)?[0-9a-f]+", text), text
     names = symbols(build)
     trace = re.findall(r"(\w+)\+0x[0-9a-f]+", text)
     assert len(trace) >= 2 and all(name in names for name in trace), text
+
+
+STACK_SPAN = 32 * 1024  # a stack is the lower half of its span, the guard the upper (<mm/kwindow.h>)
+
+
+def test_stack_overflow(build, tmp_path):
+    """A thread that has used up its stack runs into the guard below it, and the message says so."""
+
+    def use_up(debugger):
+        debugger.set(SP, debugger.get(SP) // STACK_SPAN * STACK_SPAN)
+
+    text = boot_disturbed(build, str(tmp_path / "gdb"), use_up)
+    assert re.search(r"kernel fault in thread '[^']+' on CPU 0: stack overflow of this thread", text), text
