@@ -67,6 +67,7 @@
 #define FRAME_WINDOW    'W' /* "<rows> <columns>", decimal: TIOCSWINSZ and SIGWINCH */
 #define FRAME_EOF       'Z' /* empty: end of standard input; later reads return 0 */
 #define FRAME_INTERRUPT 'C' /* empty: SIGINT for the program, when input is not a terminal */
+#define FRAME_TERMINATE 'K' /* empty: SIGTERM for the program */
 
 /* --- Statuses ----------------------------------------------------------------------------------
  */

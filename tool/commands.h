@@ -9,5 +9,9 @@ int command_run(char *const argv[]);
 int command_build(char *const argv[]);
 int command_inspect(char *const argv[]);
 int command_check(char *const argv[]);
+int command_ps(char *const argv[]);
+int command_logs(char *const argv[]);
+int command_stop(char *const argv[]);
+int command_rm(char *const argv[]);
 
 #endif

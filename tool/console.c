@@ -46,6 +46,7 @@ struct console {
     struct buffer errors;
     bool guest_ready; /* it has said something */
     bool input_done;
+    bool terminating;      /* the program was asked to end */
     double interrupted_at; /* time of the last Ctrl-C; 0: none */
     double deadline;       /* 0: none */
     bool ended;
@@ -220,6 +221,8 @@ static void take_frame(void *context, char type, const char *payload, size_t siz
     case FRAME_TIMES:
         console->active = channel;
         show_times(text);
+        if (console->streams->started)
+            console->streams->started(console->streams->context);
         break;
     default:
         break;
@@ -320,6 +323,14 @@ static void take_signal(struct console *console, int number)
         }
         send_frame(console, FRAME_INTERRUPT, "");
         note_interrupt(console);
+        break;
+    case SIGTERM:
+        if (console->streams->started && console->guest_ready && !console->terminating) {
+            send_frame(console, FRAME_TERMINATE, "");
+            console->terminating = true;
+            break;
+        }
+        end(console, CONSOLE_INTERRUPTED, number);
         break;
     default:
         end(console, CONSOLE_INTERRUPTED, number);

@@ -30,6 +30,11 @@ struct console_streams {
     bool stderr_apart; /* standard error is another file than standard output */
     bool reads_input;  /* false: standard input is a terminal that is not ours (background) */
     unsigned rows, columns;
+
+    /* Set for a detached guest: called when the program starts. The first SIGTERM is then for the
+     * program, and only the second ends the guest. */
+    void (*started)(void *context);
+    void *context;
 };
 
 void console_streams_read(struct console_streams *streams);

@@ -19,6 +19,10 @@ static const char help_text[] =
     "  remora build   [OPTIONS] SOURCE [ARG...] -o FILE   make a bootable image\n"
     "  remora inspect FILE                                what is inside an image\n"
     "  remora check   [OPTIONS] SOURCE                    what would be missing\n"
+    "  remora ps      [-a] [--json]                       detached guests: those that run, all\n"
+    "  remora logs    [-f] NAME                           what one wrote; -f: until it ends\n"
+    "  remora stop    [--time S] NAME...                  SIGTERM to the program, then its end\n"
+    "  remora rm      NAME...                             forget ended guests\n"
     "  remora cache   ls|prune                            what was downloaded and built\n"
     "  remora help    [COMMAND]                           this text, or a command's options\n"
     "\n"
@@ -37,7 +41,8 @@ static const char help_text[] =
     "Exit status: the program's; 128+N when signal N ended it; 124 --timeout; 125 an error of "
     "this\n"
     "command or no status from the guest; 126 cannot be executed; 127 not found.\n"
-    "Files: the cache is $XDG_CACHE_HOME/remora or ~/.cache/remora. Environment: REMORA_KERNEL "
+    "Files: the cache is $XDG_CACHE_HOME/remora or ~/.cache/remora, detached guests are noted in\n"
+    "$XDG_STATE_HOME/remora or ~/.local/state/remora. Environment: REMORA_KERNEL "
     "names\n"
     "the kernel Image, REMORA_QEMU the program to use as qemu-system-aarch64.\n";
 
@@ -80,10 +85,13 @@ static const struct {
     const char *name;
     int (*run)(char *const argv[]);
 } commands[] = {
-    {"run", command_run},           {"build", command_build}, {"inspect", command_inspect},
-    {"check", command_check},       {"cache", command_cache}, {"help", command_help},
-    {"--help", command_help},       {"-h", command_help},     {"version", command_version},
-    {"--version", command_version},
+    {"run", command_run},         {"build", command_build},
+    {"inspect", command_inspect}, {"check", command_check},
+    {"ps", command_ps},           {"logs", command_logs},
+    {"stop", command_stop},       {"rm", command_rm},
+    {"cache", command_cache},     {"help", command_help},
+    {"--help", command_help},     {"-h", command_help},
+    {"version", command_version}, {"--version", command_version},
 };
 
 int main(int argc, char *argv[])

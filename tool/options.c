@@ -153,6 +153,13 @@ static int set_offline(struct options *options, const char *value)
     return 0;
 }
 
+static int set_detach(struct options *options, const char *value)
+{
+    (void)value;
+    options->detach = true;
+    return 0;
+}
+
 static int set_quiet(struct options *options, const char *value)
 {
     (void)value;
@@ -177,6 +184,8 @@ static const struct option_rule rules[] = {
     {"-m", "MEM", RUN | BUILD, set_size, "memory in MiB, or with G in GiB (default 512)"},
     {"--cpus", "N", RUN | BUILD, set_cpus, "CPUs (default 1)"},
     {"--name", "NAME", RUN | BUILD, set_name, "name of the guest, and its host name"},
+    {"-d", NULL, RUN, set_detach,
+     "run it detached, and print its name once the program runs; see ps, logs, stop, rm"},
     {"-p", "HOST:GUEST[/udp]", RUN, add_port,
      "forward a port of the host to the guest; ADDRESS: may stand before it, HOST 0 is any free"},
     {"--net", "KIND", RUN, set_net,

@@ -39,6 +39,7 @@ struct options {
     struct words qemu_args;
     double timeout; /* seconds; 0: none */
 
+    bool detach;
     bool offline;
     enum message_level level;
 };

@@ -19,6 +19,7 @@
 
 #include "commands.h"
 #include "console.h"
+#include "detach.h"
 #include "frame.h"
 #include "kernel.h"
 #include "machine.h"
@@ -328,7 +329,9 @@ static unsigned choose_memory(const struct root *root, const struct options *opt
     return needed > wanted ? (needed + 127) / 128 * 128 : wanted;
 }
 
-static int run_image(struct root *root, const struct options *options, int image_fd)
+/* detached: NULL when the streams are the user's. */
+static int run_image(struct root *root, const struct options *options, int image_fd,
+                     struct detached *detached)
 {
     char *path = text_format("/proc/self/fd/%d", image_fd);
     char nonce[FRAME_NONCE_LENGTH + 1];
@@ -350,6 +353,10 @@ static int run_image(struct root *root, const struct options *options, int image
     start.network = &network;
     host_read(&host);
     console_streams_read(&streams);
+    if (detached) {
+        streams.started = detached_started;
+        streams.context = detached;
+    }
     make_nonce(nonce);
     start.memory_mib = choose_memory(root, options, image_fd);
     start.cpus = options->cpus ? options->cpus : root->manifest.cpus ? root->manifest.cpus : 1;
@@ -366,6 +373,8 @@ static int run_image(struct root *root, const struct options *options, int image
     start.bootargs = bootargs.data;
     if (status == 0)
         status = network_check_host(&network);
+    if (status == 0 && detached)
+        status = guest_describe(&detached->guest, options, &network);
     if (status == 0) {
         message_verbose("%s with -cpu %s: %s", accelerator.name,
                         options->cpu ? options->cpu : accelerator.cpu, accelerator.why);
@@ -378,6 +387,33 @@ static int run_image(struct root *root, const struct options *options, int image
     buffer_free(&bootargs);
     network_free(&network);
     free(path);
+    return status;
+}
+
+static int run_detached(struct root *root, struct options *options, int image_fd)
+{
+    const char *program = strrchr(root->manifest.args.item[0], '/');
+    struct detached detached;
+    char *name = NULL;
+    bool is_guest;
+    int status;
+
+    if (options->name == NULL) {
+        unsigned number = 0;
+
+        if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+            return message_error("no random bytes from the host: %s", strerror(errno));
+        name = text_format("%.40s-%04x", program ? program + 1 : root->manifest.args.item[0],
+                           number & 0xffff);
+        options->name = name;
+    }
+    status = detach(&detached, options->name, &is_guest);
+    if (is_guest) {
+        if (status == 0)
+            status = run_image(root, options, image_fd, &detached);
+        detached_ended(&detached, status);
+    }
+    free(name);
     return status;
 }
 
@@ -405,7 +441,8 @@ int command_run(char *const argv[])
     }
     message_progress_end();
     if (status == 0)
-        status = run_image(&root, &options, image_fd);
+        status = options.detach ? run_detached(&root, &options, image_fd)
+                                : run_image(&root, &options, image_fd, NULL);
     root_free(&root);
     options_free(&options);
     return status;

@@ -135,6 +135,9 @@ static void take_frame(const struct frame *frame)
     case FRAME_INTERRUPT:
         tty_signal(console_tty(), TTY_SIGINT);
         break;
+    case FRAME_TERMINATE:
+        tty_signal(console_tty(), TTY_SIGTERM);
+        break;
     default: /* a newer tool's */
         break;
     }

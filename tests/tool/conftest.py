@@ -31,7 +31,8 @@ class Tool:
         self.cache = os.path.join(folder, "cache")
         self.kernel = os.path.join(folder, "Image")
         write_kernel(self.kernel)
-        self.environment = dict(os.environ, XDG_CACHE_HOME=self.cache, REMORA_KERNEL=self.kernel,
+        self.environment = dict(os.environ, XDG_CACHE_HOME=self.cache, XDG_STATE_HOME=os.path.join(folder, "state"),
+                                REMORA_KERNEL=self.kernel,
                                 REMORA_QEMU=os.path.join(HERE, "fake_guest.py"))
 
     def path(self, *parts):

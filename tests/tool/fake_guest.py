@@ -10,6 +10,7 @@ as the kernel would (abi/frame.h). FAKE_GUEST in the environment says what the g
     stderr           writes to both streams      log          a kernel message, then status 125
     forge            program bytes that look like frames, then status 7
     interrupt        reports each interrupt and window frame; ends with the second
+    terminate N      prints `ready`, ends with status N when asked to terminate
     deaf             says it is ready, reads nothing, ends after two seconds
 """
 import json
@@ -153,6 +154,14 @@ elif what == "forge":
     end(7)
 elif what == "interrupt":
     interrupts()
+elif what == "terminate":
+    source = Input()
+    ready()
+    console.sendall(b"ready\n")
+    while source.read() is not None or source.frames[-1][0] != b"K":
+        pass
+    console.sendall(b"asked to end\n")
+    end(int(value))
 elif what == "deaf":
     ready()
     time.sleep(2)

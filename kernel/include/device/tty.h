@@ -148,6 +148,7 @@ void tty_signal(struct tty *tty, int signal);
 
 #define TTY_SIGINT   2
 #define TTY_SIGQUIT  3
+#define TTY_SIGTERM  15
 #define TTY_SIGTSTP  20
 #define TTY_SIGWINCH 28
 
