@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random numbers. Seeds go through BLAKE2s into a pool key. Each CPU has a generator of its own, a
- * ChaCha20 key that every refill replaces by the first half of its output ('fast key erasure',
+ * Random numbers. Seeds go into a pool key: xored into a ChaCha20 key 32 bytes at a time, which is
+ * then replaced by its own output (as OpenBSD's arc4random rekeys). Each CPU has a generator of its
+ * own, a key that every refill replaces by the first half of its output ('fast key erasure',
  * Bernstein 2017): who reads the memory later cannot tell what was given out before. A new seed
  * bumps the pool's generation, and each CPU takes a fresh key from it.
  */
@@ -13,7 +14,6 @@
 #include <core/log.h>
 #include <core/percpu.h>
 #include <device/rng.h>
-#include <lib/blake2s.h>
 #include <lib/chacha20.h>
 #include <lib/endian.h>
 #include <lib/hash.h>
@@ -53,17 +53,42 @@ static struct generator *this_generator(void)
     return *slot;
 }
 
+/* Replaces a key by the first half of its output, and gives the other half to `rest`. */
+static void step_key(uint8_t key[KEY_BYTES], uint8_t rest[SPARE_BYTES])
+{
+    struct chacha20 chacha;
+    uint8_t block[CHACHA20_BLOCK_BYTES];
+
+    chacha20_init(&chacha, key);
+    chacha20_block(&chacha, block);
+    memcpy(key, block, KEY_BYTES);
+    memcpy(rest, block + KEY_BYTES, SPARE_BYTES);
+    memzero_explicit(block, sizeof(block));
+    memzero_explicit(&chacha, sizeof(chacha));
+}
+
+/* One part of a seed, its length and the time. What is xored in is known to nobody through the
+ * output. */
+static void absorb(const uint8_t *from, size_t size)
+{
+    uint64_t count = clock_counter();
+    uint8_t rest[SPARE_BYTES];
+
+    for (unsigned i = 0; i < size; i++)
+        pool.key[i] ^= from[i];
+    step_key(pool.key, rest);
+    for (unsigned i = 0; i < sizeof(count); i++)
+        pool.key[i] ^= (uint8_t)(count >> 8 * i);
+    pool.key[KEY_BYTES - 1] ^= (uint8_t)size;
+    memzero_explicit(rest, sizeof(rest));
+}
+
 void rng_mix(const void *from, size_t size, unsigned entropy_bits)
 {
-    struct blake2s hash;
-    uint64_t count = clock_counter();
     reg_t flags = spin_lock_irq(&pool.lock);
 
-    blake2s_init(&hash);
-    blake2s_update(&hash, pool.key, sizeof(pool.key));
-    blake2s_update(&hash, &count, sizeof(count));
-    blake2s_update(&hash, from, size);
-    blake2s_final(&hash, pool.key);
+    for (size_t at = 0; at < size; at += KEY_BYTES)
+        absorb((const uint8_t *)from + at, min(size - at, (size_t)KEY_BYTES));
     pool.generation++;
     pool.entropy_bits = min(pool.entropy_bits + entropy_bits, 4U * ENTROPY_BITS);
     spin_unlock_irq(&pool.lock, flags);
@@ -72,19 +97,11 @@ void rng_mix(const void *from, size_t size, unsigned entropy_bits)
 /* A key for one generator; the pool's own moves on, so that no two are alike. */
 static void take_key(struct generator *generator)
 {
-    struct chacha20 chacha;
-    uint8_t block[CHACHA20_BLOCK_BYTES];
-
     spin_lock(&pool.lock);
-    chacha20_init(&chacha, pool.key);
-    chacha20_block(&chacha, block);
-    memcpy(pool.key, block, KEY_BYTES);
-    memcpy(generator->key, block + KEY_BYTES, KEY_BYTES);
+    step_key(pool.key, generator->key);
     generator->generation = pool.generation;
     spin_unlock(&pool.lock);
     generator->spare_used = SPARE_BYTES;
-    memzero_explicit(block, sizeof(block));
-    memzero_explicit(&chacha, sizeof(chacha));
 }
 
 /* Fills `to` from the generator's key, which is replaced first. */
@@ -125,8 +142,10 @@ static void fill_run(uint8_t *to, size_t size)
     if (size > SPARE_BYTES) {
         generate(generator, to, size);
     } else {
-        if (size > SPARE_BYTES - generator->spare_used)
-            generate(generator, NULL, 0);
+        if (size > SPARE_BYTES - generator->spare_used) {
+            step_key(generator->key, generator->spare);
+            generator->spare_used = 0;
+        }
         memcpy(to, generator->spare + generator->spare_used, size);
         memzero_explicit(generator->spare + generator->spare_used, size);
         generator->spare_used += (unsigned)size;

@@ -85,6 +85,7 @@ struct pseudo_node {
     struct pseudo_node *first, *last;
     struct pseudo_entry entry; /* replaced under pseudo_lock */
     struct pseudo_entry dynamic;
+    struct pseudo_filler *fillers; /* of a tree's root, until they have run; fill_lock */
     uint64_t ino;
     unsigned subdirs;
     bool present; /* false: unregistered */
@@ -93,6 +94,7 @@ struct pseudo_node {
 
 #define FIRST_INO 2u
 
+static struct mutex fill_lock = MUTEX_INIT(RANK_PSEUDO_FILL);
 static struct mutex pseudo_lock = MUTEX_INIT(RANK_PSEUDO);
 static struct pseudo_node roots[PSEUDO_TREES] = {
     [PSEUDO_PROC] = {.entry = {.mode = S_IFDIR | 0555}, .ino = 1, .present = true},
@@ -106,7 +108,30 @@ struct pseudo_node *pseudo_root(enum pseudo_tree tree)
     return &roots[tree];
 }
 
-struct pseudo_node *pseudo_child(struct pseudo_node *dir, const char *name, size_t len)
+/* Every way into a tree leads over its root: what waits for the first use runs there. */
+
+void pseudo_fill_later(enum pseudo_tree tree, struct pseudo_filler *filler)
+{
+    filler->next = roots[tree].fillers;
+    roots[tree].fillers = filler;
+}
+
+static void run_fillers(struct pseudo_node *root)
+{
+    mutex_lock(&fill_lock);
+    for (struct pseudo_filler *filler = root->fillers; filler != NULL; filler = filler->next)
+        filler->fill();
+    smp_store_release(&root->fillers, NULL); /* with the load in fill() */
+    mutex_unlock(&fill_lock);
+}
+
+static inline void fill(const struct pseudo_node *dir)
+{
+    if (unlikely(smp_load_acquire(&dir->fillers) != NULL))
+        run_fillers((struct pseudo_node *)dir);
+}
+
+static struct pseudo_node *child_find(struct pseudo_node *dir, const char *name, size_t len)
 {
     struct pseudo_node *node;
 
@@ -117,10 +142,18 @@ struct pseudo_node *pseudo_child(struct pseudo_node *dir, const char *name, size
     return NULL;
 }
 
+struct pseudo_node *pseudo_child(struct pseudo_node *dir, const char *name, size_t len)
+{
+    fill(dir);
+    return child_find(dir, name, len);
+}
+
 struct pseudo_node *pseudo_child_at(struct pseudo_node *dir, uint64_t index)
 {
-    struct pseudo_node *node = smp_load_acquire(&dir->first);
+    struct pseudo_node *node;
 
+    fill(dir);
+    node = smp_load_acquire(&dir->first);
     while (node != NULL && index-- > 0)
         node = smp_load_acquire(&node->next);
     return node;
@@ -138,6 +171,7 @@ uint64_t pseudo_node_ino(const struct pseudo_node *node)
 
 unsigned pseudo_node_subdirs(const struct pseudo_node *node)
 {
+    fill(node);
     return node->subdirs;
 }
 
@@ -154,6 +188,7 @@ bool pseudo_node_entry(const struct pseudo_node *node, struct pseudo_entry *out)
 
 bool pseudo_node_dynamic(const struct pseudo_node *node, struct pseudo_entry *out)
 {
+    fill(node);
     if (smp_load_acquire(&node->dynamic.ops) == NULL)
         return false;
     *out = node->dynamic;
@@ -192,7 +227,7 @@ static int node_make(enum pseudo_tree tree, const char *path, struct pseudo_node
 
         if (len == 0)
             return -EINVAL;
-        child = pseudo_child(node, path, len);
+        child = child_find(node, path, len);
         if (child == NULL) {
             child = node_add(tree, node, path, len);
             if (child == NULL)

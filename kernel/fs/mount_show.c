@@ -120,8 +120,15 @@ static int filesystems_show(struct pseudo_text *text, const struct pseudo_entry 
     return 0;
 }
 
-void mount_register_proc(void)
+static void fill_proc(void)
 {
     pseudo_register_link(PSEUDO_PROC, "mounts", "self/mounts");
     proc_register("filesystems", filesystems_show, NULL);
+}
+
+void mount_register_proc(void)
+{
+    static struct pseudo_filler filler = {.fill = fill_proc};
+
+    pseudo_fill_later(PSEUDO_PROC, &filler);
 }

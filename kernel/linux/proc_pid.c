@@ -288,7 +288,7 @@ static ssize_t self_readlink(const struct pseudo_entry *entry, char *buffer, siz
 
 static const struct pseudo_ops self_ops = {.readlink = self_readlink};
 
-void proc_init(void)
+static void fill_proc(void)
 {
     const struct pseudo_entry self = {.ops = &self_ops, .mode = S_IFLNK | 0777};
     const struct pseudo_entry thread_self = {
@@ -299,5 +299,12 @@ void proc_init(void)
     pseudo_register_dynamic(PSEUDO_PROC, "", &top_ops, NULL);
     proc_system_init();
     proc_sys_init();
-    sysfs_cpu_init();
+}
+
+void proc_init(void)
+{
+    static struct pseudo_filler proc = {.fill = fill_proc}, sys = {.fill = sysfs_cpu_init};
+
+    pseudo_fill_later(PSEUDO_PROC, &proc);
+    pseudo_fill_later(PSEUDO_SYS, &sys);
 }

@@ -13,8 +13,9 @@ enum lock_rank {
     RANK_PROCESS,   /* a process: threads, exec */
     RANK_FS_RENAME, /* renames of directories */
     RANK_FS_MOUNT,
-    RANK_INODE,  /* parent before child, else by address */
-    RANK_PSEUDO, /* registered entries of /proc, /sys, /dev */
+    RANK_INODE,       /* parent before child, else by address */
+    RANK_PSEUDO_FILL, /* entries of /proc and /sys are registered on first use, under it */
+    RANK_PSEUDO,      /* registered entries of /proc, /sys, /dev */
     RANK_SOCKET,
     RANK_EPOLL,
     RANK_VMSPACE, /* areas of an address space */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Random numbers: per-CPU ChaCha20 generators with fast key erasure (Bernstein, 2017), keyed from
- * one pool that seeds are mixed into with BLAKE2s. Any context, no sleep. Before the first good
+ * one pool that seeds are mixed into with ChaCha20. Any context, no sleep. Before the first good
  * seed the output is not secret: rng_is_seeded() says.
  */
 #ifndef DEVICE_RNG_H

@@ -83,6 +83,17 @@ int pseudo_register(enum pseudo_tree tree, const char *path, const struct pseudo
 int pseudo_register_dynamic(enum pseudo_tree tree, const char *path, const struct pseudo_ops *ops,
                             void *data);
 
+/*
+ * For a tree that many programs never look at: fill() registers entries when something in the tree
+ * is first looked up or listed, once, on the thread that looks (it may sleep). Registered at boot
+ * only; the filler stays for ever.
+ */
+struct pseudo_filler {
+    void (*fill)(void);
+    struct pseudo_filler *next;
+};
+void pseudo_fill_later(enum pseudo_tree tree, struct pseudo_filler *filler);
+
 /* Short forms for the usual: a read-only text, a text that can be written, a fixed link, a value.
  */
 int proc_register(const char *path, int (*show)(struct pseudo_text *, const struct pseudo_entry *),

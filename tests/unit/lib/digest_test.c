@@ -1,43 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Published vectors: RFC 7693 (BLAKE2s), RFC 8439 2.3.2 (ChaCha20), RFC 3720 B.4 (CRC-32C), FNV. */
+/* Published vectors: RFC 8439 2.3.2 (ChaCha20), RFC 3720 B.4 (CRC-32C), FNV. */
 #include <unit.h>
 
 #include <string.h>
 
-#include <lib/blake2s.h>
 #include <lib/chacha20.h>
 #include <lib/crc32.h>
 #include <lib/hash.h>
-
-static void blake2s_vectors(void **state)
-{
-    static const uint8_t abc[32] = {
-        0x50, 0x8c, 0x5e, 0x8c, 0x32, 0x7c, 0x14, 0xe2, 0xe1, 0xa7, 0x2b,
-        0xa3, 0x4e, 0xeb, 0x45, 0x2f, 0x37, 0x45, 0x8b, 0x20, 0x9e, 0xd6,
-        0x3a, 0x29, 0x4d, 0x99, 0x9b, 0x4c, 0x86, 0x67, 0x59, 0x82,
-    };
-    struct blake2s hash;
-    uint8_t digest[32], whole[32], text[300];
-
-    blake2s_init(&hash);
-    blake2s_update(&hash, "abc", 3);
-    blake2s_final(&hash, digest);
-    assert_memory_equal(digest, abc, 32);
-
-    /* In pieces of any size the digest is the same. */
-    for (size_t i = 0; i < sizeof text; i++)
-        text[i] = (uint8_t)i;
-    blake2s_init(&hash);
-    blake2s_update(&hash, text, sizeof text);
-    blake2s_final(&hash, whole);
-    for (size_t piece = 1; piece < 130; piece++) {
-        blake2s_init(&hash);
-        for (size_t at = 0; at < sizeof text; at += piece)
-            blake2s_update(&hash, text + at, at + piece > sizeof text ? sizeof text - at : piece);
-        blake2s_final(&hash, digest);
-        assert_memory_equal(digest, whole, 32);
-    }
-}
 
 static void chacha20_vector(void **state)
 {
@@ -87,7 +56,6 @@ static void hash_vectors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blake2s_vectors),
         cmocka_unit_test(chacha20_vector),
         cmocka_unit_test(crc32c_vectors),
         cmocka_unit_test(hash_vectors),
