@@ -171,7 +171,7 @@ static int start_threads(struct netdev *device)
 {
     for (unsigned i = 0; i < device->queue_count; i++) {
         struct netdev_queue *q = &device->queue[i];
-        char name[24];
+        char name[NETDEV_NAME_SIZE + 12];
         int error;
 
         if (q->thread != NULL)

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* A network device over virtio_fake.h, and a stack that keeps what it gets. */
+#ifndef UNIT_NET_FAKE_H
+#define UNIT_NET_FAKE_H
+
+#include "virtio_fake.h"
+
+#include <device/netdev.h>
+
+/* Numbers of features, section 5.1.3. */
+enum {
+    CSUM = 0,
+    GUEST_CSUM = 1,
+    MTU = 3,
+    MAC = 5,
+    GUEST_TSO4 = 7,
+    GUEST_TSO6 = 8,
+    HOST_TSO4 = 11,
+    HOST_TSO6 = 12,
+    MRG_RXBUF = 15,
+    STATUS = 16
+};
+
+#define ALL_FEATURES                                                                        \
+    (BIT64(CSUM) | BIT64(GUEST_CSUM) | BIT64(MAC) | BIT64(GUEST_TSO4) | BIT64(GUEST_TSO6) | \
+     BIT64(HOST_TSO4) | BIT64(HOST_TSO6) | BIT64(MRG_RXBUF) | BIT64(STATUS) |               \
+     BIT64(VIRTIO_F_VERSION_1))
+
+struct net_header {
+    uint8_t flags, gso_type;
+    uint16_t header_size, gso_size, csum_start, csum_offset, buffer_count;
+};
+
+struct net_fake {
+    struct virtio_fake virtio;
+    struct netdev *netdev; /* as the stack was told */
+    struct netbuf *got, **last;
+    unsigned got_count, writable, links;
+};
+
+extern struct net_fake net;
+
+/* Probe's result; 0: registered and open. */
+int net_fake_start(uint64_t offered);
+/* Frames given back, the device reset: nothing may be left. */
+void net_fake_stop(void);
+void net_fake_free_got(void);
+
+/* The device fills its next buffer; returns its head, -1 for none. `size` with the header. */
+int net_fake_fill(const struct net_header *header, uint32_t header_size, const void *frame,
+                  uint32_t size);
+/* The same and gives it back. */
+bool net_fake_receive(const struct net_header *header, const void *frame, uint32_t size);
+
+#endif
