@@ -81,6 +81,13 @@ struct futex_bucket *futex_bucket_of(const struct futex_key *key)
     return &buckets[mixed >> 56];
 }
 
+struct futex_bucket *futex_bucket_next(struct futex_bucket *bucket)
+{
+    if (!bucket)
+        return buckets;
+    return bucket + 1 < buckets + BUCKETS ? bucket + 1 : NULL;
+}
+
 void futex_lock_bucket(struct futex_bucket *bucket)
 {
     spin_lock(&bucket->lock);
@@ -159,8 +166,7 @@ int futex_wake_address(vaddr_t address, unsigned count)
     return (int)futex_wake(address, false, (int)count, FUTEX_BITSET_ANY);
 }
 
-/* Takes the waiter off its bucket, which a requeue may change meanwhile. False: it was woken. */
-static bool unqueue(struct futex_waiter *waiter)
+bool futex_unqueue(struct futex_waiter *waiter)
 {
     for (;;) {
         struct futex_bucket *bucket = READ_ONCE(waiter->bucket);
@@ -213,7 +219,7 @@ int futex_sleep_until_woken(struct futex_waiter *waiter, uint64_t deadline)
         }
         if (error) {
             thread_cancel_sleep();
-            return unqueue(waiter) ? error : 0;
+            return futex_unqueue(waiter) ? error : 0;
         }
         error = thread_sleep(deadline);
     }

@@ -13,6 +13,7 @@
 #include <lib/types.h>
 
 struct vm_object;
+struct task;
 struct thread;
 
 /* Private futexes: the address space and the address. Shared ones: object and byte in it. */
@@ -34,7 +35,9 @@ struct futex_waiter {
     struct thread *thread;
     uint32_t bitset;
     bool woken;
-    bool is_pi; /* waits for a lock, which is handed to it */
+    bool is_pi;       /* waits for a lock, which is handed to it */
+    bool is_orphaned; /* woken because the owner died: the lock is not handed to it */
+    uint32_t owner;   /* of the lock, a tid */
 };
 
 #define FUTEX_BITSET_ANY 0xffffffffu
@@ -56,7 +59,15 @@ int futex_queue_if_equal(struct futex_waiter *waiter, vaddr_t address, uint32_t 
 /* 0 when woken, -ETIMEDOUT, -ERESTARTSYS; the waiter is on no queue afterwards. */
 int futex_sleep_until_woken(struct futex_waiter *waiter, uint64_t deadline);
 
+/* Takes the waiter off its bucket, which a requeue may change meanwhile. False: it was woken. */
+bool futex_unqueue(struct futex_waiter *waiter);
+
+/* The first bucket, or the one behind; NULL at the end. */
+struct futex_bucket *futex_bucket_next(struct futex_bucket *bucket);
+
 /* futex_pi.c */
+/* The task ends: who waits for its locks takes them over. task->has_left_locks is set. */
+void futex_pi_exit(const struct task *task);
 long futex_lock_pi(vaddr_t address, bool is_private, uint64_t deadline, bool try_only);
 long futex_unlock_pi(vaddr_t address, bool is_private);
 

@@ -4,21 +4,47 @@
  * kernel hands the lock to the first waiter of the highest priority. The owner does not inherit the
  * priority of those who wait; docs/limits.md says so.
  */
+#include <arch/atomic.h>
+#include <arch/barrier.h>
 #include <arch/uaccess.h>
 #include <core/defer.h>
 #include <core/sched.h>
 #include <core/thread.h>
 #include <core/wait.h>
+#include <lib/compiler.h>
 #include <lib/errno.h>
 #include <linux/process.h>
 
 #include "futex_internal.h"
 
-/* One try: 0 taken, 1 the word is `*word` with FUTEX_WAITERS set and we are to wait, -errno. */
-static int try_lock(vaddr_t address, uint32_t tid, bool try_only, uint32_t *word)
+/* Threads that wait for a lock: with none of them the end of a thread has nothing to look for. */
+static atomic_t waiting;
+
+static bool owner_lives(uint32_t word)
+{
+    struct task *owner;
+    bool lives;
+
+    defer_read_begin();
+    owner = task_find((int)(word & FUTEX_TID_MASK));
+    lives = owner && !READ_ONCE(owner->has_left_locks);
+    defer_read_end();
+    return lives;
+}
+
+/* What the word is when `tid` takes it over from a dead owner for whom it waited. */
+static uint32_t inherited(uint32_t word, uint32_t tid)
+{
+    return (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED | tid;
+}
+
+/*
+ * One try: 0 taken, 1 the word is `*word` with FUTEX_WAITERS set and we are to wait, -errno.
+ * is_heir: the owner died while we waited.
+ */
+static int try_lock(vaddr_t address, uint32_t tid, bool try_only, bool is_heir, uint32_t *word)
 {
     uint32_t value = 0;
-    bool owner_lives;
 
     if (user_cmpxchg32(address, &value, tid))
         return -EFAULT;
@@ -26,19 +52,16 @@ static int try_lock(vaddr_t address, uint32_t tid, bool try_only, uint32_t *word
         return 0;
     if ((value & FUTEX_TID_MASK) == tid)
         return -EDEADLK;
-    if ((value & FUTEX_TID_MASK) == 0) {
+    if ((value & FUTEX_TID_MASK) == 0 || (is_heir && !owner_lives(value))) {
         uint32_t seen = value;
 
-        if (user_cmpxchg32(address, &seen, value | tid))
+        if (user_cmpxchg32(address, &seen, is_heir ? inherited(value, tid) : value | tid))
             return -EFAULT;
         return seen == value ? 0 : -EAGAIN;
     }
     if (try_only)
         return -EWOULDBLOCK;
-    defer_read_begin();
-    owner_lives = task_find((int)(value & FUTEX_TID_MASK)) != NULL;
-    defer_read_end();
-    if (!owner_lives)
+    if (!owner_lives(value))
         return -ESRCH;
     *word = value | FUTEX_WAITERS;
     if (user_cmpxchg32(address, &value, *word))
@@ -46,32 +69,97 @@ static int try_lock(vaddr_t address, uint32_t tid, bool try_only, uint32_t *word
     return (value | FUTEX_WAITERS) == *word ? 1 : -EAGAIN;
 }
 
-long futex_lock_pi(vaddr_t address, bool is_private, uint64_t deadline, bool try_only)
+/*
+ * Waits until the lock is handed to us: 0. -EAGAIN: look at the word again. The second look at the
+ * owner pairs with futex_pi_exit(): either it finds us in the bucket or we see that it is gone.
+ */
+static int wait_turn(struct futex_waiter *waiter, vaddr_t address, uint32_t word, uint64_t deadline)
+{
+    int error;
+
+    waiter->woken = false;
+    waiter->is_orphaned = false;
+    waiter->owner = word & FUTEX_TID_MASK;
+    error = futex_queue_if_equal(waiter, address, word);
+    if (error)
+        return error;
+    if (!owner_lives(word) && futex_unqueue(waiter)) {
+        waiter->is_orphaned = true;
+        return -EAGAIN;
+    }
+    error = futex_sleep_until_woken(waiter, deadline);
+    return error == 0 && waiter->is_orphaned ? -EAGAIN : error;
+}
+
+static int lock_or_wait(struct futex_waiter *waiter, vaddr_t address, uint64_t deadline,
+                        bool try_only)
 {
     uint32_t tid = (uint32_t)current_task()->tid, word;
+    int result;
+
+    do {
+        result = try_lock(address, tid, try_only, waiter->is_orphaned, &word);
+        if (result == 1)
+            result = wait_turn(waiter, address, word, deadline);
+    } while (result == -EAGAIN && !try_only);
+    return result;
+}
+
+long futex_lock_pi(vaddr_t address, bool is_private, uint64_t deadline, bool try_only)
+{
     struct futex_waiter waiter = {.thread = current(), .bitset = FUTEX_BITSET_ANY, .is_pi = true};
     int result = futex_key_get(&waiter.key, address, is_private);
 
     if (result)
         return result;
-    do {
-        result = try_lock(address, tid, try_only, &word);
-        if (result == 1)
-            result = futex_queue_if_equal(&waiter, address, word);
-        else if (result != -EAGAIN)
-            break;
-        if (result == 0) {
-            result = futex_sleep_until_woken(&waiter, deadline);
-            break;
-        }
-    } while (result == -EAGAIN && !try_only);
+    atomic_inc(&waiting);
+    smp_mb(); /* pairs with futex_pi_exit() */
+    result = lock_or_wait(&waiter, address, deadline, try_only);
+    atomic_dec(&waiting);
     futex_key_put(&waiter.key);
     return result == -ERESTARTSYS ? -ERESTARTNOINTR : result;
+}
+
+/* Those who wait for a lock of `tid` are to look again. */
+static void orphan_locked(struct futex_bucket *bucket, uint32_t tid)
+{
+    struct futex_waiter *waiter, *next;
+
+    list_for_each_entry_safe (waiter, next, &bucket->waiters, node) {
+        if (!waiter->is_pi || waiter->owner != tid)
+            continue;
+        waiter->is_orphaned = true;
+        futex_wake_locked(waiter);
+    }
+}
+
+void futex_pi_exit(const struct task *task)
+{
+    smp_mb(); /* has_left_locks before `waiting`: pairs with futex_lock_pi() */
+    if (likely(atomic_read(&waiting) == 0))
+        return;
+    for (struct futex_bucket *bucket = futex_bucket_next(NULL); bucket;
+         bucket = futex_bucket_next(bucket)) {
+        futex_lock_bucket(bucket);
+        orphan_locked(bucket, (uint32_t)task->tid);
+        spin_unlock(&bucket->lock);
+    }
 }
 
 static unsigned priority_of(const struct thread *thread)
 {
     return thread->sched.priority;
+}
+
+/* The lock is another's now, for whom the rest goes on waiting. */
+static void follow_locked(struct futex_bucket *bucket, const struct futex_key *key, uint32_t owner)
+{
+    struct futex_waiter *waiter;
+
+    list_for_each_entry (waiter, &bucket->waiters, node) {
+        if (waiter->is_pi && futex_key_equal(&waiter->key, key))
+            waiter->owner = owner;
+    }
 }
 
 /* The next owner, and whether others wait behind it. */
@@ -110,8 +198,10 @@ static int hand_over(vaddr_t address, uint32_t owner, struct futex_bucket *bucke
         return error;
     if (value != owner)
         return -EAGAIN;
-    if (next)
+    if (next) {
+        follow_locked(bucket, key, desired & FUTEX_TID_MASK);
         futex_wake_locked(next);
+    }
     return 0;
 }
 

@@ -311,6 +311,52 @@ CHECK(robust_mutex_owner_dies)
     EXPECT_EQ(pthread_mutex_unlock(&robust), 0);
 }
 
+// The word of a lock whose owner ends without unlocking it, as it is for who waited.
+static unsigned left_word;
+
+static void *end_holding(void *holds)
+{
+    if (futex(&left_word, FUTEX_LOCK_PI, 0, NULL, NULL, 0) == 0)
+        __atomic_store_n((int *)holds, 1, __ATOMIC_SEQ_CST);
+    usleep(150000); // the others wait by then
+    return NULL;
+}
+
+static void *take_over(void *unused)
+{
+    (void)unused;
+    if (futex(&left_word, FUTEX_LOCK_PI, 0, NULL, NULL, 0) != 0)
+        return (void *)1L;
+    unsigned mine = (unsigned)syscall(SYS_gettid);
+    long wrong = (left_word & FUTEX_TID_MASK) != mine ? 2 : 0;
+    if (__atomic_add_fetch(&woken, 1, __ATOMIC_SEQ_CST) == 1 && !(left_word & FUTEX_OWNER_DIED))
+        wrong |= 4; // the first heir is told
+    usleep(10000);
+    if (futex(&left_word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0) != 0)
+        wrong |= 8;
+    return (void *)wrong;
+}
+
+CHECK(futex_pi_owner_dies)
+{
+    pthread_t owner, heirs[3];
+    int holds = 0;
+    void *wrong;
+    woken = 0;
+    left_word = 0;
+    pthread_create(&owner, NULL, end_holding, &holds);
+    while (!__atomic_load_n(&holds, __ATOMIC_SEQ_CST))
+        usleep(1000);
+    for (int i = 0; i < 3; i++)
+        pthread_create(&heirs[i], NULL, take_over, NULL);
+    pthread_join(owner, NULL);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(heirs[i], &wrong);
+        EXPECT_EQ((long)wrong, 0);
+    }
+    EXPECT_EQ(woken, 3);
+}
+
 CHECK(robust_list_calls)
 {
     struct robust_list_head *head;

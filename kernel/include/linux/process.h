@@ -149,6 +149,7 @@ struct task {
 
     vaddr_t clear_child_tid;
     vaddr_t robust_list;
+    bool has_left_locks; /* it is ending, and its futexes that are locks go to others */
     int parent_death_signal;
     uint64_t timer_slack_ns;
 };
