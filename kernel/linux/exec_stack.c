@@ -20,6 +20,7 @@
 #include <mm/vmspace.h>
 
 #include "exec_internal.h"
+#include "signal_internal.h"
 
 enum {
     AT_NULL = 0,
@@ -46,7 +47,6 @@ enum {
 };
 
 #define USER_CLOCK_TICKS 100
-#define MINSIGSTKSZ      4720 /* of a frame without SVE: what Linux tells on such CPUs */
 #define STACK_AT_START   (128u << 10)
 
 static const char platform[] = "aarch64";
@@ -72,7 +72,7 @@ static void fill_auxv(struct exec_layout *layout, const struct exec_file *progra
     layout->auxv_count = 0;
     if (layout->vdso)
         aux(layout, AT_SYSINFO_EHDR, layout->vdso);
-    aux(layout, AT_MINSIGSTKSZ, MINSIGSTKSZ);
+    aux(layout, AT_MINSIGSTKSZ, abi64_minsigstksz());
     aux(layout, AT_HWCAP, features_hwcap());
     aux(layout, AT_PAGESZ, PAGE_SIZE);
     aux(layout, AT_CLKTCK, USER_CLOCK_TICKS);

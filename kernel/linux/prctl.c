@@ -2,6 +2,7 @@
  *
  * prctl(2): what concerns one thread or process and has no call of its own.
  */
+#include <arch/sve.h>
 #include <arch/uaccess.h>
 #include <core/thread.h>
 #include <fs/cred.h>
@@ -37,6 +38,8 @@ enum {
     PR_SET_THP_DISABLE = 41,
     PR_GET_THP_DISABLE = 42,
     PR_CAP_AMBIENT = 47,
+    PR_SVE_SET_VL = 50,
+    PR_SVE_GET_VL = 51,
 };
 
 enum {
@@ -45,6 +48,11 @@ enum {
     PR_CAP_AMBIENT_LOWER,
     PR_CAP_AMBIENT_CLEAR_ALL
 };
+
+/* Flags of PR_SVE_SET_VL, and of what both calls return. */
+#define SVE_VL_MASK    0xffffu
+#define SVE_VL_INHERIT (1u << 17)
+#define SVE_VL_ON_EXEC (1u << 18)
 
 #define SECBIT_KEEP_CAPS 16u
 #define SECBITS_ALL      0xffu
@@ -171,6 +179,27 @@ static long prctl_cred(const reg_t arg[6])
     }
 }
 
+static long sve_get_length(void)
+{
+    const struct sve_length *length = &current()->sve;
+
+    if (!sve_supported())
+        return -EINVAL;
+    return (long)length->vq * SVE_VQ_BYTES | (length->inherit ? SVE_VL_INHERIT : 0);
+}
+
+static long sve_set_length(unsigned request)
+{
+    unsigned bytes = request & SVE_VL_MASK;
+
+    if (request & ~(SVE_VL_MASK | SVE_VL_INHERIT | SVE_VL_ON_EXEC))
+        return -EINVAL;
+    int result =
+        sve_length_set(bytes, (request & SVE_VL_INHERIT) != 0, (request & SVE_VL_ON_EXEC) != 0);
+
+    return result < 0 ? result : result | (long)(request & SVE_VL_INHERIT);
+}
+
 static long prctl_process(const reg_t arg[6])
 {
     struct process *process = current_process();
@@ -231,6 +260,10 @@ long sys_prctl(const reg_t arg[6])
         return 0;
     case PR_GET_TIMERSLACK:
         return (long)task->timer_slack_ns;
+    case PR_SVE_SET_VL:
+        return sve_set_length((unsigned)arg[1]);
+    case PR_SVE_GET_VL:
+        return sve_get_length();
     case PR_GET_TID_ADDRESS:
         return put_user64(arg[1], task->clear_child_tid);
     default:

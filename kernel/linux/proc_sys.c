@@ -2,12 +2,14 @@
  *
  * /proc/sys and /sys/devices/system/cpu: what programs ask there at start.
  */
+#include <arch/sve.h>
 #include <core/percpu.h>
 #include <device/rng.h>
 #include <file/flags.h>
 #include <fs/cred.h>
 #include <lib/errno.h>
 #include <lib/minmax.h>
+#include <lib/parse.h>
 #include <lib/printf.h>
 #include <lib/string.h>
 
@@ -80,6 +82,31 @@ static int boot_id_show(struct pseudo_text *text, const struct pseudo_entry *ent
     return 0;
 }
 
+static int sve_default_show(struct pseudo_text *text, const struct pseudo_entry *entry)
+{
+    (void)entry;
+    pseudo_printf(text, "%u\n", sve_default() * SVE_VQ_BYTES);
+    return 0;
+}
+
+/* A length in bytes, rounded down to one that there is; -1: the longest. */
+static ssize_t sve_default_store(const struct pseudo_entry *entry, const char *from, size_t length)
+{
+    char digits[8] = {0};
+    uint64_t bytes;
+
+    (void)entry;
+    memcpy(digits, from, min(length, sizeof(digits) - 1));
+    digits[strcspn(digits, "\n")] = 0;
+    if (strcmp(digits, "-1") == 0)
+        bytes = SVE_VQ_MAX * SVE_VQ_BYTES;
+    else if (parse_u64(digits, 0, &bytes, NULL) != 0 || bytes == 0 || bytes % SVE_VQ_BYTES != 0 ||
+             bytes > SVE_VL_SETTABLE)
+        return -EINVAL;
+    sve_set_default(sve_choose((unsigned)min(bytes / SVE_VQ_BYTES, (uint64_t)SVE_VQ_MAX)));
+    return (ssize_t)length;
+}
+
 static const struct {
     char path[40], value[28];
 } values[] = {
@@ -120,6 +147,11 @@ void proc_sys_init(void)
     static const struct pseudo_ops hostname_ops = {.show = hostname_show, .store = hostname_store};
     const struct pseudo_entry hostname = {.ops = &hostname_ops, .mode = S_IFREG | 0644};
 
+    static const struct pseudo_ops sve_ops = {.show = sve_default_show, .store = sve_default_store};
+    const struct pseudo_entry sve = {.ops = &sve_ops, .mode = S_IFREG | 0644};
+
+    if (sve_supported())
+        pseudo_register(PSEUDO_PROC, "sys/abi/sve_default_vector_length", &sve);
     make_uuid(boot_uuid);
     pseudo_register(PSEUDO_PROC, "sys/kernel/hostname", &hostname);
     proc_register("sys/kernel/domainname", domainname_show, NULL);

@@ -41,6 +41,9 @@ void abi64_siginfo_unpack(struct signal_info *info, const void *from);
 int abi64_sigframe_push(struct trapframe *frame, const struct signal_action *action,
                         const struct signal_info *info, sigset_t mask);
 
+/* The largest frame: AT_MINSIGSTKSZ. */
+size_t abi64_minsigstksz(void);
+
 /* crash.c: tells on the console why the program ends, with registers and backtrace. */
 void crash_report(const struct trapframe *frame, const struct signal_info *info);
 

@@ -18,14 +18,29 @@ TOPICS = sorted(os.path.basename(path)[:-2] for path in glob.glob(os.path.join(T
 TOPICS = [topic for topic in TOPICS if topic not in linux_checks.NOT_CHECKS]
 
 
-@pytest.mark.parametrize("topic", TOPICS)
-def test_topic(build, topic):
+# CPUs without scalable vectors, with some lengths of them, and started at the other exception levels.
+SVE_MACHINES = ("cpu=cortex-a72 cpus=1", "cpu=max,sve-max-vq=1 cpus=1", "cpu=max,sve-max-vq=4 cpus=4",
+                "cpu=max cpus=4 virtualization=on", "cpu=a64fx cpus=4")
+
+
+def check(build, topic, machine):
     image = build.image(os.path.join(build.folder, "tests/linux", topic))
-    result = boot(image, Machine.parse("checks cpu=max gic=3 memory=256 cpus=2"), timeout=180)
+    result = boot(image, Machine.parse("checks gic=3 memory=256 " + machine), timeout=180)
     failed = re.findall(rb"^FAIL .*", result.output, re.M)
     passed = re.findall(rb"^ok ", result.output, re.M)
     assert not failed and passed and result.status == 0, \
         b"\n".join(failed).decode(errors="replace") + f"\n{len(passed)} ok\n{result}"
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_topic(build, topic):
+    check(build, topic, "cpu=max cpus=2")
+
+
+@pytest.mark.parametrize("machine", SVE_MACHINES)
+@pytest.mark.parametrize("topic", ("sve", "sveframe"))
+def test_vectors(build, topic, machine):
+    check(build, topic, machine)
 
 
 @pytest.mark.parametrize("row", linux_checks.ends(), ids=lambda row: row[0])

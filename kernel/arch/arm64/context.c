@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The first context of a thread, and the layout that assembly relies on. */
 #include <arch/context.h>
+#include <arch/fpu.h>
 #include <arch/offsets.h>
 #include <arch/port.h>
 #include <arch/trap.h>
@@ -39,6 +40,7 @@ CHECK(struct context, fp, CONTEXT_FP);
 CHECK(struct context, sp, CONTEXT_SP);
 CHECK(struct context, pc, CONTEXT_PC);
 CHECK(struct context, tpidr_el0, CONTEXT_TPIDR_EL0);
+CHECK(struct fpsimd, fpsr, FPSIMD_FPSR);
 CHECK(struct trapframe, x[30], FRAME_X30);
 CHECK(struct trapframe, sp, FRAME_SP);
 CHECK(struct trapframe, pc, FRAME_PC);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * CPU features: ID registers, AT_HWCAP, and code alternatives. A field is "signed" where 0xf means
- * absent. Not offered to programs though a CPU may have it: SVE, SME, MTE, pointer authentication
+ * absent. Not offered to programs though a CPU may have it: SME, MTE, pointer authentication
  * (their state is not switched); such fields read as absent.
  */
 #include <arch/alternative.h>
@@ -12,6 +12,7 @@
 #include <arch/idregs.h>
 #include <arch/memory_map.h>
 #include <arch/registers.h>
+#include <arch/sve.h>
 #include <arch/sysreg.h>
 #include <arch/uaccess.h>
 #include <core/lock.h>
@@ -46,22 +47,18 @@ static uint64_t lower_fields(enum id_register which, uint64_t a, uint64_t b)
 void features_cpu_init(void)
 {
     uint64_t own[ID_COUNT] = {
-        [ID_PFR0] = sysreg_read(S3_0_C0_C4_0),
-        [ID_PFR1] = sysreg_read(S3_0_C0_C4_1),
-        [ID_ZFR0] = 0,
-        [ID_DFR0] = sysreg_read(S3_0_C0_C5_0),
-        [ID_ISAR0] = sysreg_read(S3_0_C0_C6_0),
-        [ID_ISAR1] = sysreg_read(S3_0_C0_C6_1),
-        [ID_ISAR2] = sysreg_read(S3_0_C0_C6_2),
-        [ID_MMFR0] = sysreg_read(S3_0_C0_C7_0),
-        [ID_MMFR1] = sysreg_read(S3_0_C0_C7_1),
-        [ID_MMFR2] = sysreg_read(S3_0_C0_C7_2),
+        [ID_PFR0] = sysreg_read(S3_0_C0_C4_0),  [ID_PFR1] = sysreg_read(S3_0_C0_C4_1),
+        [ID_ZFR0] = sysreg_read(S3_0_C0_C4_4),  [ID_DFR0] = sysreg_read(S3_0_C0_C5_0),
+        [ID_ISAR0] = sysreg_read(S3_0_C0_C6_0), [ID_ISAR1] = sysreg_read(S3_0_C0_C6_1),
+        [ID_ISAR2] = sysreg_read(S3_0_C0_C6_2), [ID_MMFR0] = sysreg_read(S3_0_C0_C7_0),
+        [ID_MMFR1] = sysreg_read(S3_0_C0_C7_1), [ID_MMFR2] = sysreg_read(S3_0_C0_C7_2),
     };
     reg_t flags = spin_lock_irq(&id_lock);
 
     for (unsigned i = 0; i < ID_COUNT; i++)
         id_value[i] = id_known ? lower_fields(i, id_value[i], own[i]) : own[i];
     id_known = true;
+    sve_cpu_init((own[ID_PFR0] >> ID_AA64PFR0_SVE_SHIFT & 15) != 0);
     spin_unlock_irq(&id_lock, flags);
 }
 
@@ -91,6 +88,7 @@ static const struct hwcap hwcap_table[] = {
     {19, ID_ISAR0, 40, 1}, /* SM4 */
     {20, ID_ISAR0, 44, 1}, /* ASIMDDP */
     {21, ID_ISAR0, 12, 2}, /* SHA512 */
+    {22, ID_PFR0, 32, 1},  /* SVE */
     {23, ID_ISAR0, 48, 1}, /* ASIMDFHM */
     {24, ID_PFR0, 48, 1},  /* DIT */
     {25, ID_MMFR2, 32, 1}, /* USCAT */
@@ -102,8 +100,18 @@ static const struct hwcap hwcap_table[] = {
 
 static const struct hwcap hwcap2_table[] = {
     {0, ID_ISAR1, 0, 2},   /* DCPODP */
+    {1, ID_ZFR0, 0, 1},    /* SVE2 */
+    {2, ID_ZFR0, 4, 1},    /* SVEAES */
+    {3, ID_ZFR0, 4, 2},    /* SVEPMULL */
+    {4, ID_ZFR0, 16, 1},   /* SVEBITPERM */
+    {5, ID_ZFR0, 32, 1},   /* SVESHA3 */
+    {6, ID_ZFR0, 40, 1},   /* SVESM4 */
     {7, ID_ISAR0, 52, 2},  /* FLAGM2 */
     {8, ID_ISAR1, 32, 1},  /* FRINT */
+    {9, ID_ZFR0, 44, 1},   /* SVEI8MM */
+    {10, ID_ZFR0, 52, 1},  /* SVEF32MM */
+    {11, ID_ZFR0, 56, 1},  /* SVEF64MM */
+    {12, ID_ZFR0, 20, 1},  /* SVEBF16 */
     {13, ID_ISAR1, 52, 1}, /* I8MM */
     {14, ID_ISAR1, 44, 1}, /* BF16 */
     {15, ID_ISAR1, 48, 1}, /* DGH */
@@ -113,6 +121,7 @@ static const struct hwcap hwcap2_table[] = {
     {21, ID_ISAR2, 4, 1},  /* RPRES */
     {31, ID_ISAR2, 0, 2},  /* WFXT */
     {32, ID_ISAR1, 44, 2}, /* EBF16 */
+    {33, ID_ZFR0, 20, 2},  /* SVE_EBF16 */
 };
 
 static uint64_t hwcap_collect(const struct hwcap *table, size_t count)
@@ -165,15 +174,11 @@ bool cpu_has(unsigned capability)
 static const struct {
     uint64_t visible, fixed;
 } user_view[ID_COUNT] = {
-    [ID_PFR0] = {0x000f000000ff0000, 0x11},
-    [ID_PFR1] = {0x00000000000000f0, 0},
-    [ID_ISAR0] = {0xf0fffffff0fffff0, 0},
-    [ID_ISAR1] = {0x00fff0ff00fff00f, 0},
-    [ID_ISAR2] = {0x00000000000000ff, 0},
-    [ID_MMFR0] = {0xf000000000000000, 0xff000000},
-    [ID_MMFR1] = {0x0000f00000000000, 0},
-    [ID_MMFR2] = {0x0000000f00000000, 0},
-    [ID_DFR0] = {0, 0x6},
+    [ID_PFR0] = {0x000f000f00ff0000, 0x11},        [ID_PFR1] = {0x00000000000000f0, 0},
+    [ID_ZFR0] = {0x0ff0ff0f00ff00ff, 0},           [ID_ISAR0] = {0xf0fffffff0fffff0, 0},
+    [ID_ISAR1] = {0x00fff0ff00fff00f, 0},          [ID_ISAR2] = {0x00000000000000ff, 0},
+    [ID_MMFR0] = {0xf000000000000000, 0xff000000}, [ID_MMFR1] = {0x0000f00000000000, 0},
+    [ID_MMFR2] = {0x0000000f00000000, 0},          [ID_DFR0] = {0, 0x6},
 };
 
 uint64_t id_user_view(enum id_register which)

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* When FP and SIMD state moves; fpu.S moves it. */
+/* When FP, SIMD and SVE state moves; fpu.S and sve.S move it. */
 #include <arch/fpu.h>
 #include <arch/irqflags.h>
 #include <arch/registers.h>
+#include <arch/sve.h>
 #include <arch/sysreg.h>
+#include <arch/trap.h>
 #include <arch/uaccess.h>
+#include <arch/user.h>
 #include <core/percpu.h>
 #include <core/thread.h>
 #include <lib/errno.h>
@@ -13,6 +16,7 @@
 #include <mm/slab.h>
 
 #include "pan.h"
+#include "sve_registers.h"
 
 void fpsimd_save(struct fpsimd *regs);
 void fpsimd_load(const struct fpsimd *regs);
@@ -21,12 +25,34 @@ int fpsimd_load_user(vaddr_t v);
 
 #define EAGER_USES 4
 
-static void access_set(struct cpu *cpu, bool open)
+/* What EL0 may use, struct cpu.fpu_access. */
+enum { ACCESS_NONE, ACCESS_FP, ACCESS_SVE };
+
+static void access_set(struct cpu *cpu, unsigned access)
 {
-    if (cpu->fpu_open == open)
+    static const reg_t cpacr[] = {
+        [ACCESS_NONE] = CPACR_TRAP_EL0_FP,
+        [ACCESS_FP] = CPACR_FP_OPEN,
+        [ACCESS_SVE] = CPACR_FP_OPEN | CPACR_SVE_OPEN,
+    };
+
+    if (cpu->fpu_access == access)
         return;
-    cpu->fpu_open = open;
-    sysreg_write(cpacr_el1, open ? CPACR_FP_OPEN : CPACR_TRAP_EL0_FP);
+    cpu->fpu_access = (uint8_t)access;
+    sysreg_write(cpacr_el1, cpacr[access]);
+    isb();
+}
+
+/* Opens SVE at the thread's vector length. */
+static void sve_open(struct thread *thread)
+{
+    struct cpu *cpu = thread->cpu;
+
+    access_set(cpu, ACCESS_SVE);
+    if (cpu->sve_vq == thread->sve.vq)
+        return;
+    cpu->sve_vq = thread->sve.vq;
+    sysreg_write(S3_0_C1_C2_0, (reg_t)thread->sve.vq - 1); /* ZCR_EL1 */
     isb();
 }
 
@@ -42,9 +68,15 @@ static void make_live(struct thread *thread)
     struct cpu *cpu = thread->cpu;
     struct fpu *fpu = thread->fpu;
 
-    access_set(cpu, true);
+    if (unlikely(fpu->wide))
+        sve_open(thread);
+    else
+        access_set(cpu, ACCESS_FP);
     if (!resident(thread, cpu)) {
-        fpsimd_load(&fpu->regs);
+        if (unlikely(fpu->wide))
+            sve_load(fpu->sve, &fpu->regs);
+        else
+            fpsimd_load(&fpu->regs);
         cpu->fpu_owner = thread;
         fpu->cpu = cpu;
     }
@@ -63,20 +95,65 @@ void fpu_load(void)
     atomic_fetch_and(~(int32_t)WORK_FPU, &thread->work);
 }
 
+/* The V registers of a wide thread's memory copy, to where a narrow one has them. */
+static void collect_v(struct thread *thread)
+{
+    const char *z = thread->fpu->sve;
+
+    for (unsigned i = 0; i < 32; i++)
+        memcpy(&thread->fpu->regs.v[i], z + (size_t)i * thread->sve.vq * SVE_VQ_BYTES,
+               sizeof(thread->fpu->regs.v[i]));
+}
+
+/* All but the V registers is forgotten. Interrupts masked. */
+static void make_narrow(struct thread *thread)
+{
+    struct fpu *fpu = thread->fpu;
+
+    if (!fpu->wide)
+        return;
+    fpu->wide = false;
+    atomic_fetch_and(~(int32_t)WORK_SVE, &thread->work);
+    if (fpu->live)
+        access_set(thread->cpu, ACCESS_FP);
+    else
+        collect_v(thread);
+}
+
+static bool in_syscall(const struct thread *thread)
+{
+    return thread_user_frame(thread)->syscall != NO_SYSCALL;
+}
+
+/* The live registers of a thread to its memory copy. Interrupts masked. */
+static void save(struct thread *thread)
+{
+    struct fpu *fpu = thread->fpu;
+
+    if (unlikely(fpu->wide)) {
+        if (!in_syscall(thread)) {
+            sve_save(fpu->sve, &fpu->regs);
+            return;
+        }
+        make_narrow(thread);
+    }
+    fpsimd_save(&fpu->regs);
+}
+
 void fpu_switch(struct thread *from, struct thread *to)
 {
     struct fpu *fpu = from->fpu;
 
     if (fpu != NULL && fpu->live) {
-        fpu->live = false;
         if (from->state != THREAD_DEAD)
-            fpsimd_save(&fpu->regs);
+            save(from);
+        fpu->live = false;
     } else if (fpu != NULL && !thread_has_work(from, WORK_FPU)) {
         fpu->uses = 0;
     }
     if (to->vmspace == NULL)
         return;
-    access_set(to->cpu, false);
+    access_set(to->cpu, ACCESS_NONE);
     if (to->fpu != NULL && to->fpu->uses >= EAGER_USES)
         atomic_fetch_or(WORK_FPU, &to->work);
 }
@@ -90,6 +167,15 @@ static int allocate(struct thread *thread)
     compiler_barrier();
     thread->fpu = fpu;
     return 0;
+}
+
+static int sve_allocate(struct thread *thread)
+{
+    if (thread->fpu == NULL && allocate(thread) != 0)
+        return -ENOMEM;
+    if (thread->fpu->sve == NULL)
+        thread->fpu->sve = kzalloc(sve_bytes(thread->sve.vq));
+    return thread->fpu->sve != NULL ? 0 : -ENOMEM;
 }
 
 int fpu_first_use(void)
@@ -106,13 +192,71 @@ int fpu_first_use(void)
     return 0;
 }
 
+static void make_wide(struct thread *thread)
+{
+    make_live(thread); /* V */
+    thread->fpu->wide = true;
+    sve_open(thread);
+    sve_clear();
+    atomic_fetch_or(WORK_SVE, &thread->work);
+}
+
+int fpu_first_sve_use(void)
+{
+    struct thread *thread = current();
+
+    if (!sve_supported())
+        return -EINVAL;
+    if (sve_allocate(thread) != 0)
+        return -ENOMEM;
+    reg_t flags = irq_save();
+
+    if (thread->fpu->wide)
+        make_live(thread);
+    else
+        make_wide(thread);
+    thread->fpu->uses = min(thread->fpu->uses + 1, EAGER_USES);
+    irq_restore(flags);
+    return 0;
+}
+
+/*
+ * With the registers in the CPU, zeroing them is cheaper than the trap of the next SVE instruction;
+ * now and then the thread is asked whether there is one. If a signal is about to be delivered, its
+ * frame shows none.
+ */
+void fpu_sve_call_ends(void)
+{
+    struct thread *thread = current();
+    struct fpu *fpu = thread->fpu;
+
+    if (fpu->live && !thread_has_work(thread, ~WORK_SVE) && ++fpu->wide_calls != 0)
+        sve_clear();
+    else
+        make_narrow(thread);
+}
+
+void fpu_sve_drop(void)
+{
+    struct fpu *fpu = current()->fpu;
+
+    if (fpu == NULL)
+        return;
+    reg_t flags = irq_save();
+
+    make_narrow(current());
+    irq_restore(flags);
+    kfree(fpu->sve);
+    fpu->sve = NULL;
+}
+
 /* Brings the memory copy up to date; the registers stay valid. */
 static void save_current(struct thread *thread)
 {
     reg_t flags = irq_save();
 
     if (thread->fpu->live)
-        fpsimd_save(&thread->fpu->regs);
+        save(thread);
     irq_restore(flags);
 }
 
@@ -121,25 +265,10 @@ static void drop_registers(struct thread *thread)
 {
     thread->fpu->cpu = NULL;
     thread->fpu->live = false;
-    access_set(thread->cpu, false);
+    access_set(thread->cpu, ACCESS_NONE);
 }
 
-void fpu_user_get(__uint128_t v[32], uint32_t *fpsr, uint32_t *fpcr)
-{
-    static const struct fpsimd zero;
-    struct thread *thread = current();
-    const struct fpsimd *regs = &zero;
-
-    if (thread->fpu != NULL) {
-        save_current(thread);
-        regs = &thread->fpu->regs;
-    }
-    memcpy(v, regs->v, sizeof(regs->v));
-    *fpsr = regs->fpsr;
-    *fpcr = regs->fpcr;
-}
-
-int fpu_user_set(const __uint128_t v[32], uint32_t fpsr, uint32_t fpcr)
+static int set_v(const __uint128_t v[32], uint32_t fpsr, uint32_t fpcr)
 {
     struct thread *thread = current();
 
@@ -190,8 +319,11 @@ int fpu_store_user(vaddr_t v, uint32_t *fpsr, uint32_t *fpcr)
     irq_restore(flags);
     if (error == 0)
         return 0;
-    if (regs != &zero)
+    if (regs != &zero) {
         save_current(thread);
+        if (thread->fpu->wide)
+            collect_v(thread);
+    }
     *fpsr = regs->fpsr;
     *fpcr = regs->fpcr;
     return copy_to_user(v, regs->v, sizeof(regs->v));
@@ -204,6 +336,8 @@ int fpu_load_user(vaddr_t v, uint32_t fpsr, uint32_t fpcr)
     reg_t flags = irq_save();
     int error = -EFAULT;
 
+    if (thread->fpu != NULL)
+        make_narrow(thread);
     if (thread->fpu != NULL && thread->fpu->live) {
         error = move_user(v, fpsimd_load_user);
         sysreg_write(fpsr, fpsr);
@@ -213,20 +347,72 @@ int fpu_load_user(vaddr_t v, uint32_t fpsr, uint32_t fpcr)
     if (error == 0)
         return 0;
     error = copy_from_user(copy, v, sizeof(copy));
-    return error ? error : fpu_user_set(copy, fpsr, fpcr);
+    return error ? error : set_v(copy, fpsr, fpcr);
+}
+
+size_t fpu_sve_bytes(void)
+{
+    const struct thread *thread = current();
+
+    return thread->fpu != NULL && thread->fpu->wide ? sve_bytes(thread->sve.vq) : 0;
+}
+
+/* Of a thread that is in the kernel the memory copy does not change, whoever runs meanwhile. */
+int fpu_sve_store_user(vaddr_t to)
+{
+    struct thread *thread = current();
+
+    save_current(thread);
+    return copy_to_user(to, thread->fpu->sve, sve_bytes(thread->sve.vq));
+}
+
+int fpu_sve_load_user(vaddr_t from)
+{
+    struct thread *thread = current();
+
+    if (sve_allocate(thread) != 0)
+        return -ENOMEM;
+    struct fpu *fpu = thread->fpu;
+    reg_t flags = irq_save();
+
+    if (fpu->live)
+        save(thread);
+    drop_registers(thread);
+    irq_restore(flags);
+    if (copy_from_user(fpu->sve, from, sve_bytes(thread->sve.vq)) != 0)
+        return -EFAULT;
+    for (unsigned i = 0; i < 32; i++)
+        memcpy((char *)fpu->sve + (size_t)i * thread->sve.vq * SVE_VQ_BYTES, &fpu->regs.v[i],
+               sizeof(fpu->regs.v[i]));
+    fpu->wide = true;
+    atomic_fetch_or(WORK_SVE, &thread->work);
+    return 0;
 }
 
 int fpu_inherit(struct thread *child)
 {
     struct thread *parent = current();
 
+    child->sve = parent->sve;
     if (parent->fpu == NULL)
         return 0;
     if (allocate(child) != 0)
         return -ENOMEM;
-    save_current(parent);
+    reg_t flags = irq_save();
+
+    make_narrow(parent);
+    if (parent->fpu->live)
+        save(parent);
+    irq_restore(flags);
     child->fpu->regs = parent->fpu->regs;
     return 0;
+}
+
+static void release(struct fpu *fpu)
+{
+    if (fpu != NULL)
+        kfree(fpu->sve);
+    kfree(fpu);
 }
 
 void fpu_user_reset(void)
@@ -236,12 +422,13 @@ void fpu_user_reset(void)
     struct fpu *fpu = thread->fpu;
 
     thread->fpu = NULL;
-    atomic_fetch_and(~(int32_t)WORK_FPU, &thread->work);
+    atomic_fetch_and(~(int32_t)(WORK_FPU | WORK_SVE), &thread->work);
     if (thread->cpu->fpu_owner == thread)
         thread->cpu->fpu_owner = NULL;
-    access_set(thread->cpu, false);
+    access_set(thread->cpu, ACCESS_NONE);
     irq_restore(flags);
-    kfree(fpu);
+    release(fpu);
+    sve_length_exec();
 }
 
 /*
@@ -250,6 +437,6 @@ void fpu_user_reset(void)
  */
 void fpu_free(struct thread *thread)
 {
-    kfree(thread->fpu);
+    release(thread->fpu);
     thread->fpu = NULL;
 }

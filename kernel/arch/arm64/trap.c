@@ -117,6 +117,10 @@ void trap_user_sync(struct trapframe *frame, uint64_t esr, vaddr_t address)
         if (fpu_first_use() != 0)
             raise(frame, EXCEPTION_UNDEFINED, frame->pc, 0, esr);
         break;
+    case EC_SVE_ACCESS:
+        if (fpu_first_sve_use() != 0)
+            raise(frame, EXCEPTION_UNDEFINED, frame->pc, 0, esr);
+        break;
     case EC_SYSREG:
         if (!idreg_emulate_trapped(frame, esr))
             raise(frame, EXCEPTION_UNDEFINED, frame->pc, 0, esr);
@@ -157,6 +161,8 @@ static const char *class_name(unsigned class)
         return "undefined instruction";
     case EC_FP_ACCESS:
         return "FP instruction in the kernel";
+    case EC_SVE_ACCESS:
+        return "SVE instruction in the kernel";
     case EC_BTI:
         return "branch to a place that is no branch target";
     case EC_ILLEGAL_STATE:
@@ -281,9 +287,12 @@ void return_work(struct trapframe *frame);
 void return_work(struct trapframe *frame)
 {
     struct thread *thread = current();
+    uint32_t work;
 
-    while (atomic_read(&thread->work) != 0) {
-        if (atomic_read(&thread->work) == WORK_FPU) {
+    if (thread_has_work(thread, WORK_SVE) && frame->syscall != NO_SYSCALL)
+        fpu_sve_call_ends();
+    while ((work = (uint32_t)atomic_read(&thread->work) & ~WORK_SVE) != 0) {
+        if (work == WORK_FPU) {
             fpu_load();
             continue;
         }

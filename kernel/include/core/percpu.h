@@ -20,7 +20,8 @@ struct cpu {
     bool online;
     struct thread *idle;
     struct thread *fpu_owner; /* whose FP state is in the registers, if still so; see arch/fpu.h */
-    bool fpu_open;            /* CPACR_EL1 lets EL0 use FP */
+    uint8_t fpu_access;       /* what of FP and SVE CPACR_EL1 lets EL0 use; fpu.c */
+    uint8_t sve_vq;           /* the vector length in ZCR_EL1, 0: unknown */
     struct vmspace *vmspace;  /* whose tables TTBR0 holds, NULL for none */
     uint64_t asid_generation;
 

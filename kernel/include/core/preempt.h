@@ -17,6 +17,7 @@
 #define WORK_KILL       0x4U /* the thread is to end: ends killable sleeps too */
 #define WORK_FPU        0x8U /* its FP registers are not in the CPU */
 #define WORK_TRACE      0x10U
+#define WORK_SVE        0x20U /* has SVE registers, which a system call ends; no reason to turn */
 
 /* Fields of struct thread, before that is complete. */
 static inline uint32_t *preempt_count(void)

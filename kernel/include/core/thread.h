@@ -8,6 +8,7 @@
 
 #include <arch/atomic.h>
 #include <arch/context.h>
+#include <arch/sve.h>
 #include <arch/thread.h>
 #include <core/defer.h>
 #include <core/preempt.h>
@@ -35,6 +36,7 @@ struct thread {
     char name[16];
     struct vmspace *vmspace; /* NULL: kernel thread, no program below 2^48 */
     struct fpu *fpu;         /* NULL until the program first uses FP */
+    struct sve_length sve;   /* its vector length */
 
     uint8_t state; /* enum thread_state; written by itself, or under the run queue's lock */
     uint8_t sleep_how;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The signal frame of arm64 Linux (asm/sigcontext.h, asm/ucontext.h): siginfo, ucontext with the
- * general registers, then records in `reserved` (FPSIMD, ESR, terminator), and above it a frame
- * record so that unwinders step from the handler into the interrupted code. Only what holds
+ * general registers, then records in `reserved` (FPSIMD, ESR, SVE, terminator), and above it a
+ * frame record so that unwinders step from the handler into the interrupted code. Only what holds
  * something is written; the rest of the 4688 bytes is left as it was, as on Linux.
  */
 #include <arch/fpu.h>
@@ -19,25 +19,7 @@
 #include <linux/syscalls.h>
 #include <linux/vdso.h>
 
-#include "../signal_internal.h"
-
-struct record_head {
-    uint32_t magic, size;
-};
-
-#define FPSIMD_MAGIC 0x46508001u
-#define ESR_MAGIC    0x45535201u
-
-struct fpsimd_record {
-    struct record_head head;
-    uint32_t fpsr, fpcr;
-    __uint128_t vregs[32];
-};
-
-struct esr_record {
-    struct record_head head;
-    uint64_t esr;
-};
+#include "sigframe.h"
 
 /* The beginning of struct ucontext; what follows up to the registers is not used. */
 struct ucontext_head {
@@ -49,20 +31,10 @@ struct ucontext_head {
     uint64_t mask;
 };
 
-/* Offsets in the frame: siginfo, ucontext, and in it sigcontext (asm/sigcontext.h). */
-#define AT_UCONTEXT   ABI64_SIGINFO_SIZE
-#define AT_FAULT      (AT_UCONTEXT + 176) /* fault_address */
-#define AT_REGS       (AT_FAULT + 8)      /* x0..x30, sp, pc, pstate, as in struct trapframe */
-#define AT_RESERVED   (AT_FAULT + 288)
-#define AT_VREGS      (AT_RESERVED + 16)
-#define AT_TAIL       (AT_RESERVED + sizeof(struct fpsimd_record))
-#define RESERVED_SIZE 4096
-#define SIGFRAME_SIZE (AT_RESERVED + RESERVED_SIZE)
-#define REGS_SIZE     (USER_REGISTERS * sizeof(uint64_t))
+#define REGS_SIZE (USER_REGISTERS * sizeof(uint64_t))
 
 _Static_assert(sizeof(struct ucontext_head) == 48, "struct ucontext");
 _Static_assert(SIGFRAME_SIZE == 4688, "struct rt_sigframe");
-_Static_assert(sizeof(struct fpsimd_record) == 528, "fpsimd_context");
 _Static_assert(offsetof(struct trapframe, pstate) == REGS_SIZE - sizeof(uint64_t), "registers");
 
 #define SS_ONSTACK    1
@@ -100,7 +72,7 @@ static int32_t altstack_flags(const struct signal_stack *stack, vaddr_t sp)
     return flags | (stack->flags & SS_AUTODISARM);
 }
 
-/* The FPSIMD record, for a fault the ESR record, the terminator. */
+/* The FPSIMD record, for a fault the ESR record, an SVE record, the terminator. */
 static int write_records(vaddr_t at, const struct signal_info *info)
 {
     struct {
@@ -119,7 +91,7 @@ static int write_records(vaddr_t at, const struct signal_info *info)
             return -EFAULT;
         tail += sizeof(esr);
     }
-    return put_user64(tail, 0);
+    return unlikely(current()->sve.vq) ? sigframe_write_sve(at, info) : put_user64(tail, 0);
 }
 
 #define HEAD(field) ((int)offsetof(struct ucontext_head, field))
@@ -161,8 +133,6 @@ static void enter_handler(struct trapframe *frame, const struct signal_action *a
     frame->pstate |= PSTATE_BTYPE_C; /* a handler begins like the target of a blr */
 }
 
-#define FRAME_RECORD 16 /* frame pointer and return address, AAPCS64 6.4.6 */
-
 static int write_siginfo(vaddr_t at, const struct signal_info *info)
 {
     uint8_t siginfo[ABI64_SIGINFO_SIZE];
@@ -175,11 +145,12 @@ int abi64_sigframe_push(struct trapframe *frame, const struct signal_action *act
                         const struct signal_info *info, sigset_t mask)
 {
     struct task *task = current_task();
+    size_t size = likely(!fpu_sve_bytes()) ? SIGFRAME_SIZE : sigframe_size(info);
     vaddr_t record, at;
 
     record = align_down(frame_place(task, action, frame->sp), 16) - FRAME_RECORD;
-    at = record - SIGFRAME_SIZE;
-    if (!user_range_ok(at, SIGFRAME_SIZE + FRAME_RECORD))
+    at = record - size;
+    if (!user_range_ok(at, size + FRAME_RECORD))
         return -EFAULT;
     user_store_word(record, 0, frame->x[29], fault);
     user_store_word(record, 8, frame->x[30], fault);
@@ -195,28 +166,22 @@ fault:
     return -EFAULT;
 }
 
-/* Finds the FPSIMD record, first of all unless the program has rearranged them. */
-static int restore_fpsimd(vaddr_t reserved)
+/* A frame as it was written, or one that the program has rearranged or that has SVE in it. */
+static int restore_fpsimd(vaddr_t at)
 {
-    size_t offset = 0;
+    vaddr_t reserved = at + AT_RESERVED, tail = at + AT_TAIL;
+    uint64_t head, status, next;
 
-    while (offset + 16 <= RESERVED_SIZE) {
-        struct {
-            struct record_head head;
-            uint32_t fpsr, fpcr;
-        } record;
-
-        if (copy_from_user(&record, reserved + offset, sizeof(record)))
-            return -EFAULT;
-        if (record.head.magic == FPSIMD_MAGIC && record.head.size == sizeof(struct fpsimd_record))
-            return fpu_load_user(reserved + offset + 16, record.fpsr, record.fpcr);
-        /* The terminator too: Linux wants an FPSIMD record. */
-        if (record.head.magic == 0 || record.head.size < 16 || record.head.size % 16 != 0 ||
-            record.head.size > RESERVED_SIZE - offset)
-            return -EINVAL;
-        offset += record.head.size;
-    }
-    return -EINVAL;
+    user_load_word(&head, reserved, 0, fault);
+    user_load_word(&status, reserved, 8, fault);
+    user_load_word(&next, tail, 0, fault);
+    if (next == RECORD_WORD(ESR_MAGIC, struct esr_record))
+        user_load_word(&next, tail, (int)sizeof(struct esr_record), fault);
+    if (unlikely(head != RECORD_WORD(FPSIMD_MAGIC, struct fpsimd_record) || next != 0))
+        return sigframe_restore_records(at);
+    return fpu_load_user(reserved + 16, (uint32_t)status, (uint32_t)(status >> 32));
+fault:
+    return -EFAULT;
 }
 
 static int restore_registers(struct trapframe *frame, vaddr_t at)
@@ -240,7 +205,7 @@ static int restore(struct trapframe *frame, vaddr_t at)
     user_load_word(&flags, head, HEAD(stack_flags), fault);
     user_load_word(&size, head, HEAD(stack_size), fault);
     user_load_word(&mask, head, HEAD(mask), fault);
-    if (restore_registers(frame, at) || restore_fpsimd(at + AT_RESERVED))
+    if (restore_registers(frame, at) || restore_fpsimd(at))
         return -EFAULT;
     task->altstack.sp = sp;
     task->altstack.size = flags & SS_DISABLE ? 0 : size;

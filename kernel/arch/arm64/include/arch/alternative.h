@@ -10,8 +10,7 @@
 /* Capabilities; features.c says what each stands for. */
 #define CAP_LSE   0
 #define CAP_PAN   1
-#define CAP_SVE   2
-#define CAP_COUNT 3
+#define CAP_COUNT 2
 
 /* struct alternative of features.c: where, replacement (both relative to the field), bytes,
  * capability. */

@@ -16,6 +16,8 @@
 #define CONTEXT_PC        96
 #define CONTEXT_TPIDR_EL0 104
 
+#define FPSIMD_FPSR 512 /* and FPCR */
+
 #define FRAME_X       0
 #define FRAME_X30     240
 #define FRAME_SP      248
