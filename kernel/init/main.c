@@ -22,6 +22,7 @@
 #include <fs/mount.h>
 #include <linux/process.h>
 #include <mm/memory.h>
+#include <net/inet.h>
 #include <net/unix.h>
 
 static struct dt_boot boot;
@@ -65,6 +66,9 @@ static void init_thread(void *argument)
     device_log_all();
     fs_init();
     unix_init();
+#ifdef CONFIG_INET
+    inet_init();
+#endif
     root_mount(&boot);
     process_start_init();
 }

@@ -11,6 +11,12 @@
 #include <arch/offsets.h>
 #include <arch/registers.h>
 
+#if defined(CONFIG_INET) && defined(CONFIG_DRIVER_VIRTIO_NET)
+#define FEATURE_NETWORK 1 /* IMAGE_FEATURE_NETWORK */
+#else
+#define FEATURE_NETWORK 0
+#endif
+
     .section .head, "ax"
     .globl _start
 _start:
@@ -31,7 +37,7 @@ image_remora_header:
     .quad   0, 0
     .fill   32, 1, 0
 #ifdef CONFIG_DRIVER_VIRTIO_CONSOLE
-    .quad   1 << 2                          /* IMAGE_FEATURE_PORTS */
+    .quad   FEATURE_NETWORK | 1 << 2        /* IMAGE_FEATURE_PORTS */
 #else
     .quad   0
 #endif

@@ -18,6 +18,7 @@ enum lock_rank {
     RANK_PSEUDO,      /* registered entries of /proc, /sys, /dev */
     RANK_SOCKET,
     RANK_EPOLL,
+    RANK_NET,     /* the TCP/IP stack */
     RANK_VMSPACE, /* areas of an address space */
     RANK_OBJECT,  /* pages of an object */
     /* spinlocks */

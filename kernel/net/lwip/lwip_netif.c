@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Network devices as lwIP's interfaces. Received buffers are wrapped, not copied: the pbuf lies in
+ * the buffer's own room. A frame to send is gathered into one buffer, which goes when the device is
+ * done with it: lwIP changes the headers of its own when it sends a segment again.
+ */
+#include <core/log.h>
+#include <device/netdev.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+
+#include <lwip/dhcp.h>
+#include <lwip/dns.h>
+#include <lwip/etharp.h>
+#include <lwip/ethip6.h>
+#include <lwip/ip6_addr.h>
+#include <netif/ethernet.h>
+
+#include "lwip_port.h"
+
+struct interface {
+    struct netif netif;
+    struct netdev *device;
+    bool kick; /* something was sent since the last kick; net_lock */
+};
+
+struct tx_frame {
+    struct netbuf buffer;
+    uint8_t room[NETBUF_HEADROOM]; /* the device's header */
+    uint8_t data[];
+};
+
+static struct interface *interfaces[8]; /* net_lock */
+static unsigned interface_count;
+
+/* ---- out ---- */
+
+static void tx_release(struct netbuf *first)
+{
+    kfree(container_of(first, struct tx_frame, buffer));
+}
+
+static err_t link_output(struct netif *netif, struct pbuf *p)
+{
+    struct interface *interface = netif->state;
+    struct tx_frame *frame = kmalloc(sizeof(*frame) + p->tot_len);
+
+    if (frame == NULL)
+        return ERR_MEM;
+    frame->buffer = (struct netbuf){
+        .data = frame->data, .size = p->tot_len, .total = p->tot_len, .release = tx_release};
+    pbuf_copy_partial(p, frame->data, p->tot_len, 0);
+    if (netdev_send(interface->device, 0, &frame->buffer) != 0) {
+        kfree(frame); /* the ring is full: as if lost on the way */
+        return ERR_MEM;
+    }
+    interface->kick = true;
+    net_active();
+    return ERR_OK;
+}
+
+void net_devices_kick(void)
+{
+    for (unsigned i = 0; i < interface_count; i++) {
+        if (interfaces[i]->kick) {
+            interfaces[i]->kick = false;
+            netdev_kick(interfaces[i]->device, 0);
+        }
+    }
+}
+
+/* ---- in ---- */
+
+static void rx_free(struct pbuf *p)
+{
+    netbuf_free(container_of((uint8_t(*)[NETBUF_STACK_BYTES])(void *)p, struct netbuf, stack));
+}
+
+_Static_assert(sizeof(struct pbuf_custom) <= NETBUF_STACK_BYTES, "room in a netbuf");
+
+/* A frame's buffers as a chain of pbufs; what lwIP cannot carry (over 64 KiB) is dropped. */
+static struct pbuf *wrap(struct netbuf *first)
+{
+    struct pbuf *head = NULL, **link = &head;
+    uint32_t left = first->total;
+
+    if (left > UINT16_MAX) {
+        netbuf_free_chain(first);
+        return NULL;
+    }
+    while (first != NULL) {
+        struct pbuf_custom *custom = (struct pbuf_custom *)first->stack;
+        struct netbuf *rest = first->rest;
+
+        custom->custom_free_function = rx_free;
+        *link = pbuf_alloced_custom(PBUF_RAW, (u16_t)first->size, PBUF_REF, custom, first->data,
+                                    (u16_t)first->size);
+        (*link)->tot_len = (u16_t)left;
+        left -= first->size;
+        link = &(*link)->next;
+        first->rest = NULL;
+        first = rest;
+    }
+    return head;
+}
+
+static void input_one(struct interface *interface, struct netbuf *frame)
+{
+    bool is_checked = (frame->flags & (NETBUF_CSUM_VALID | NETBUF_CSUM_PARTIAL)) != 0;
+    struct pbuf *p = wrap(frame);
+
+    if (p == NULL)
+        return;
+    NETIF_SET_CHECKSUM_CTRL(&interface->netif,
+                            is_checked ? NETIF_CHECKSUM_ENABLE_ALL &
+                                             ~(NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP)
+                                       : NETIF_CHECKSUM_ENABLE_ALL);
+    if (interface->netif.input(p, &interface->netif) != ERR_OK)
+        pbuf_free(p);
+}
+
+static void input(struct netdev *device, unsigned queue, struct netbuf *frames)
+{
+    struct interface *interface = device->stack;
+
+    (void)queue;
+    net_lock();
+    while (frames != NULL) {
+        struct netbuf *next = frames->next;
+
+        if (interface == NULL)
+            netbuf_free_chain(frames);
+        else
+            input_one(interface, frames);
+        frames = next;
+    }
+    net_active();
+    net_unlock();
+}
+
+/* ---- interfaces come up ---- */
+
+static void status_changed(struct netif *netif)
+{
+    const struct dhcp *dhcp = netif_dhcp_data(netif);
+    char address[IP4ADDR_STRLEN_MAX], gateway[IP4ADDR_STRLEN_MAX];
+
+    if (ip4_addr_isany(netif_ip4_addr(netif)))
+        return;
+    ip4addr_ntoa_r(netif_ip4_addr(netif), address, sizeof(address));
+    ip4addr_ntoa_r(netif_ip4_gw(netif), gateway, sizeof(gateway));
+    log_info("%s: address %s, gateway %s%s", ((struct interface *)netif->state)->device->name,
+             address, gateway, dhcp != NULL ? ", by DHCP" : "");
+}
+
+static err_t interface_init(struct netif *netif)
+{
+    struct netdev *device = ((struct interface *)netif->state)->device;
+
+    netif->name[0] = 'e';
+    netif->name[1] = 'n';
+    netif->output = etharp_output;
+    netif->output_ip6 = ethip6_output;
+    netif->linkoutput = link_output;
+    netif->mtu = (u16_t)device->mtu;
+    netif->hwaddr_len = 6;
+    memcpy(netif->hwaddr, device->mac, 6);
+    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET |
+                   NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
+    return ERR_OK;
+}
+
+static void added(struct netdev *device)
+{
+    struct interface *interface = kzalloc(sizeof(*interface));
+    int error;
+
+    if (interface == NULL || interface_count == sizeof(interfaces) / sizeof(interfaces[0])) {
+        log_warn("%s: no room for another interface: it is not used", device->name);
+        kfree(interface);
+        return;
+    }
+    interface->device = device;
+    error = netdev_open(device);
+    if (error != 0) {
+        log_warn("%s: does not start (%d): it is not used", device->name, error);
+        kfree(interface);
+        return;
+    }
+    net_lock();
+    netif_add(&interface->netif, IP4_ADDR_ANY4, IP4_ADDR_ANY4, IP4_ADDR_ANY4, interface,
+              interface_init, ethernet_input);
+    if (netif_default == NULL)
+        netif_set_default(&interface->netif);
+    netif_set_status_callback(&interface->netif, status_changed);
+    interface->netif.ip6_autoconfig_enabled = 1;
+    netif_create_ip6_linklocal_address(&interface->netif, 1);
+    interfaces[interface_count++] = interface;
+    device->stack = interface;
+    if (device->link_up)
+        netif_set_link_up(&interface->netif);
+    netif_set_up(&interface->netif);
+    if (dhcp_start(&interface->netif) != ERR_OK)
+        log_warn("%s: DHCP does not start for lack of memory", device->name);
+    net_active();
+    net_unlock();
+}
+
+static void link_changed(struct netdev *device)
+{
+    struct interface *interface = device->stack;
+
+    if (interface == NULL)
+        return;
+    net_lock();
+    if (device->link_up)
+        netif_set_link_up(&interface->netif);
+    else
+        netif_set_link_down(&interface->netif);
+    net_active();
+    net_unlock();
+}
+
+static void announce(struct netdev *device)
+{
+    struct interface *interface = device->stack;
+
+    if (interface == NULL)
+        return;
+    net_lock();
+    if (!ip4_addr_isany(netif_ip4_addr(&interface->netif)))
+        etharp_gratuitous(&interface->netif);
+    net_unlock();
+}
+
+static void writable(struct netdev *device, unsigned queue)
+{
+    (void)device; /* what found no room counts as lost, and TCP sends it again */
+    (void)queue;
+}
+
+static const struct netdev_stack stack = {.added = added,
+                                          .input = input,
+                                          .writable = writable,
+                                          .link = link_changed,
+                                          .announce = announce};
+
+void net_devices_init(void)
+{
+    netdev_set_stack(&stack);
+}

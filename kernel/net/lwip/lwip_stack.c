@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lwIP's lock, memory, timers and loopback. lwIP runs in whichever thread holds the lock: that of a
+ * program that sends, of a device's queue that received, or the worker for timers. There is no
+ * tick: the timer runs while connections need it, and for a while after other traffic (ARP,
+ * neighbour discovery, reassembly); what was missed meanwhile is caught up.
+ */
+#include <core/clock.h>
+#include <core/lock.h>
+#include <core/panic.h>
+#include <core/timer.h>
+#include <core/work.h>
+#include <device/rng.h>
+#include <lib/minmax.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <net/inet.h>
+
+#include <lwip/dhcp.h>
+#include <lwip/etharp.h>
+#include <lwip/igmp.h>
+#include <lwip/init.h>
+#include <lwip/ip4_frag.h>
+#include <lwip/ip6_frag.h>
+#include <lwip/mld6.h>
+#include <lwip/nd6.h>
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/sys.h>
+
+#include "lwip_port.h"
+
+#define ACTIVE_MS   15000u /* how long slow timers run after traffic */
+#define CATCH_UP_MS 300000u
+
+static struct mutex lock = MUTEX_INIT(RANK_NET);
+static struct inet_sock *to_wake; /* the lock */
+
+/* ---- what lwIP asks for ---- */
+
+void *lwip_port_malloc(size_t size)
+{
+    return kmalloc(size);
+}
+
+void *lwip_port_calloc(size_t count, size_t size)
+{
+    return kzalloc_array(count, size);
+}
+
+void lwip_port_free(void *block)
+{
+    kfree(block);
+}
+
+int lwip_port_number(const char *text)
+{
+    int number = 0;
+
+    for (; *text >= '0' && *text <= '9' && number < 1000; text++)
+        number = number * 10 + *text - '0';
+    return number;
+}
+
+uint32_t lwip_port_random(void)
+{
+    return (uint32_t)rng_u64();
+}
+
+void lwip_port_assert(const char *message)
+{
+    panic("lwIP: %s", message);
+}
+
+u32_t sys_now(void)
+{
+    return (u32_t)(clock_monotonic_ns() / NS_PER_MS);
+}
+
+int net_errno(err_t error)
+{
+    static const int16_t table[] = {
+        [ERR_OK] = 0,
+        [-ERR_MEM] = -ENOMEM,
+        [-ERR_BUF] = -ENOBUFS,
+        [-ERR_TIMEOUT] = -ETIMEDOUT,
+        [-ERR_RTE] = -ENETUNREACH,
+        [-ERR_INPROGRESS] = -EINPROGRESS,
+        [-ERR_VAL] = -EINVAL,
+        [-ERR_WOULDBLOCK] = -EAGAIN,
+        [-ERR_USE] = -EADDRINUSE,
+        [-ERR_ALREADY] = -EALREADY,
+        [-ERR_ISCONN] = -EISCONN,
+        [-ERR_CONN] = -ENOTCONN,
+        [-ERR_IF] = -ENETDOWN,
+        [-ERR_ABRT] = -ECONNABORTED,
+        [-ERR_RST] = -ECONNRESET,
+        [-ERR_CLSD] = -ENOTCONN,
+        [-ERR_ARG] = -EINVAL,
+    };
+
+    return table[-error];
+}
+
+/* ---- addresses ---- */
+
+void net_address_to_lwip(const struct inet_address *from, bool is_v6, ip_addr_t *to)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    uint32_t words[4];
+
+    memcpy(words, from->bytes, sizeof(words));
+    if (from->family == AF_INET) {
+        ip_addr_set_ip4_u32_val(*to, words[0]);
+    } else if (from->family == AF_INET6 && memcmp(from->bytes, mapped, sizeof(mapped)) == 0) {
+        ip_addr_set_ip4_u32_val(*to, words[3]);
+    } else if (from->family == AF_INET6) {
+        IP_ADDR6(to, words[0], words[1], words[2], words[3]);
+        if (from->scope != 0)
+            ip6_addr_set_zone(ip_2_ip6(to), (u8_t)from->scope);
+    } else {
+        ip_addr_set_any(is_v6, to);
+    }
+}
+
+void net_address_from_lwip(const ip_addr_t *from, uint16_t port, struct inet_address *to)
+{
+    *to = (struct inet_address){.port = port};
+    if (IP_IS_V4(from)) {
+        to->family = AF_INET;
+        memcpy(to->bytes, &ip_2_ip4(from)->addr, 4);
+    } else {
+        to->family = AF_INET6;
+        to->scope = ip6_addr_zone(ip_2_ip6(from));
+        memcpy(to->bytes, ip_2_ip6(from)->addr, 16);
+    }
+}
+
+/* ---- the lock ---- */
+
+void net_lock(void)
+{
+    mutex_lock(&lock);
+}
+
+bool net_locked(void)
+{
+    return mutex_held(&lock);
+}
+
+void net_ready(struct inet_sock *sock, unsigned events, bool on)
+{
+    if (!on) {
+        WRITE_ONCE(sock->ready, sock->ready & ~events);
+        return;
+    }
+    WRITE_ONCE(sock->ready, sock->ready | events);
+    if (sock->woken == 0) {
+        inet_sock_ref(sock);
+        sock->wake_next = to_wake;
+        to_wake = sock;
+    }
+    sock->woken |= events;
+}
+
+static void wake(struct inet_sock *sock, unsigned events)
+{
+    if ((events & ~POLL_WRITABLE) && waitq_active(&sock->readable))
+        waitq_wake(&sock->readable, UINT32_MAX, events);
+    if ((events & ~(POLL_READABLE | POLLRDHUP)) && waitq_active(&sock->writable))
+        waitq_wake(&sock->writable, UINT32_MAX, events);
+}
+
+/* Packets to ourselves go round here, in the sender's thread, until nothing is left. */
+static void move_loopback(void)
+{
+    struct netif *netif;
+    bool moved;
+
+    do {
+        moved = false;
+        NETIF_FOREACH(netif)
+        {
+            if (netif->loop_first != NULL) {
+                netif_poll(netif);
+                moved = true;
+            }
+        }
+    } while (moved);
+}
+
+void net_unlock(void)
+{
+    struct {
+        struct inet_sock *sock;
+        unsigned events;
+    } batch[16];
+    unsigned count;
+    bool more;
+
+    move_loopback();
+    net_devices_kick();
+    do {
+        for (count = 0; to_wake != NULL && count < 16; count++) {
+            batch[count].sock = to_wake;
+            batch[count].events = to_wake->woken;
+            to_wake->woken = 0;
+            to_wake = to_wake->wake_next;
+        }
+        more = to_wake != NULL;
+        mutex_unlock(&lock);
+        for (unsigned i = 0; i < count; i++) {
+            wake(batch[i].sock, batch[i].events);
+            inet_sock_unref(batch[i].sock);
+        }
+        if (more)
+            mutex_lock(&lock);
+    } while (more);
+}
+
+/* ---- timers, under the lock ---- */
+
+struct slow_timer {
+    void (*run)(void);
+    uint32_t interval_ms;
+    uint32_t next_ms;
+    bool always; /* not only for a while after traffic */
+};
+
+static struct slow_timer slow_timers[] = {
+    {etharp_tmr, ARP_TMR_INTERVAL, 0, false},
+    {ip_reass_tmr, IP_TMR_INTERVAL, 0, false},
+    {ip6_reass_tmr, IP6_REASS_TMR_INTERVAL, 0, false},
+    {nd6_tmr, ND6_TMR_INTERVAL, 0, false},
+    {igmp_tmr, IGMP_TMR_INTERVAL, 0, false},
+    {mld6_tmr, MLD6_TMR_INTERVAL, 0, false},
+    {dhcp_fine_tmr, DHCP_FINE_TIMER_MSECS, 0, false},
+    {dhcp_coarse_tmr, DHCP_COARSE_TIMER_MSECS, 0, true},
+};
+
+static struct timer timer;
+static struct work timer_work;
+static uint32_t active_until_ms, tcp_next_ms, armed_ms;
+static bool tcp_needed, is_armed;
+
+static bool is_due(uint32_t now, uint32_t at)
+{
+    return (int32_t)(now - at) >= 0;
+}
+
+static void arm(uint32_t at_ms)
+{
+    if (is_armed && (int32_t)(at_ms - armed_ms) >= 0)
+        return;
+    armed_ms = at_ms;
+    is_armed = true;
+    timer_start(&timer,
+                clock_monotonic_ns() + (uint64_t)max((int32_t)(at_ms - sys_now()), 0) * NS_PER_MS);
+}
+
+void tcp_timer_needed(void)
+{
+    if (tcp_needed)
+        return;
+    tcp_needed = true;
+    tcp_next_ms = sys_now() + TCP_TMR_INTERVAL;
+    arm(tcp_next_ms);
+}
+
+void net_active(void)
+{
+    uint32_t now = sys_now();
+    bool was_active = !is_due(now, active_until_ms);
+
+    active_until_ms = now + ACTIVE_MS;
+    if (!was_active)
+        arm(now);
+}
+
+static void run_tcp(uint32_t now)
+{
+    if (!tcp_needed || !is_due(now, tcp_next_ms))
+        return;
+    tcp_tmr();
+    tcp_needed = tcp_active_pcbs != NULL || tcp_tw_pcbs != NULL;
+    tcp_next_ms = now + TCP_TMR_INTERVAL;
+}
+
+/* A timer that was left alone in quiet times is called as often as it should have been. */
+static void run_slow(struct slow_timer *slow, uint32_t now)
+{
+    if (now - slow->next_ms > CATCH_UP_MS && is_due(now, slow->next_ms))
+        slow->next_ms = now - min(CATCH_UP_MS, 64 * slow->interval_ms);
+    while (is_due(now, slow->next_ms)) {
+        slow->run();
+        slow->next_ms += slow->interval_ms;
+    }
+}
+
+static void run_timers(struct work *work)
+{
+    uint32_t now, next = 0;
+    bool has_next = false, is_active;
+
+    (void)work;
+    net_lock();
+    is_armed = false;
+    now = sys_now();
+    is_active = !is_due(now, active_until_ms);
+    run_tcp(now);
+    for (unsigned i = 0; i < ARRAY_SIZE(slow_timers); i++) {
+        struct slow_timer *slow = &slow_timers[i];
+
+        if (!is_active && !slow->always)
+            continue;
+        run_slow(slow, now);
+        if (!has_next || (int32_t)(slow->next_ms - next) < 0)
+            next = slow->next_ms;
+        has_next = true;
+    }
+    if (tcp_needed && (!has_next || (int32_t)(tcp_next_ms - next) < 0)) {
+        next = tcp_next_ms;
+        has_next = true;
+    }
+    if (has_next)
+        arm(next);
+    net_unlock();
+}
+
+static void timer_fired(struct timer *fired)
+{
+    (void)fired;
+    work_queue(&timer_work);
+}
+
+void net_stack_init(void)
+{
+    uint32_t now = sys_now();
+
+    timer_init(&timer, timer_fired);
+    work_init(&timer_work, run_timers);
+    for (unsigned i = 0; i < ARRAY_SIZE(slow_timers); i++)
+        slow_timers[i].next_ms = now + slow_timers[i].interval_ms;
+    active_until_ms = now;
+    net_lock();
+    lwip_init();
+    net_unlock();
+    net_devices_init();
+}

@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TCP by lwIP's raw API. What a program writes is copied once into a chunk, to which lwIP's
+ * segments refer until it is acknowledged; what arrives stays in the device's buffers until it is
+ * read. A struct inet_sock lives as long as its protocol block, after its socket was closed, too:
+ * the block holds a reference, which goes by the block's `destroy` callback.
+ */
+#include <core/lock.h>
+#include <lib/errno.h>
+#include <lib/minmax.h>
+#include <mm/slab.h>
+
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/tcp.h>
+
+#include "lwip_port.h"
+
+#define SEND_LOW  (TCP_SND_BUF / 3) /* free bytes from which on a socket is writable */
+#define CHUNK_MAX 32768u            /* bytes copied from a program at once */
+
+struct inet_chunk {
+    struct inet_chunk *next;
+    uint64_t end; /* position in the stream: goes when acknowledged up to here */
+    char data[];
+};
+
+/* ---- the protocol block and its sock ---- */
+
+static void free_chunks(struct inet_sock *sock, uint64_t acked)
+{
+    while (sock->chunks != NULL && sock->chunks->end <= acked) {
+        struct inet_chunk *chunk = sock->chunks;
+
+        sock->chunks = chunk->next;
+        if (sock->chunks == NULL)
+            sock->chunks_end = &sock->chunks;
+        kfree(chunk);
+    }
+}
+
+static void free_received(struct inet_sock *sock)
+{
+    struct pbuf *p = sock->first;
+
+    while (p != NULL) {
+        struct pbuf *next = p->next;
+
+        p->next = NULL;
+        pbuf_free(p);
+        p = next;
+    }
+    sock->first = sock->last = NULL;
+    sock->received = sock->offset = 0;
+}
+
+static void leave_backlog(struct inet_sock *sock)
+{
+    if (sock->listener == NULL)
+        return;
+    list_del(&sock->backlog_node);
+    sock->listener->backlog_count--;
+    sock->listener = NULL;
+}
+
+static void block_gone(u8_t id, void *data)
+{
+    struct inet_sock *sock = data;
+
+    (void)id;
+    sock->pcb = NULL;
+    free_chunks(sock, UINT64_MAX);
+    if (sock->socket == NULL && sock->listener != NULL) {
+        leave_backlog(sock);
+        free_received(sock);
+        inet_sock_unref(sock); /* the backlog's */
+    }
+    inet_sock_unref(sock);
+}
+
+static const struct tcp_ext_arg_callbacks block_callbacks = {.destroy = block_gone};
+
+static bool has_room(const struct tcp_pcb *pcb)
+{
+    return tcp_sndbuf(pcb) >= SEND_LOW && tcp_sndqueuelen(pcb) < TCP_SNDQUEUELOWAT;
+}
+
+static void fail(struct inet_sock *sock, int error)
+{
+    bool was_connecting = sock->state == INET_CONNECTING;
+
+    WRITE_ONCE(sock->state, INET_DEAD);
+    if (sock->socket != NULL && error != 0) {
+        if (was_connecting && error == ECONNRESET)
+            error = ECONNREFUSED;
+        atomic_set(&sock->socket->error, error);
+    }
+    net_ready(sock, POLL_READABLE | POLL_WRITABLE | POLLERR | POLLHUP | POLLRDHUP, true);
+}
+
+/* The block is gone already, or goes now. */
+static void on_error(void *arg, err_t error)
+{
+    struct inet_sock *sock = arg;
+
+    if (sock != NULL)
+        fail(sock, error == ERR_RST ? ECONNRESET : ETIMEDOUT);
+}
+
+static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t length)
+{
+    struct inet_sock *sock = arg;
+
+    sock->acked += length;
+    free_chunks(sock, sock->acked);
+    if (!(sock->ready & POLLOUT) && sock->socket != NULL && has_room(pcb))
+        net_ready(sock, POLL_WRITABLE, true);
+    return ERR_OK;
+}
+
+static void append(struct inet_sock *sock, struct pbuf *p)
+{
+    sock->received += p->tot_len;
+    if (sock->last != NULL)
+        ((struct pbuf *)sock->last)->next = p;
+    else
+        sock->first = p;
+    while (p->next != NULL)
+        p = p->next;
+    sock->last = p;
+}
+
+static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
+{
+    struct inet_sock *sock = arg;
+
+    (void)error;
+    if (p == NULL) {
+        sock->shutdown |= INET_SHUT_RD;
+        net_ready(sock, POLL_READABLE | POLLRDHUP, true);
+        if (sock->shutdown == (INET_SHUT_RD | INET_SHUT_WR))
+            net_ready(sock, POLLHUP, true);
+        return ERR_OK;
+    }
+    if (sock->shutdown & INET_SHUT_RD) { /* shutdown(SHUT_RD): taken and dropped */
+        tcp_recved(pcb, p->tot_len);
+        pbuf_free(p);
+        return ERR_OK;
+    }
+    append(sock, p);
+    net_ready(sock, POLL_READABLE, true);
+    return ERR_OK;
+}
+
+static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t error)
+{
+    struct inet_sock *sock = arg;
+
+    (void)error;
+    net_address_from_lwip(&pcb->local_ip, pcb->local_port, &sock->local);
+    WRITE_ONCE(sock->state, INET_CONNECTED);
+    net_ready(sock, POLL_WRITABLE, true);
+    return ERR_OK;
+}
+
+static void set_options(struct inet_sock *sock)
+{
+    const struct inet_options *options = &sock->options;
+    struct tcp_pcb *pcb = sock->pcb;
+
+    if (options->no_delay && !options->cork)
+        tcp_nagle_disable(pcb);
+    else
+        tcp_nagle_enable(pcb);
+    if (sock->socket != NULL && sock->socket->keep_alive)
+        ip_set_option(pcb, SOF_KEEPALIVE);
+    else
+        ip_reset_option(pcb, SOF_KEEPALIVE);
+    pcb->keep_idle = (u32_t)options->keep_idle_s * 1000;
+    pcb->keep_intvl = (u32_t)options->keep_interval_s * 1000;
+    pcb->keep_cnt = (u32_t)options->keep_count;
+    pcb->ttl = options->ttl;
+    pcb->tos = options->tos;
+}
+
+static void attach(struct inet_sock *sock, struct tcp_pcb *pcb)
+{
+    inet_sock_ref(sock);
+    sock->pcb = pcb;
+    tcp_arg(pcb, sock);
+    tcp_recv(pcb, on_received);
+    tcp_sent(pcb, on_sent);
+    tcp_err(pcb, on_error);
+    tcp_ext_arg_set(pcb, 0, sock);
+    tcp_ext_arg_set_callbacks(pcb, 0, &block_callbacks);
+}
+
+/* ---- the transport ---- */
+
+static int tcp_open(struct inet_sock *sock)
+{
+    bool is_v6 = sock->socket->family == AF_INET6;
+    struct tcp_pcb *pcb;
+
+    net_lock();
+    pcb = tcp_new_ip_type(is_v6 ? IPADDR_TYPE_ANY : IPADDR_TYPE_V4);
+    if (pcb != NULL) {
+        attach(sock, pcb);
+        net_ready(sock, POLL_WRITABLE | POLLHUP, true);
+    }
+    net_unlock();
+    return pcb != NULL ? 0 : -ENOBUFS;
+}
+
+static void close_listener(struct inet_sock *sock)
+{
+    struct tcp_pcb *pcb = sock->pcb;
+    struct inet_sock *child, *next;
+
+    list_for_each_entry_safe (child, next, &sock->backlog, backlog_node) {
+        leave_backlog(child);
+        free_received(child);
+        if (child->pcb != NULL)
+            tcp_abort(child->pcb);
+        inet_sock_unref(child);
+    }
+    sock->pcb = NULL;
+    tcp_arg(pcb, NULL);
+    tcp_close(pcb);
+    inet_sock_unref(sock);
+}
+
+static void transport_close(struct inet_sock *sock, bool abort)
+{
+    struct tcp_pcb *pcb;
+
+    net_lock();
+    pcb = sock->pcb;
+    sock->socket = NULL;
+    if (pcb != NULL && sock->state == INET_LISTENING) {
+        close_listener(sock);
+    } else if (pcb != NULL) {
+        bool unread = sock->received != 0;
+
+        free_received(sock);
+        if (!unread) /* lwIP takes a window that is not whole for unread bytes */
+            pcb->rcv_wnd = TCP_WND_MAX(pcb);
+        if (abort)
+            tcp_abort(pcb);
+        else
+            tcp_close(pcb);
+    } else {
+        free_received(sock);
+    }
+    net_unlock();
+}
+
+static int transport_bind(struct inet_sock *sock, const struct inet_address *address)
+{
+    ip_addr_t ip;
+    int error = -EINVAL;
+
+    net_lock();
+    if (sock->pcb != NULL && sock->state == INET_NEW) {
+        struct tcp_pcb *pcb = sock->pcb;
+
+        net_address_to_lwip(address, sock->socket->family == AF_INET6, &ip);
+        if (IP_IS_V6(&ip) && ip_addr_isany(&ip) && !sock->options.v6_only)
+            IP_SET_TYPE_VAL(ip, IPADDR_TYPE_ANY);
+        if (sock->socket->reuse_address)
+            ip_set_option(pcb, SOF_REUSEADDR);
+        error = net_errno(tcp_bind(pcb, &ip, address->port));
+        if (error == 0) {
+            WRITE_ONCE(sock->state, INET_BOUND);
+            sock->local = *address;
+            sock->local.port = pcb->local_port;
+        }
+    }
+    net_unlock();
+    return error;
+}
+
+static int transport_connect(struct inet_sock *sock, const struct inet_address *to)
+{
+    ip_addr_t ip;
+    int error;
+
+    net_lock();
+    if (sock->pcb == NULL || sock->state > INET_BOUND) {
+        error = sock->state == INET_CONNECTED ? -EISCONN : -EALREADY;
+    } else {
+        struct tcp_pcb *pcb = sock->pcb;
+
+        net_address_to_lwip(to, sock->socket->family == AF_INET6, &ip);
+        if (ip_addr_isany(&ip)) { /* Linux: this machine */
+            if (IP_IS_V4(&ip))
+                ip_addr_set_loopback(false, &ip);
+            else
+                ip_addr_set_loopback(true, &ip);
+        }
+        set_options(sock);
+        if (ip_addr_isany(&pcb->local_ip))
+            ip_addr_set_any(IP_IS_V6(&ip), &pcb->local_ip);
+        error = net_errno(tcp_connect(pcb, &ip, to->port, on_connected));
+        if (error == 0) {
+            WRITE_ONCE(sock->state, INET_CONNECTING);
+            net_ready(sock, POLL_WRITABLE | POLLHUP, false);
+            net_address_from_lwip(&pcb->local_ip, pcb->local_port, &sock->local);
+            net_address_from_lwip(&ip, to->port, &sock->peer);
+            error = -EINPROGRESS;
+        }
+    }
+    net_unlock();
+    return error;
+}
+
+/* A connection is complete: it waits in its listener's backlog. */
+static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t error)
+{
+    struct inet_sock *listener = arg, *sock;
+
+    if (error != ERR_OK || pcb == NULL || listener == NULL)
+        return ERR_VAL;
+    sock =
+        listener->backlog_count <= listener->backlog_max ? inet_sock_alloc(&tcp_transport) : NULL;
+    if (sock == NULL)
+        return ERR_MEM; /* lwIP resets it */
+    sock->options = listener->options;
+    attach(sock, pcb);
+    set_options(sock);
+    sock->state = INET_CONNECTED;
+    net_address_from_lwip(&pcb->local_ip, pcb->local_port, &sock->local);
+    net_address_from_lwip(&pcb->remote_ip, pcb->remote_port, &sock->peer);
+    sock->ready = POLL_WRITABLE;
+    sock->listener = listener;
+    list_add_tail(&listener->backlog, &sock->backlog_node);
+    listener->backlog_count++;
+    net_ready(listener, POLL_READABLE, true);
+    return ERR_OK;
+}
+
+static int transport_listen(struct inet_sock *sock, unsigned backlog)
+{
+    struct tcp_pcb *pcb, *listening;
+    err_t error = ERR_OK;
+
+    net_lock();
+    pcb = sock->pcb;
+    if (sock->state == INET_LISTENING) {
+        sock->backlog_max = backlog;
+    } else if (pcb == NULL || sock->state > INET_BOUND) {
+        error = ERR_VAL;
+    } else {
+        if (pcb->local_port == 0)
+            error = tcp_bind(pcb, sock->socket->family == AF_INET6 ? IP_ANY_TYPE : IP4_ADDR_ANY, 0);
+        sock->local.port = pcb->local_port;
+        tcp_ext_arg_set_callbacks(pcb, 0, NULL); /* the block is replaced, not gone */
+        listening = error == ERR_OK ? tcp_listen_with_backlog_and_err(pcb, 255, &error) : NULL;
+        if (listening != NULL) {
+            sock->pcb = listening;
+            sock->backlog_max = backlog;
+            tcp_accept(listening, on_accept);
+            WRITE_ONCE(sock->state, INET_LISTENING);
+            net_ready(sock, POLL_WRITABLE | POLLHUP, false);
+        } else {
+            tcp_ext_arg_set_callbacks(pcb, 0, &block_callbacks);
+        }
+    }
+    net_unlock();
+    return net_errno(error);
+}
+
+static struct inet_sock *transport_accept(struct inet_sock *sock)
+{
+    struct inet_sock *child = NULL;
+
+    net_lock();
+    if (!list_empty(&sock->backlog)) {
+        child = list_first_entry(&sock->backlog, struct inet_sock, backlog_node);
+        leave_backlog(child);
+    }
+    if (list_empty(&sock->backlog))
+        net_ready(sock, POLL_READABLE, false);
+    net_unlock();
+    return child;
+}
+
+/* ---- bytes ---- */
+
+/* Hands a chunk to lwIP; what it does not take stays with the caller. Bytes taken. */
+static size_t write_chunk(struct inet_sock *sock, struct inet_chunk *chunk, size_t length,
+                          unsigned flags)
+{
+    struct tcp_pcb *pcb = sock->pcb;
+    size_t taken = min(length, (size_t)tcp_sndbuf(pcb));
+    bool more = (flags & MSG_MORE) || sock->options.cork;
+
+    if (taken == 0 ||
+        tcp_write(pcb, chunk->data, (u16_t)taken, more ? TCP_WRITE_FLAG_MORE : 0) != ERR_OK)
+        taken = 0;
+    if (taken != 0) {
+        sock->written += taken;
+        chunk->end = sock->written;
+        chunk->next = NULL;
+        *sock->chunks_end = chunk;
+        sock->chunks_end = &chunk->next;
+        if (more && pcb->unsent != NULL && pcb->unsent->next == NULL && pcb->unsent->len < pcb->mss)
+            return taken;
+        (void)tcp_output_nagle(pcb);
+    }
+    return taken;
+}
+
+/* 0, or why nothing can be sent; under the lock. */
+static int send_error(struct inet_sock *sock)
+{
+    if (sock->state == INET_CONNECTING)
+        return -EAGAIN;
+    if (sock->shutdown & INET_SHUT_WR)
+        return -EPIPE;
+    if (sock->state == INET_DEAD || (sock->state == INET_CONNECTED && sock->pcb == NULL))
+        return -EPIPE;
+    return sock->state != INET_CONNECTED ? -ENOTCONN : 0;
+}
+
+static ssize_t transport_send(struct inet_sock *sock, struct io *io, const struct inet_address *to,
+                              unsigned flags)
+{
+    size_t length = min(io_left(io), (size_t)CHUNK_MAX), taken = 0;
+    struct inet_chunk *chunk = kmalloc(sizeof(*chunk) + length);
+    ssize_t copied;
+    int error;
+
+    (void)to;
+    if (chunk == NULL)
+        return -ENOBUFS;
+    copied = io_copy_from(io, chunk->data, length);
+    if (copied <= 0) {
+        kfree(chunk);
+        return copied;
+    }
+    net_lock();
+    error = send_error(sock);
+    if (error == 0) {
+        struct tcp_pcb *pcb = sock->pcb;
+
+        taken = write_chunk(sock, chunk, (size_t)copied, flags);
+        if (taken == 0)
+            error = -EAGAIN;
+        if (!has_room(pcb))
+            net_ready(sock, POLL_WRITABLE, false);
+    }
+    net_unlock();
+    if (taken < (size_t)copied)
+        io_rewind(io, (size_t)copied - taken);
+    if (taken == 0)
+        kfree(chunk);
+    return error != 0 ? error : (ssize_t)taken;
+}
+
+/* Bytes out of the queue, which only readers shorten: the lock is not needed meanwhile. */
+static ssize_t copy_out(struct inet_sock *sock, struct io *io, size_t length)
+{
+    const struct pbuf *p = sock->first;
+    size_t offset = sock->offset, done = 0;
+
+    while (done < length) {
+        size_t n = min((size_t)p->len - offset, length - done);
+        ssize_t copied = n != 0 ? io_copy_to(io, (const char *)p->payload + offset, n) : 0;
+
+        if (copied < 0)
+            return done != 0 ? (ssize_t)done : copied;
+        done += (size_t)copied;
+        if ((size_t)copied < n)
+            break;
+        offset = 0;
+        if (done < length)
+            p = p->next;
+    }
+    return (ssize_t)done;
+}
+
+/* The bytes were read: their buffers go, the window opens. */
+static void consume(struct inet_sock *sock, size_t length)
+{
+    struct tcp_pcb *pcb = sock->pcb;
+    size_t left = length;
+
+    sock->received -= length;
+    while (left != 0) {
+        struct pbuf *p = sock->first;
+        size_t n = min((size_t)p->len - sock->offset, left);
+
+        left -= n;
+        sock->offset += n;
+        if (sock->offset < p->len)
+            break;
+        sock->first = p->next;
+        if (sock->first == NULL)
+            sock->last = NULL;
+        sock->offset = 0;
+        p->next = NULL;
+        pbuf_free(p);
+    }
+    if (sock->received == 0 && !(sock->shutdown & INET_SHUT_RD) && sock->state == INET_CONNECTED)
+        net_ready(sock, POLL_READABLE, false);
+    for (; pcb != NULL && length != 0; length -= left) {
+        left = min(length, (size_t)UINT16_MAX);
+        tcp_recved(pcb, (u16_t)left);
+    }
+}
+
+static int receive_error(struct inet_sock *sock)
+{
+    if (sock->shutdown & INET_SHUT_RD)
+        return 0;
+    if (sock->state == INET_CONNECTED && sock->pcb != NULL)
+        return -EAGAIN;
+    if (sock->state == INET_CONNECTING)
+        return -EAGAIN;
+    return sock->state == INET_DEAD ? 0 : -ENOTCONN;
+}
+
+static ssize_t transport_receive(struct inet_sock *sock, struct io *io, struct inet_address *from,
+                                 unsigned *flags)
+{
+    size_t length;
+    ssize_t done;
+
+    from->family = AF_UNSPEC;
+    mutex_lock(&sock->read_lock);
+    net_lock();
+    length = min(sock->received, io_left(io));
+    done = length == 0 ? receive_error(sock) : 0;
+    net_unlock();
+    if (length != 0) {
+        done = *flags & MSG_TRUNC ? (ssize_t)length : copy_out(sock, io, length);
+        if (done > 0 && !(*flags & MSG_PEEK)) {
+            net_lock();
+            consume(sock, (size_t)done);
+            net_unlock();
+        }
+    }
+    mutex_unlock(&sock->read_lock);
+    return done;
+}
+
+static int transport_shutdown(struct inet_sock *sock, unsigned how)
+{
+    struct tcp_pcb *pcb;
+    int error = 0;
+
+    net_lock();
+    pcb = sock->pcb;
+    if (pcb == NULL || sock->state < INET_CONNECTING || sock->state == INET_LISTENING) {
+        error = -ENOTCONN;
+    } else {
+        bool sends = (how & INET_SHUT_WR) && !(sock->shutdown & INET_SHUT_WR);
+
+        sock->shutdown |= how;
+        if (sends)
+            (void)tcp_shutdown(pcb, 0, 1);
+        if (how & INET_SHUT_RD)
+            net_ready(sock, POLL_READABLE | POLLRDHUP, true);
+        if (sock->shutdown == (INET_SHUT_RD | INET_SHUT_WR))
+            net_ready(sock, POLLHUP, true);
+    }
+    net_unlock();
+    return error;
+}
+
+static void options_changed(struct inet_sock *sock)
+{
+    net_lock();
+    if (sock->pcb != NULL && sock->state != INET_LISTENING) {
+        set_options(sock);
+        if (sock->state == INET_CONNECTED && !sock->options.cork)
+            (void)tcp_output(sock->pcb);
+    }
+    net_unlock();
+}
+
+const struct transport_ops tcp_transport = {
+    .open = tcp_open,
+    .close = transport_close,
+    .bind = transport_bind,
+    .connect = transport_connect,
+    .listen = transport_listen,
+    .accept = transport_accept,
+    .send = transport_send,
+    .receive = transport_receive,
+    .shutdown = transport_shutdown,
+    .options_changed = options_changed,
+};
