@@ -81,7 +81,7 @@ static const struct tcp_ext_arg_callbacks block_callbacks = {.destroy = block_go
 
 static bool has_room(const struct tcp_pcb *pcb)
 {
-    return tcp_sndbuf(pcb) >= SEND_LOW && tcp_sndqueuelen(pcb) < TCP_SNDQUEUELOWAT;
+    return pcb->snd_buf >= SEND_LOW && tcp_sndqueuelen(pcb) < TCP_SNDQUEUELOWAT;
 }
 
 static void fail(struct inet_sock *sock, int error)
