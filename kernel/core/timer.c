@@ -6,6 +6,7 @@
  */
 #include "sched_internal.h"
 
+#include <arch/atomic.h>
 #include <arch/barrier.h>
 #include <arch/irqflags.h>
 #include <core/clock.h>
@@ -14,6 +15,7 @@
 #include <core/panic.h>
 #include <core/percpu.h>
 #include <core/timer.h>
+#include <lib/compiler.h>
 #include <lib/minmax.h>
 
 static const struct clockevent_ops *clockevent;
@@ -66,7 +68,22 @@ static void insert(struct cpu *cpu, struct timer *timer)
                    : &parent->right;
     }
     rb_insert(&cpu->timers.tree, &timer->node, parent, link);
-    timer->cpu = cpu;
+}
+
+/*
+ * Makes an idle timer this CPU's, whose lock the caller holds; false if another thread or CPU has
+ * started it meanwhile. Pairs with the release when it leaves a tree.
+ */
+static bool claim(struct timer *timer, struct cpu *cpu)
+{
+    return atomic64_cmpxchg((atomic64_t *)&timer->cpu, 0, (int64_t)(uintptr_t)cpu) == 0;
+}
+
+/* The lock of `cpu` held. */
+static void leave_tree(struct cpu *cpu, struct timer *timer)
+{
+    rb_erase(&cpu->timers.tree, &timer->node);
+    smp_store_release(&timer->cpu, NULL);
 }
 
 /* Takes it out of the tree that it is in, whichever CPU's. Returns whether it was in one. */
@@ -80,10 +97,8 @@ static bool take_out(struct timer *timer)
         reg_t flags = spin_lock_irq(&cpu->timers.lock);
         bool found = timer->cpu == cpu;
 
-        if (found) {
-            rb_erase(&cpu->timers.tree, &timer->node);
-            timer->cpu = NULL;
-        }
+        if (found)
+            leave_tree(cpu, timer);
         spin_unlock_irq(&cpu->timers.lock, flags);
         if (found)
             return true;
@@ -92,16 +107,23 @@ static bool take_out(struct timer *timer)
 
 void timer_start(struct timer *timer, uint64_t deadline_ns)
 {
-    take_out(timer);
-    reg_t flags = irq_save();
-    struct cpu *cpu = this_cpu();
+    bool claimed;
 
-    spin_lock(&cpu->timers.lock);
-    timer->deadline_ns = deadline_ns;
-    insert(cpu, timer);
-    program(cpu, deadline_ns);
-    spin_unlock(&cpu->timers.lock);
-    irq_restore(flags);
+    do {
+        take_out(timer);
+        reg_t flags = irq_save();
+        struct cpu *cpu = this_cpu();
+
+        spin_lock(&cpu->timers.lock);
+        claimed = claim(timer, cpu);
+        if (claimed) {
+            timer->deadline_ns = deadline_ns;
+            insert(cpu, timer);
+            program(cpu, deadline_ns);
+        }
+        spin_unlock(&cpu->timers.lock);
+        irq_restore(flags);
+    } while (unlikely(!claimed));
 }
 
 /* Is `fire` of this timer running on another CPU? */
@@ -148,9 +170,8 @@ static void fire_due(struct cpu *cpu)
 
     spin_lock(&cpu->timers.lock);
     while ((timer = first_due(cpu, clock_monotonic_ns())) != NULL) {
-        rb_erase(&cpu->timers.tree, &timer->node);
         smp_store_release(&cpu->timers.running, timer);
-        timer->cpu = NULL;
+        leave_tree(cpu, timer);
         spin_unlock(&cpu->timers.lock);
         timer->fire(timer);
         spin_lock(&cpu->timers.lock);

@@ -19,7 +19,8 @@ struct timer {
 /* `fire` runs in interrupt context on the CPU that started the timer, which it may start again. */
 void timer_init(struct timer *timer, void (*fire)(struct timer *timer));
 
-/* (Re)starts it on this CPU. A deadline in the past fires at once. Any context. */
+/* (Re)starts it on this CPU. A deadline in the past fires at once. Any context; of several that
+ * start it at once, one deadline holds. */
 void timer_start(struct timer *timer, uint64_t deadline_ns);
 
 /*
