@@ -68,8 +68,8 @@ unsigned waitq_wake(struct waitq *queue, unsigned max, unsigned events)
 {
     unsigned count = 0;
 
-    /* Pairs with the barrier in thread_prepare_sleep(): the waiter sees our change, or we see it.
-     */
+    /* Pairs with the barriers in thread_prepare_sleep() and waiter_enqueue(): the waiter sees our
+     * change, or we see it. */
     smp_mb();
     if (!waitq_active(queue))
         return 0;

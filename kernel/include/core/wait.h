@@ -65,13 +65,15 @@ static inline void waitq_wake_all(struct waitq *queue)
 }
 
 /* The steps of wait_event() around the sleep: on the queue (again), with no wake noted; off it, a
- * wake that came too late passed on. */
+ * wake that came too late passed on. The sleep is prepared before: a wake that takes an exclusive
+ * waiter off the queue also ends that sleep, whatever becomes of the condition meanwhile. */
 static inline void waiter_enqueue(struct waitq *queue, struct waiter *waiter)
 {
     if (smp_load_acquire(&waiter->queue) == NULL) {
         waiter->woken = false;
         waitq_add(queue, waiter);
     }
+    smp_mb(); /* on the queue, then the condition: pairs with waitq_wake() */
 }
 
 static inline void waiter_finish(struct waitq *queue, struct waiter *waiter)
@@ -125,8 +127,8 @@ int thread_sleep_until(uint64_t deadline_ns, enum wait_how how);
             waiter_init(&waiter_);                                     \
             waiter_.exclusive = (exclusive_);                          \
             for (;;) {                                                 \
-                waiter_enqueue((queue_), &waiter_);                    \
                 thread_prepare_sleep(how);                             \
+                waiter_enqueue((queue_), &waiter_);                    \
                 if (condition) {                                       \
                     thread_cancel_sleep();                             \
                     error_ = 0;                                        \
