@@ -392,7 +392,8 @@ static void pipe_free(struct pipe *pipe)
     kfree(pipe);
 }
 
-/* One end less; true if it was the last file. */
+/* One end less; true if it was the last file. The pipe may be gone as soon as this file no longer
+ * counts, so the others are told before. */
 static bool leave(struct pipe *pipe, unsigned access)
 {
     bool is_last;
@@ -402,12 +403,12 @@ static bool leave(struct pipe *pipe, unsigned access)
         pipe->readers--;
     if (access & FILE_WRITE)
         pipe->writers--;
+    spin_unlock(&pipe->lock);
+    waitq_wake(&pipe->readable, UINT32_MAX, POLL_READABLE | POLLHUP);
+    waitq_wake(&pipe->writable, UINT32_MAX, POLL_WRITABLE | POLLERR);
+    spin_lock(&pipe->lock);
     is_last = --pipe->files == 0;
     spin_unlock(&pipe->lock);
-    if (!is_last) {
-        waitq_wake(&pipe->readable, UINT32_MAX, POLL_READABLE | POLLHUP);
-        waitq_wake(&pipe->writable, UINT32_MAX, POLL_WRITABLE | POLLERR);
-    }
     return is_last;
 }
 
