@@ -14,7 +14,7 @@
 #include <mm/slab.h>
 
 struct timerfd {
-    struct spinlock lock; /* interrupts off; guards what follows */
+    struct spinlock lock; /* interrupts off; guards what follows, and starts of the timer */
     struct timer timer;
     struct waitq waiters;
     int clock_id;
@@ -91,9 +91,9 @@ static int take(struct timerfd *tfd, uint64_t *ticks)
         next = take_locked(tfd, ticks);
         result = *ticks != 0;
     }
-    spin_unlock_irq(&tfd->lock, flags);
     if (next != 0)
         timer_start(&tfd->timer, next);
+    spin_unlock_irq(&tfd->lock, flags);
     return result;
 }
 
@@ -186,9 +186,9 @@ void timerfd_set(struct file *file, bool absolute, bool cancel_on_set,
     tfd->cancel_on_set = cancel_on_set && absolute && tfd->is_realtime;
     tfd->was_cancelled = false;
     tfd->has_expired = false;
-    spin_unlock_irq(&tfd->lock, flags);
     if (deadline != 0)
         timer_start(&tfd->timer, deadline);
+    spin_unlock_irq(&tfd->lock, flags);
 }
 
 /* Under realtime_lock. */
@@ -203,9 +203,9 @@ static void clock_was_set(struct timerfd *tfd)
     }
     if (tfd->cancel_on_set)
         tfd->was_cancelled = true;
-    spin_unlock_irq(&tfd->lock, flags);
     if (deadline != 0)
         timer_start(&tfd->timer, deadline);
+    spin_unlock_irq(&tfd->lock, flags);
     waitq_wake(&tfd->waiters, UINT32_MAX, POLL_READABLE);
 }
 
