@@ -9,6 +9,7 @@
 #include <core/timer.h>
 #include <lib/compiler.h>
 #include <lib/errno.h>
+#include <lib/minmax.h>
 #include <linux/process.h>
 #include <linux/syscalls.h>
 
@@ -40,7 +41,10 @@ static void real_timer_fires(struct timer *timer)
         uint64_t late = clock_monotonic_ns() - it->expires_ns;
 
         it->expires_ns += (late / it->interval_ns + 1) * it->interval_ns;
-        timer_start(timer, it->expires_ns);
+        if (it->interval_ns < TIMER_PERIOD_MIN_NS) /* interrupts must leave time to the program */
+            timer_start(timer, max(it->expires_ns, clock_monotonic_ns() + TIMER_PERIOD_MIN_NS));
+        else
+            timer_start(timer, it->expires_ns);
     } else {
         it->expires_ns = 0;
     }

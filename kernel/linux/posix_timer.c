@@ -12,6 +12,7 @@
 #include <core/wait.h>
 #include <lib/compiler.h>
 #include <lib/errno.h>
+#include <lib/minmax.h>
 #include <linux/process.h>
 #include <linux/syscalls.h>
 #include <mm/slab.h>
@@ -58,14 +59,22 @@ static uint64_t now_of(const struct posix_timer *timer)
     return time_is_steady(timer->clock) ? clock_monotonic_ns() : cpu_clock_ns(timer);
 }
 
+/* A period too short to fire for is told as overruns: interrupts must leave time to the program. */
+static uint64_t not_too_soon(const struct posix_timer *timer, uint64_t deadline_ns)
+{
+    if (!timer->interval_ns || timer->interval_ns >= TIMER_PERIOD_MIN_NS)
+        return deadline_ns;
+    return max(deadline_ns, clock_monotonic_ns() + TIMER_PERIOD_MIN_NS);
+}
+
 static void aim(struct posix_timer *timer)
 {
     uint64_t now;
 
     if (time_is_real(timer->clock)) {
-        timer_start(&timer->timer, time_from_realtime(timer->expires_ns));
+        timer_start(&timer->timer, not_too_soon(timer, time_from_realtime(timer->expires_ns)));
     } else if (time_is_steady(timer->clock)) {
-        timer_start(&timer->timer, timer->expires_ns);
+        timer_start(&timer->timer, not_too_soon(timer, timer->expires_ns));
     } else {
         now = cpu_clock_ns(timer);
         now = timer->expires_ns > now ? (timer->expires_ns - now) / cpu_count() : 0;

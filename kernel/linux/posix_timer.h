@@ -5,6 +5,11 @@
 #ifndef LINUX_POSIX_TIMER_H
 #define LINUX_POSIX_TIMER_H
 
+#include <core/clock.h>
+
+/* Periodic timers of programs fire at most this often, whatever their interval. */
+#define TIMER_PERIOD_MIN_NS (100 * NS_PER_US)
+
 struct process;
 struct signal_info;
 

@@ -277,6 +277,65 @@ CHECK(posix_timer_overrun)
     timer_delete(timer);
 }
 
+// However short the period, the program gets on.
+CHECK(posix_timer_shortest_period)
+{
+    sigset_t set;
+    siginfo_t info;
+    handle(SIGUSR1);
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    timer_t timer = make_timer(SIGEV_SIGNAL, SIGUSR1);
+    struct itimerspec when = {{0, 1}, {0, 1}};
+    EXPECT_OK(timer_settime(timer, 0, &when, NULL));
+    usleep(20000);
+    EXPECT_EQ(sigwaitinfo(&set, &info), SIGUSR1);
+    EXPECT(info.si_overrun >= 5);
+    EXPECT_OK(timer_delete(timer));
+}
+
+CHECK(itimer_shortest_period)
+{
+    struct itimerval timer = {{0, 1}, {0, 1}};
+    sigset_t set;
+    int number = 0;
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    EXPECT_OK(setitimer(ITIMER_REAL, &timer, NULL));
+    usleep(20000);
+    EXPECT_OK(sigwait(&set, &number));
+    EXPECT_EQ(number, SIGALRM);
+    EXPECT_OK(setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL));
+}
+
+// Readers of one timer that each start it again.
+static int shared_timer;
+
+static void *read_timer(void *argument)
+{
+    uint64_t ticks;
+    for (int i = 0; i < 300; i++)
+        (void)!read(shared_timer, &ticks, sizeof(ticks));
+    return argument;
+}
+
+CHECK(timerfd_of_several_readers)
+{
+    struct itimerspec when = {{0, 1000}, {0, 1000}};
+    pthread_t readers[4];
+    shared_timer = timerfd_create(CLOCK_MONOTONIC, 0);
+    EXPECT_OK(timerfd_settime(shared_timer, 0, &when, NULL));
+    for (int i = 0; i < 4; i++)
+        EXPECT_OK(pthread_create(&readers[i], NULL, read_timer, NULL));
+    for (int i = 0; i < 300; i++)
+        timerfd_settime(shared_timer, 0, &when, NULL);
+    for (int i = 0; i < 4; i++)
+        EXPECT_OK(pthread_join(readers[i], NULL));
+    close(shared_timer);
+}
+
 CHECK(posix_timer_none_and_absolute)
 {
     timer_t timer = make_timer(SIGEV_NONE, 0);
