@@ -151,7 +151,9 @@ static bool merge_timer(struct signal_pending *pending, const struct signal_info
         return false;
     list_for_each_entry (entry, &pending->queue, node) {
         if (entry->info.code == SI_TIMER && entry->info.timer_id == info->timer_id) {
-            entry->info.overrun += 1 + info->overrun;
+            if (__builtin_add_overflow(entry->info.overrun, info->overrun, &entry->info.overrun) ||
+                __builtin_add_overflow(entry->info.overrun, 1, &entry->info.overrun))
+                entry->info.overrun = INT32_MAX; /* as Linux tells it */
             return true;
         }
     }
