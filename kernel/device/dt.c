@@ -28,6 +28,7 @@ static uint32_t error_offset;
 
 /* Properties that the pass itself notes; how they are told is in compare_name(). */
 enum known_name {
+    NAME_NOT_SEEN, /* in the cache only */
     NAME_OTHER,
     NAME_PHANDLE,
     NAME_LINUX_PHANDLE,
@@ -39,8 +40,7 @@ enum known_name {
     NAME_INTERRUPT_CONTROLLER,
 };
 
-#define NAME_CACHE  1024 /* bytes of the strings block; beyond it names are compared each time */
-#define NAME_CACHED 0x80
+#define NAME_CACHE 1024 /* bytes of the strings block; beyond it names are compared each time */
 
 struct scan {
     const uint8_t *blob;
@@ -54,7 +54,7 @@ struct scan {
     bool has_child;      /* the open node has had one: no property may follow */
     uint16_t open[DT_DEPTH_MAX];
     uint16_t last_child[DT_DEPTH_MAX];
-    uint8_t cache[NAME_CACHE]; /* names repeat: enum known_name | NAME_CACHED by their offset */
+    uint8_t cache[NAME_CACHE]; /* names repeat: enum known_name by their offset */
 };
 
 static int bad(uint32_t offset, const char *text)
@@ -104,15 +104,20 @@ static __noinline enum known_name compare_name(const char *text)
     }
 }
 
+static __noinline enum known_name first_look(struct scan *s, uint32_t offset)
+{
+    enum known_name known = compare_name((const char *)s->blob + s->strings + offset);
+
+    if (offset < NAME_CACHE)
+        s->cache[offset] = (uint8_t)known;
+    return known;
+}
+
 static inline enum known_name look_up_name(struct scan *s, uint32_t offset)
 {
-    const char *text = (const char *)s->blob + s->strings + offset;
-
-    if (offset >= NAME_CACHE)
-        return compare_name(text);
-    if (s->cache[offset] == 0)
-        s->cache[offset] = (uint8_t)(compare_name(text) | NAME_CACHED);
-    return (enum known_name)(s->cache[offset] & ~NAME_CACHED);
+    if (offset >= NAME_CACHE || s->cache[offset] == NAME_NOT_SEEN)
+        return first_look(s, offset);
+    return (enum known_name)s->cache[offset];
 }
 
 static bool value_is(const uint8_t *value, uint32_t size, const char *text)
@@ -167,6 +172,7 @@ static void note_property(struct fw_node *node, enum known_name name, const uint
     case NAME_INTERRUPT_CONTROLLER:
         node->flags |= FW_INTERRUPTS;
         break;
+    case NAME_NOT_SEEN:
     case NAME_OTHER:
         break;
     }
@@ -186,16 +192,20 @@ static __noinline int bad_property(const struct scan *s, uint32_t at)
     return bad(at, "value of a property is longer than the tree");
 }
 
-/* The offset behind the NUL of the name at `at`, padded; 0 if it does not end. A word at a time. */
+/* The offset behind the NUL of the name at `at`, padded; 0 if it does not end. Two words at a time.
+ */
 static uint32_t name_end(const struct scan *s, uint32_t at)
 {
-    for (; s->end - at >= 4; at += 4) {
-        uint32_t word = load_u32(s->blob + at);
+    uint32_t end = s->end;
+    uint64_t words;
 
-        if (((word - 0x01010101U) & ~word & 0x80808080U) != 0)
-            return at + 4;
+    for (; end - at >= 8; at += 8) {
+        memcpy(&words, s->blob + at, sizeof(words));
+        words = (words - 0x0101010101010101U) & ~words & 0x8080808080808080U;
+        if (words != 0)
+            return at + ((uint32_t)words != 0 ? 4 : 8);
     }
-    return 0;
+    return end - at >= 4 && memchr(s->blob + at, '\0', 4) != NULL ? at + 4 : 0;
 }
 
 static bool name_starts(const char *name, const char *prefix)
@@ -228,18 +238,17 @@ static void add_node(struct scan *s, uint32_t name, uint32_t properties)
     struct fw_node *node = &s->node[s->count];
     uint16_t index = (uint16_t)s->count++;
 
-    *node = (struct fw_node){
-        .name = name,
-        .properties = properties,
-        .address_cells = 2,
-        .size_cells = 1,
-        .child = FW_NODE_NONE,
-        .next = FW_NODE_NONE,
-        .parent = FW_NODE_NONE,
-        .next_phandle = FW_NODE_NONE,
-        .match = FW_NODE_NONE,
-        .next_in_stage = FW_NODE_NONE,
-    };
+    /* Every field, one by one: the compiler would clear all by a call first. */
+    node->name = name;
+    node->properties = properties;
+    node->phandle = node->compatible = node->compatible_size = 0;
+    node->address_cells = 2;
+    node->size_cells = 1;
+    node->flags = 0;
+    node->child = node->next = node->parent = node->next_phandle = FW_NODE_NONE;
+    node->match = node->next_in_stage = FW_NODE_NONE;
+    node->device = NULL;
+    node->irqchip = NULL;
     if (s->depth > 0) {
         uint16_t parent = s->open[s->depth - 1], before = s->last_child[s->depth - 1];
 
@@ -298,22 +307,24 @@ static int scan_end_node(struct scan *s)
  * those with a few instructions. Returns at the first token that is no property; -EINVAL if one is
  * bad.
  */
-static int scan_properties(struct scan *s)
+static inline int scan_properties(struct scan *s)
 {
-    uint32_t at = s->at, end = s->end, strings_size = s->strings_size;
+    const uint8_t *blob = s->blob;
+    uint32_t at = s->at, end = s->end;
     bool allowed = s->depth > 0 && !s->has_child;
+    uint32_t strings_size = allowed ? s->strings_size : 0; /* 0: no name is good */
     struct fw_node *node = allowed && s->skip_depth == 0 ? &s->node[s->open[s->depth - 1]] : NULL;
 
     while (end - at >= sizeof(struct dt_property)) {
-        const struct dt_property *property = (const void *)(s->blob + at);
+        const struct dt_property *property = (const void *)(blob + at);
         uint32_t size, name, value = at + (uint32_t)sizeof(*property);
 
         if (property->token != cpu_to_be32(DT_PROPERTY))
             break;
         size = be32_to_cpu(property->size);
         name = be32_to_cpu(property->name);
-        if (!allowed || name >= strings_size || size > end - value ||
-            align_up(size, 4U) > end - value)
+        /* The rest of the block is whole words (read_header): what fits does so padded, too. */
+        if (name >= strings_size || size > end - value)
             return bad_property(s, at);
         if (node != NULL) {
             enum known_name known = look_up_name(s, name);
@@ -334,15 +345,15 @@ static int scan_tokens(struct scan *s)
         uint32_t token = word_at(s, s->at);
         int error = 0;
 
-        if (token == DT_BEGIN_NODE) {
-            error = scan_begin_node(s);
+        if (token == DT_BEGIN_NODE || token == DT_NOP) {
+            if (token == DT_NOP)
+                s->at += 4;
+            else
+                error = scan_begin_node(s);
             if (error == 0)
                 error = scan_properties(s);
         } else if (token == DT_END_NODE) {
             error = scan_end_node(s);
-        } else if (token == DT_NOP) {
-            s->at += 4;
-            error = scan_properties(s);
         } else if (token == DT_END) {
             if (s->depth != 0 || s->count == 0)
                 return bad(s->at, "tree ends inside of a node");
