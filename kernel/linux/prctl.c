@@ -188,11 +188,11 @@ static long sve_get_length(void)
     return (long)length->vq * SVE_VQ_BYTES | (length->inherit ? SVE_VL_INHERIT : 0);
 }
 
-static long sve_set_length(unsigned request)
+static long sve_set_length(reg_t request)
 {
-    unsigned bytes = request & SVE_VL_MASK;
+    unsigned bytes = (unsigned)request & SVE_VL_MASK;
 
-    if (request & ~(SVE_VL_MASK | SVE_VL_INHERIT | SVE_VL_ON_EXEC))
+    if (request & ~(reg_t)(SVE_VL_MASK | SVE_VL_INHERIT | SVE_VL_ON_EXEC))
         return -EINVAL;
     int result =
         sve_length_set(bytes, (request & SVE_VL_INHERIT) != 0, (request & SVE_VL_ON_EXEC) != 0);
@@ -261,7 +261,7 @@ long sys_prctl(const reg_t arg[6])
     case PR_GET_TIMERSLACK:
         return (long)task->timer_slack_ns;
     case PR_SVE_SET_VL:
-        return sve_set_length((unsigned)arg[1]);
+        return sve_set_length(arg[1]);
     case PR_SVE_GET_VL:
         return sve_get_length();
     case PR_GET_TID_ADDRESS:

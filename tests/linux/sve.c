@@ -126,6 +126,7 @@ CHECK(sve_length_errors)
     EXPECT_ERR(prctl(PR_SVE_SET_VL, 8208), EINVAL);
     EXPECT_ERR(prctl(PR_SVE_SET_VL, 16 | 1 << 19), EINVAL);
     EXPECT_ERR(prctl(PR_SVE_SET_VL, 16 | 1 << 16), EINVAL);
+    EXPECT_ERR(prctl(PR_SVE_SET_VL, 16 | 1l << 40), EINVAL);
     EXPECT_EQ(prctl(PR_SVE_GET_VL), before);
 }
 

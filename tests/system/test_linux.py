@@ -20,7 +20,8 @@ TOPICS = [topic for topic in TOPICS if topic not in linux_checks.NOT_CHECKS]
 
 # CPUs without scalable vectors, with some lengths of them, and started at the other exception levels.
 SVE_MACHINES = ("cpu=cortex-a72 cpus=1", "cpu=max,sve-max-vq=1 cpus=1", "cpu=max,sve-max-vq=4 cpus=4",
-                "cpu=max cpus=4 virtualization=on", "cpu=a64fx cpus=4")
+                "cpu=max cpus=4 virtualization=on", "cpu=max cpus=1 virtualization=on secure=on",
+                "cpu=a64fx cpus=4")
 
 
 def check(build, topic, machine):
