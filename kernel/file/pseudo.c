@@ -368,12 +368,13 @@ struct device_slot {
 
 static struct list_node devices = LIST_INIT(devices); /* pseudo_lock */
 
-static struct device_slot *slot_find(unsigned major, unsigned minor)
+static struct device_slot *slot_find(bool is_block, unsigned major, unsigned minor)
 {
     struct device_slot *slot;
 
     list_for_each_entry (slot, &devices, node) {
-        if (slot->device.major == major && slot->device.minor == minor)
+        if (slot->device.is_block == is_block && slot->device.major == major &&
+            slot->device.minor == minor)
             return slot;
     }
     return NULL;
@@ -381,7 +382,7 @@ static struct device_slot *slot_find(unsigned major, unsigned minor)
 
 int dev_register(const char *name, uint32_t mode, const struct char_device *device)
 {
-    struct pseudo_entry entry = {.mode = S_IFCHR | mode,
+    struct pseudo_entry entry = {.mode = (device->is_block ? S_IFBLK : S_IFCHR) | mode,
                                  .key = ((uint64_t)device->major << 32) | device->minor};
     struct device_slot *slot = kmalloc(sizeof(*slot)), *old;
 
@@ -389,7 +390,7 @@ int dev_register(const char *name, uint32_t mode, const struct char_device *devi
         return -ENOMEM;
     slot->device = *device;
     mutex_lock(&pseudo_lock);
-    old = slot_find(device->major, device->minor);
+    old = slot_find(device->is_block, device->major, device->minor);
     if (old != NULL)
         list_del(&old->node);
     list_add(&devices, &slot->node);
@@ -404,7 +405,7 @@ void dev_unregister(const char *name, unsigned major, unsigned minor)
     struct device_slot *slot;
 
     mutex_lock(&pseudo_lock);
-    slot = slot_find(major, minor);
+    slot = slot_find(false, major, minor);
     if (slot != NULL)
         list_del(&slot->node);
     if (name != NULL && node_make(PSEUDO_DEV, name, &node, &parent) == 0)
@@ -413,12 +414,12 @@ void dev_unregister(const char *name, unsigned major, unsigned minor)
     kfree(slot);
 }
 
-int char_device_find(unsigned major, unsigned minor, struct char_device *out)
+int char_device_find(bool is_block, unsigned major, unsigned minor, struct char_device *out)
 {
     struct device_slot *slot;
 
     mutex_lock(&pseudo_lock);
-    slot = slot_find(major, minor);
+    slot = slot_find(is_block, major, minor);
     if (slot != NULL)
         *out = slot->device;
     mutex_unlock(&pseudo_lock);

@@ -165,5 +165,6 @@ int overlay_make(struct superblock *lower, const char *type, uint64_t limit_byte
 void tmpfs_register(void);
 void pseudofs_register(void);
 void devices_register(void);
+void disks_register(void); /* block_file.c */
 
 #endif

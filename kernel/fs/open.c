@@ -163,7 +163,8 @@ static int open_device(struct file *file)
 {
     struct inode *inode = file->inode;
     struct char_device device;
-    int error = char_device_find(dev_major(inode->rdev), dev_minor(inode->rdev), &device);
+    int error = char_device_find(S_ISBLK(inode->mode), dev_major(inode->rdev),
+                                 dev_minor(inode->rdev), &device);
 
     if (error != 0)
         return error;
@@ -200,6 +201,7 @@ static int open_by_type(struct file *file, unsigned flags, bool created)
         file->ops = &directory_file_ops;
         return 0;
     case S_IFCHR:
+    case S_IFBLK:
         return open_device(file);
     case S_IFIFO:
         return fifo_open(&file->inode->fifo, file);

@@ -292,7 +292,7 @@ static int inode_make(struct superblock *sb, const struct pseudo_entry *entry,
         own->inode.nlink = 2;
         own->inode.flags |= INODE_NO_NEGATIVE;
     }
-    if (S_ISCHR(entry->mode))
+    if (S_ISCHR(entry->mode) || S_ISBLK(entry->mode))
         own->inode.rdev = makedev((unsigned)(entry->key >> 32), (unsigned)entry->key);
     if (node == NULL)
         own->inode.flags |= INODE_VOLATILE;

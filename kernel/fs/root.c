@@ -16,6 +16,7 @@ void fs_init(void)
     tmpfs_register();
     pseudofs_register();
     devices_register();
+    disks_register();
     mount_register_proc();
 }
 

@@ -10,6 +10,7 @@
 #include <lib/types.h>
 
 #define VIRTIO_ID_NET     1
+#define VIRTIO_ID_BLOCK   2
 #define VIRTIO_ID_CONSOLE 3
 
 /* Section 6: features that do not belong to a type of device. */

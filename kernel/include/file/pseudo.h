@@ -105,20 +105,22 @@ int pseudo_register_text(enum pseudo_tree tree, const char *path, const char *te
 int pseudo_register_dir(enum pseudo_tree tree, const char *path);
 
 /*
- * A character device. open may be NULL; it may set file->data and file->ops. mode is permissions
- * only. Devices are opened by number: any node with this number, wherever it lies, leads here.
+ * A character or block device. open may be NULL; it may set file->data and file->ops. mode is
+ * permissions only. Devices are opened by number: any node with this number, wherever it lies,
+ * leads here.
  */
 struct char_device {
     const struct file_ops *ops;
     int (*open)(struct file *file, void *data);
     void *data;
     unsigned major, minor;
+    bool is_block; /* numbers of the two kinds are apart */
 };
 /* Adds /dev/<name> too, unless name is NULL. */
 int dev_register(const char *name, uint32_t mode, const struct char_device *device);
 void dev_unregister(const char *name, unsigned major, unsigned minor);
 /* For fs: copies the device out; -ENXIO if there is none. */
-int char_device_find(unsigned major, unsigned minor, struct char_device *out);
+int char_device_find(bool is_block, unsigned major, unsigned minor, struct char_device *out);
 
 /* The tree as fs reads it (kernel/fs/pseudofs.c only). A node stays for ever once registered. */
 struct pseudo_node;

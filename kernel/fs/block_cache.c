@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* Pages of block devices: read with those that follow, written back in runs. */
+#include "block_cache.h"
+
+#include <device/blkdev.h>
+#include <lib/errno.h>
+#include <lib/minmax.h>
+#include <lib/string.h>
+#include <mm/pagecache.h>
+#include <mm/slab.h>
+
+#include "fs.h"
+
+#define SECTORS_PER_PAGE (PAGE_SIZE / SECTOR_SIZE)
+#define RUN_MAX          32U /* pages of one request: 128 KiB */
+
+static struct mutex make_lock = MUTEX_INIT(RANK_FS_MOUNT);
+
+/* Bytes of a page that are on the disk: only the last one has fewer. */
+static uint32_t bytes_of(const struct block_cache *cache, uint64_t index)
+{
+    uint64_t left = cache->dev->sector_count - index * SECTORS_PER_PAGE;
+
+    return left < SECTORS_PER_PAGE ? (uint32_t)left * SECTOR_SIZE : PAGE_SIZE;
+}
+
+static int transfer(struct block_cache *cache, enum blk_op op, struct page *const *pages,
+                    unsigned count, uint64_t first)
+{
+    struct page_vec vec[RUN_MAX];
+
+    for (unsigned i = 0; i < count; i++)
+        vec[i] = (struct page_vec){pages[i], 0, bytes_of(cache, first + i)};
+    return blk_transfer(cache->dev, op, first * SECTORS_PER_PAGE, vec, count);
+}
+
+static void read_done(struct block_cache *cache, struct page *const *pages, unsigned count,
+                      uint64_t first, int error)
+{
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t bytes = bytes_of(cache, first + i);
+
+        if (error == 0 && bytes < PAGE_SIZE)
+            memset(page_virt(pages[i]) + bytes, 0, PAGE_SIZE - bytes);
+        pagecache_filled(pages[i], error);
+    }
+}
+
+/* pages[0] is ours to fill: takes those behind it along that nobody has, and gives these back. */
+static int fill(struct block_cache *cache, uint64_t index, unsigned ahead, struct page **pages)
+{
+    unsigned count = 1,
+             most = (unsigned)min_t(uint64_t, min(ahead + 1, RUN_MAX), cache->page_count - index);
+    int error;
+
+    for (; count < most; count++) {
+        bool created;
+
+        if (pagecache_get(&cache->object, index + count, PAGE_ATOMIC, &pages[count], &created) != 0)
+            break;
+        if (!created) {
+            page_unref(pages[count]);
+            break;
+        }
+    }
+    error = transfer(cache, BLK_READ, pages, count, index);
+    if (error != 0 && count > 1) { /* perhaps one of the others is bad */
+        read_done(cache, pages + 1, count - 1, index + 1, error);
+        for (unsigned i = 1; i < count; i++)
+            page_unref(pages[i]);
+        count = 1;
+        error = transfer(cache, BLK_READ, pages, 1, index);
+    }
+    read_done(cache, pages, count, index, error);
+    for (unsigned i = 1; i < count; i++)
+        page_unref(pages[i]);
+    return error;
+}
+
+int block_cache_peek(struct block_cache *cache, uint64_t index, struct page **page)
+{
+    if (index >= cache->page_count)
+        return -EFAULT;
+    *page = pagecache_find(&cache->object, index);
+    if (*page == NULL)
+        return -EAGAIN;
+    if (READ_ONCE((*page)->flags) & PAGE_UPTODATE)
+        return 0;
+    page_unref(*page);
+    return -EAGAIN;
+}
+
+int block_cache_read(struct block_cache *cache, uint64_t index, unsigned ahead, struct page **page)
+{
+    struct page *pages[RUN_MAX];
+    bool created;
+    int error = block_cache_peek(cache, index, page);
+
+    if (error != -EAGAIN)
+        return error;
+    error = pagecache_get(&cache->object, index, 0, &pages[0], &created);
+    if (error != 0)
+        return error;
+    if (created)
+        error = fill(cache, index, ahead, pages);
+    if (error != 0)
+        page_unref(pages[0]);
+    else
+        *page = pages[0];
+    return error;
+}
+
+int block_cache_blank(struct block_cache *cache, uint64_t index, struct page **page)
+{
+    bool created;
+    int error;
+
+    if (index >= cache->page_count)
+        return -EFAULT;
+    error = pagecache_get(&cache->object, index, 0, page, &created);
+    if (error == 0 && created) {
+        memset(page_virt(*page), 0, PAGE_SIZE);
+        pagecache_filled(*page, 0);
+    }
+    return error;
+}
+
+/* Dirty pages from *index on that follow each other: marked clean, with references. */
+static unsigned gather(struct block_cache *cache, uint64_t *index, uint64_t end,
+                       struct page **pages)
+{
+    unsigned count = 0;
+
+    for (uint64_t next = *index; count < RUN_MAX; next++) {
+        uint64_t at = next;
+        struct page *page = pagecache_next_dirty(&cache->object, &at, end);
+
+        if (page == NULL)
+            break;
+        if ((count > 0 && at != next) || !pagecache_clear_dirty(&cache->object, page)) {
+            page_unref(page);
+            break;
+        }
+        if (count == 0)
+            *index = next = at;
+        pages[count++] = page;
+    }
+    return count;
+}
+
+int block_cache_write_back(struct block_cache *cache, uint64_t first, uint64_t end)
+{
+    struct page *pages[RUN_MAX];
+    int result = 0;
+    unsigned count;
+
+    mutex_lock(&cache->write_lock);
+    object_clean_mappings(&cache->object, first, end - first);
+    while ((count = gather(cache, &first, end, pages)) > 0) {
+        int error = transfer(cache, BLK_WRITE, pages, count, first);
+
+        for (unsigned i = 0; i < count; i++) {
+            if (error != 0)
+                pagecache_set_dirty(&cache->object, pages[i]);
+            page_unref(pages[i]);
+        }
+        if (error != 0)
+            result = error;
+        first += count;
+    }
+    mutex_unlock(&cache->write_lock);
+    return result;
+}
+
+/* --- the object --------------------------------------------------------------------------------
+ */
+
+#define MAP_AHEAD 15U
+
+static int cache_get(struct vm_object *object, uint64_t index, unsigned want, unsigned order,
+                     struct page **page)
+{
+    struct block_cache *cache = container_of(object, struct block_cache, object);
+    int error = want & OBJECT_NOWAIT ? block_cache_peek(cache, index, page)
+                                     : block_cache_read(cache, index, MAP_AHEAD, page);
+
+    (void)order;
+    return error != 0 ? error : 1;
+}
+
+static int cache_write_back(struct vm_object *object, uint64_t first, uint64_t count)
+{
+    struct block_cache *cache = container_of(object, struct block_cache, object);
+    uint64_t end = count > cache->page_count - min(first, cache->page_count) ? cache->page_count
+                                                                             : first + count;
+
+    return block_cache_write_back(cache, min(first, end), end);
+}
+
+static void cache_release(struct vm_object *object)
+{
+    (void)object; /* the device's reference stays */
+}
+
+static const struct vm_object_ops cache_ops = {
+    .get = cache_get,
+    .write_back = cache_write_back,
+    .release = cache_release,
+};
+
+struct block_cache *block_cache_of(struct blkdev *dev)
+{
+    struct block_cache *cache;
+
+    mutex_lock(&make_lock);
+    cache = dev->cache;
+    if (cache == NULL)
+        cache = dev->cache = kzalloc(sizeof(*cache));
+    if (cache != NULL && cache->dev == NULL) {
+        object_init(&cache->object, &cache_ops, 0);
+        mutex_init(&cache->write_lock, RANK_FS_MOUNT);
+        cache->dev = dev;
+        cache->page_count = (dev->sector_count + SECTORS_PER_PAGE - 1) / SECTORS_PER_PAGE;
+    }
+    mutex_unlock(&make_lock);
+    return cache;
+}

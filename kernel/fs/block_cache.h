@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The page cache of a block device: an object whose page i is the disk's bytes from i * 4096. It
+ * lives as long as the device, for ever. */
+#ifndef FS_BLOCK_CACHE_H
+#define FS_BLOCK_CACHE_H
+
+#include <mm/object.h>
+
+struct blkdev;
+struct page;
+
+struct block_cache {
+    struct vm_object object;
+    struct blkdev *dev;
+    uint64_t page_count;     /* the last one may be partial: zeroes behind the end */
+    struct mutex write_lock; /* one writer back at a time */
+};
+
+/* Of a device, made on first use. NULL: no memory. May sleep. */
+struct block_cache *block_cache_of(struct blkdev *dev);
+
+/* A page with its contents and a reference; up to `ahead` pages that follow are read with it.
+ * -EFAULT beyond the end, -EIO, -ENOMEM. May sleep. */
+int block_cache_read(struct block_cache *cache, uint64_t index, unsigned ahead, struct page **page);
+/* The same if it is at hand, else -EAGAIN. Does not sleep. */
+int block_cache_peek(struct block_cache *cache, uint64_t index, struct page **page);
+/* A page that will be overwritten whole: not read. */
+int block_cache_blank(struct block_cache *cache, uint64_t index, struct page **page);
+
+/* Writes what is dirty in pages [first, end) to the device. 0 or -EIO (it stays dirty). */
+int block_cache_write_back(struct block_cache *cache, uint64_t first, uint64_t end);
+
+#endif
