@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""Disks over virtio-mmio: what is written is on the disk, what is on it is read, errors are errors."""
+import os
+
+import pytest
+
+BUSYBOX = ["deb:busybox-static", "busybox"]
+MIB = 1 << 20
+
+
+def disk(path, drive="", legacy=True):
+    """Options of the command that add a disk."""
+    options = ["-drive", f"file={path},format=raw,if=none,id=d{drive}", "-device", "virtio-blk-device,drive=d"]
+    if not legacy:
+        options += ["-global", "virtio-mmio.force-legacy=false"]
+    return [f"--qemu-arg={option}" for option in options]
+
+
+def run(build, options, *arguments, data=None):
+    return build.command("run", "-m", "64", *options, *BUSYBOX, *arguments, input=data, timeout=200)
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_64_mib(build, tmp_path, legacy):
+    """Written through the page cache in a guest with as much memory, read back past it."""
+    path, data = tmp_path / "disk", os.urandom(64 * MIB)
+    path.write_bytes(bytes(64 * MIB))
+    ended = run(build, disk(path, legacy=legacy), "dd", "of=/dev/vda", "bs=64k", "conv=fsync", data=data)
+    assert ended.returncode == 0, ended.stderr
+    assert path.read_bytes() == data
+    ended = run(build, disk(path, legacy=legacy), "dd", "if=/dev/vda", "bs=64k", "iflag=direct")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == data
+
+
+def test_read_only(build, tmp_path):
+    path = tmp_path / "disk"
+    path.write_bytes(b"x" * MIB)
+    ended = run(build, disk(path, ",readonly=on"), "dd", "if=/dev/zero", "of=/dev/vda", "count=1")
+    assert ended.returncode == 1 and b"Read-only file system" in ended.stderr, ended
+    assert path.read_bytes() == b"x" * MIB
+
+
+@pytest.mark.parametrize("kind,flags", [("read", ["if=/dev/vda", "of=/dev/null"]),
+                                        ("write", ["if=/dev/zero", "of=/dev/vda", "oflag=direct"])])
+def test_injected_errors(build, tmp_path, kind, flags):
+    """QEMU's blkdebug fails the operation: EIO."""
+    path, rules = tmp_path / "disk", tmp_path / "rules"
+    path.write_bytes(bytes(MIB))
+    rules.write_text(f'[inject-error]\nevent = "none"\niotype = "{kind}"\nerrno = "5"\n')
+    options = ["-drive", f"driver=blkdebug,config={rules},image.driver=file,image.filename={path},if=none,id=d",
+               "-device", "virtio-blk-device,drive=d,rerror=report,werror=report"]
+    options = [f"--qemu-arg={option}" for option in options]
+    ended = run(build, options, "dd", "bs=4k", "count=4", *flags)
+    assert ended.returncode == 1 and b"Input/output error" in ended.stderr, ended
+
+
+def test_over_2_tib(build, tmp_path):
+    """A sparse disk of 3 TiB: its size, and its last sector."""
+    path = tmp_path / "disk"
+    with open(path, "wb") as out:
+        out.truncate(3 << 40)
+        out.seek((3 << 40) - 512)
+        out.write(b"the end".ljust(512))
+    ended = run(build, disk(path), "tail", "-c", "512", "/dev/vda")
+    assert ended.returncode == 0 and ended.stdout.startswith(b"the end"), ended
+    ended = run(build, disk(path), "cat", "/sys/block/vda/size")
+    assert ended.stdout == b"6442450944\n", ended
