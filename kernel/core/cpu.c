@@ -220,6 +220,7 @@ _Noreturn void secondary_main(void)
     cpumask_set(&cpu_online_mask, cpu->id);
     smp_store_release(&cpu->online, true);
     wait_for_release();
+    features_cpu_enable();
     irq_enable();
     idle_loop();
 }

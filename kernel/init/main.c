@@ -90,6 +90,7 @@ static void start_machine(void)
 
     start_other_cpus();
     alternatives_apply();
+    features_cpu_enable();
     cpu_release_all();
     if (defer_init() != 0 || work_init_worker() != 0 ||
         thread_spawn("init", init_thread, NULL, NULL) != 0)

@@ -4,6 +4,7 @@
  * such a call answers -ENOSYS and is counted in the ledger.
  */
 #include <arch/fpu.h>
+#include <arch/pointer_auth.h>
 #include <arch/sysreg.h>
 #include <arch/trap.h>
 #include <arch/uaccess.h>
@@ -152,6 +153,7 @@ static int inherit(struct task *task, const struct clone_request *request)
     task->clear_child_tid = request->flags & CLONE_CHILD_CLEARTID ? request->child_tid : 0;
     task->timer_slack_ns = parent->timer_slack_ns;
     sched_inherit(&task->thread, &parent->thread);
+    pac_inherit(&task->thread);
     return fpu_inherit(&task->thread);
 }
 

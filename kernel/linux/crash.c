@@ -2,6 +2,7 @@
  *
  * The report of a fatal signal: what, where, registers, backtrace by frame pointers.
  */
+#include <arch/pointer_auth.h>
 #include <arch/trap.h>
 #include <arch/uaccess.h>
 #include <core/log.h>
@@ -31,7 +32,8 @@ static void print_place(unsigned number, vaddr_t address)
     log_error("  #%-2u %012lx %s", number, (unsigned long)address, text);
 }
 
-/* Frame records: the caller's record and the return address, at ever higher addresses (AAPCS64). */
+/* Frame records: the caller's record and the return address, which may be signed, at ever higher
+ * addresses (AAPCS64). */
 static void print_backtrace(const struct trapframe *frame)
 {
     vaddr_t record = frame->x[29];
@@ -39,14 +41,14 @@ static void print_backtrace(const struct trapframe *frame)
 
     print_place(number++, frame->pc);
     if (frame->x[30])
-        print_place(number++, frame->x[30] - 4);
+        print_place(number++, pac_strip(frame->x[30]) - 4);
     while (number < FRAMES_MAX) {
         uint64_t link[2];
 
         if (record % 8 || copy_from_user(link, record, sizeof(link)) || !link[1])
             break;
         if (number != 2 || link[1] != frame->x[30])
-            print_place(number++, link[1] - 4);
+            print_place(number++, pac_strip(link[1]) - 4);
         if (link[0] <= record)
             break;
         record = link[0];

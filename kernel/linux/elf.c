@@ -106,7 +106,7 @@ static int check_load(const struct elf_image *image, const struct elf_phdr *p, u
         return refuse(reason, "it has too many segments");
     if (p->filesz > p->memsz)
         return refuse(reason, "a segment is larger in the file than in memory");
-    if (p->offset > file_bytes || p->filesz > file_bytes - p->offset)
+    if (p->filesz && (p->offset > file_bytes || p->filesz > file_bytes - p->offset))
         return refuse(reason, "it is truncated: a segment ends behind the end of the file");
     if (p->vaddr >= ADDR_LIMIT || p->memsz > ADDR_LIMIT - p->vaddr)
         return refuse(reason, "a segment is outside of the address space");

@@ -3,8 +3,11 @@
  * execve(2): the running process gets another program. Everything that can fail is done on a new
  * address space first; then the other threads end, and the process changes over.
  */
+#include <arch/alternative.h>
+#include <arch/features.h>
 #include <arch/fpu.h>
 #include <arch/irqflags.h>
+#include <arch/pointer_auth.h>
 #include <arch/sysreg.h>
 #include <arch/trap.h>
 #include <arch/uaccess.h>
@@ -208,7 +211,9 @@ static int map_everything(struct exec *e)
     set_vm_limits(e->vs, current_process());
     choose_places(e);
     base = PIE_BASE + exec_random(PIE_SPREAD);
-    error = exec_file_map(&e->program, e->vs, base, &e->reason);
+    error = exec_file_guard(e->interp.file ? &e->interp : &e->program);
+    if (!error)
+        error = exec_file_map(&e->program, e->vs, base, &e->reason);
     if (!error && e->interp.file)
         error = exec_file_map(&e->interp, e->vs, 0, &e->reason);
     if (error)
@@ -259,6 +264,17 @@ static void switch_vmspace(struct process *process, struct vmspace *vs)
         vmspace_unref(old);
 }
 
+static void new_keys(void)
+{
+    struct pac_keys keys;
+
+    if (!cpu_has(CAP_PAUTH))
+        return;
+    rng_bytes(&keys, sizeof(keys));
+    pac_set_keys(PAC_ALL, &keys);
+    pac_set_enabled(PAC_ADDRESSES);
+}
+
 /* From here nothing fails. */
 static void commit(struct exec *e, struct trapframe *frame)
 {
@@ -281,6 +297,7 @@ static void commit(struct exec *e, struct trapframe *frame)
     process->dumpable = true;
     thread_set_name(&task->thread, last_component(e->shown));
     fpu_user_reset();
+    new_keys();
     sysreg_write(tpidr_el0, 0);
     sysreg_write(tpidrro_el0, 0);
     memset(frame, 0, sizeof(*frame));

@@ -39,6 +39,7 @@ struct exec_file {
     struct file *file; /* by fs_open_exec */
     uint64_t size;
     struct elf_image image;
+    bool guarded; /* its code is to be mapped with VM_BTI */
     vaddr_t bias; /* added to the image's addresses */
     uint8_t head[1024];
     size_t head_bytes;
@@ -48,6 +49,8 @@ int exec_file_open(struct exec_file *f, const struct path *at, const char *name,
                    const char **reason);
 int exec_file_parse(struct exec_file *f, const char **reason);
 void exec_file_close(struct exec_file *f);
+/* Looks whether its GNU property note asks for BTI, before it is mapped. -ENOMEM, -EIO. */
+int exec_file_guard(struct exec_file *f);
 
 /* Maps the segments; `base_hint`: where a position-independent file goes, 0: anywhere. */
 int exec_file_map(struct exec_file *f, struct vmspace *vs, vaddr_t base_hint, const char **reason);

@@ -3,6 +3,8 @@
  * Opening executable files and mapping their segments. Pages come from the file's object, so the
  * text of a program in the root image is mapped where it lies.
  */
+#include <arch/alternative.h>
+#include <arch/features.h>
 #include <file/file.h>
 #include <fs/inode.h>
 #include <fs/open.h>
@@ -81,6 +83,23 @@ int exec_file_parse(struct exec_file *f, const char **reason)
     return parse_far_phdrs(f, offset, bytes, reason);
 }
 
+int exec_file_guard(struct exec_file *f)
+{
+    size_t bytes = f->image.property_bytes;
+    uint8_t *note;
+    ssize_t got;
+
+    if (bytes == 0 || !cpu_has(CAP_BTI))
+        return 0;
+    note = kmalloc(bytes);
+    if (!note)
+        return -ENOMEM;
+    got = file_read_kernel(f->file, note, bytes, f->image.property_offset);
+    f->guarded = got == (ssize_t)bytes && elf_property_has_bti(note, bytes);
+    kfree(note);
+    return got < 0 ? (int)got : 0;
+}
+
 /* Finds and claims a range for a position-independent file; its segments then replace it piecewise.
  */
 static int choose_bias(struct exec_file *f, struct vmspace *vs, vaddr_t base_hint)
@@ -104,6 +123,13 @@ static int choose_bias(struct exec_file *f, struct vmspace *vs, vaddr_t base_hin
     return 0;
 }
 
+/* Of the one file that the kernel is to guard: a static program, or the interpreter, which does the
+ * same for what it loads itself. */
+static unsigned segment_prot(const struct exec_file *f, const struct elf_segment *s)
+{
+    return s->prot | (f->guarded && (s->prot & VM_EXEC) ? VM_BTI : 0);
+}
+
 static int map_file_part(struct exec_file *f, struct vmspace *vs, const struct elf_segment *s,
                          struct vm_object *object)
 {
@@ -111,7 +137,7 @@ static int map_file_part(struct exec_file *f, struct vmspace *vs, const struct e
     struct vm_request request = {
         .hint = start,
         .len = s->addr + f->bias + s->file_bytes - start,
-        .prot = s->prot,
+        .prot = segment_prot(f, s),
         .flags = VM_FIXED,
         .object = object,
         .offset = align_down(s->offset, PAGE_SIZE),
@@ -144,7 +170,8 @@ static int map_zero_part(struct exec_file *f, struct vmspace *vs, const struct e
     }
     if (end <= anonymous)
         return 0;
-    return vm_map(vs, anonymous, end - anonymous, s->prot, VM_FIXED, NULL, 0, &anonymous);
+    return vm_map(vs, anonymous, end - anonymous, segment_prot(f, s), VM_FIXED, NULL, 0,
+                  &anonymous);
 }
 
 int exec_file_map(struct exec_file *f, struct vmspace *vs, vaddr_t base_hint, const char **reason)

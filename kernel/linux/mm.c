@@ -4,6 +4,8 @@
  * files, access modes and capabilities checked, in Linux's order. Addresses of all calls but mmap,
  * mremap's target and brk may carry a tag (tagged-address-abi of arm64).
  */
+#include <arch/alternative.h>
+#include <arch/features.h>
 #include <arch/uaccess.h>
 #include <core/thread.h>
 #include <file/fdtable.h>
@@ -64,6 +66,15 @@
 static vaddr_t untag(reg_t address)
 {
     return (vaddr_t)((int64_t)(address << 8) >> 8);
+}
+
+/* PROT_* as VM_*. PROT_BTI is nothing where the CPUs have none, and means nothing without access.
+ */
+static unsigned area_prot(reg_t prot)
+{
+    unsigned access = prot & VM_PROT_MASK;
+
+    return (prot & PROT_BTI) && access && cpu_has(CAP_BTI) ? access | VM_BTI : access;
 }
 
 static struct vmspace *current_space(void)
@@ -214,7 +225,7 @@ static long do_mmap(vaddr_t hint, size_t len, unsigned prot, unsigned flags, uns
     struct vm_request request = {
         .hint = hint,
         .len = len,
-        .prot = prot & VM_PROT_MASK,
+        .prot = area_prot(prot),
         .flags = area_flags(flags),
         .offset = offset,
     };
@@ -285,7 +296,8 @@ static long do_mprotect(vaddr_t addr, size_t len, reg_t prot)
         return 0;
     if (align_up(len, PAGE_SIZE) == 0 || addr + align_up(len, PAGE_SIZE) <= addr)
         return -ENOMEM;
-    if (prot & ~(reg_t)(VM_PROT_MASK | PROT_SEM))
+    if (prot & ~(reg_t)(VM_PROT_MASK | PROT_SEM | PROT_BTI) ||
+        ((prot & PROT_BTI) && !cpu_has(CAP_BTI)))
         return -EINVAL;
     if (grows & PROT_GROWSUP)
         return -EINVAL;
@@ -298,7 +310,7 @@ static long do_mprotect(vaddr_t addr, size_t len, reg_t prot)
         len += addr - bottom.start;
         addr = bottom.start;
     }
-    return vm_protect(current_space(), addr, len, prot & VM_PROT_MASK);
+    return vm_protect(current_space(), addr, len, area_prot(prot));
 }
 
 long sys_mprotect(const reg_t arg[6])

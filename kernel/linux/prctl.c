@@ -2,9 +2,13 @@
  *
  * prctl(2): what concerns one thread or process and has no call of its own.
  */
+#include <arch/alternative.h>
+#include <arch/features.h>
+#include <arch/pointer_auth.h>
 #include <arch/sve.h>
 #include <arch/uaccess.h>
 #include <core/thread.h>
+#include <device/rng.h>
 #include <fs/cred.h>
 #include <lib/errno.h>
 #include <lib/string.h>
@@ -40,6 +44,9 @@ enum {
     PR_CAP_AMBIENT = 47,
     PR_SVE_SET_VL = 50,
     PR_SVE_GET_VL = 51,
+    PR_PAC_RESET_KEYS = 54,
+    PR_PAC_SET_ENABLED_KEYS = 60,
+    PR_PAC_GET_ENABLED_KEYS = 61,
 };
 
 enum {
@@ -236,6 +243,39 @@ static long prctl_process(const reg_t arg[6])
     }
 }
 
+/* prctl(2): no key named means all of them. The kernel's PR_PAC_AP* bits are those of PAC_ALL. */
+static long reset_keys(reg_t which)
+{
+    struct pac_keys fresh;
+
+    if ((which & ~(reg_t)PAC_ALL) || ((which & PAC_GENERIC) && !(features_hwcap() & HWCAP_PACG)))
+        return -EINVAL;
+    rng_bytes(&fresh, sizeof(fresh));
+    pac_set_keys(which ? (unsigned)which : PAC_ALL, &fresh);
+    return 0;
+}
+
+static long prctl_keys(const reg_t arg[6])
+{
+    bool rest = (arg[3] | arg[4]) != 0;
+
+    if (!cpu_has(CAP_PAUTH))
+        return -EINVAL;
+    switch ((int)arg[0]) {
+    case PR_PAC_RESET_KEYS:
+        return arg[2] || rest ? -EINVAL : reset_keys(arg[1]);
+    case PR_PAC_SET_ENABLED_KEYS:
+        if ((arg[1] & ~(reg_t)PAC_ADDRESSES) || (arg[2] & ~arg[1]) || rest)
+            return -EINVAL;
+        pac_set_enabled((pac_enabled() & ~(unsigned)arg[1]) | (unsigned)arg[2]);
+        return 0;
+    case PR_PAC_GET_ENABLED_KEYS:
+        return arg[1] || arg[2] || rest ? -EINVAL : (long)pac_enabled();
+    default:
+        return -EINVAL;
+    }
+}
+
 long sys_prctl(const reg_t arg[6])
 {
     struct task *task = current_task();
@@ -249,6 +289,10 @@ long sys_prctl(const reg_t arg[6])
         return set_death_signal((int)arg[1]);
     case PR_GET_PDEATHSIG:
         return put_user32(arg[1], (uint32_t)task->parent_death_signal);
+    case PR_PAC_RESET_KEYS:
+    case PR_PAC_SET_ENABLED_KEYS:
+    case PR_PAC_GET_ENABLED_KEYS:
+        return prctl_keys(arg);
     case PR_GET_TIMING:
         return 0;
     case PR_SET_TIMING:

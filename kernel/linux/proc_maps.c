@@ -178,11 +178,11 @@ static int smaps_show(struct pseudo_text *text, const struct pseudo_entry *entry
         print_area(text, area);
         print_sizes(text, (area->end - area->start) / 1024, area->resident * 4,
                     area->flags & VM_SHARED, area->prot & VM_WRITE);
-        pseudo_printf(text, "THPeligible:    %d\nVmFlags: %s%s%smr mw me %s%s\n",
+        pseudo_printf(text, "THPeligible:    %d\nVmFlags: %s%s%smr mw me %s%s%s\n",
                       !area->file && !(area->flags & VM_NOHUGE), area->prot & VM_READ ? "rd " : "",
                       area->prot & VM_WRITE ? "wr " : "", area->prot & VM_EXEC ? "ex " : "",
-                      area->flags & VM_SHARED ? "sh " : "",
-                      area->flags & VM_GROWSDOWN ? "gd " : "");
+                      area->flags & VM_SHARED ? "sh " : "", area->flags & VM_GROWSDOWN ? "gd " : "",
+                      area->prot & VM_BTI ? "bt " : "");
     }
     list_free(&list);
     return error;

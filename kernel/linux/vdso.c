@@ -4,8 +4,10 @@
  */
 #include <linux/vdso.h>
 
+#include <arch/alternative.h>
 #include <arch/barrier.h>
 #include <arch/cpu.h>
+#include <arch/features.h>
 #include <core/clock.h>
 #include <core/lock.h>
 #include <core/log.h>
@@ -93,7 +95,8 @@ int vdso_map(struct vmspace *vs, vaddr_t *base)
     if (!error)
         error = map(vs, at, 0, VM_READ, "[vvar]");
     if (!error)
-        error = map(vs, at + PAGE_SIZE, PAGE_SIZE, VM_READ | VM_EXEC, "[vdso]");
+        error = map(vs, at + PAGE_SIZE, PAGE_SIZE,
+                    VM_READ | VM_EXEC | (cpu_has(CAP_BTI) ? VM_BTI : 0), "[vdso]");
     if (!error)
         *base = at + PAGE_SIZE;
     return error;

@@ -83,6 +83,8 @@ static inline unsigned area_pt_prot(const struct vm_area *area)
         prot |= PT_WRITE;
     if (area->prot & VM_EXEC)
         prot |= PT_EXEC;
+    if (area->prot & VM_BTI)
+        prot |= PT_BTI;
     return prot;
 }
 

@@ -217,7 +217,7 @@ static void area_fill(struct vm_area *area, struct vmspace *vs, const struct vm_
     area->start = start;
     area->end = start + len;
     area->vmspace = vs;
-    area->prot = request->prot & VM_PROT_MASK;
+    area->prot = request->prot & (VM_PROT_MASK | VM_BTI);
     area->max_prot = request->max_prot == 0 ? VM_PROT_MASK : request->max_prot;
     area->flags = (request->flags & KEPT_FLAGS) | vs->lock_future;
     area->object = request->object;

@@ -46,7 +46,7 @@ static int protect_area(struct vmspace *vs, struct vm_area *area, vaddr_t start,
     struct vm_area wanted = *area;
     int error;
 
-    if (prot & ~area->max_prot)
+    if (prot & VM_PROT_MASK & ~area->max_prot)
         return -EACCES;
     if (prot == area->prot)
         return 0;

@@ -44,6 +44,14 @@ def test_vectors(build, topic, machine):
     check(build, topic, machine)
 
 
+@pytest.mark.parametrize("machine", ("cpu=max cpus=1", "cpu=max cpus=4", "cpu=cortex-a72 cpus=1",
+                                     "cpu=max cpus=2 virtualization=on"))
+@pytest.mark.parametrize("topic", ("pauth", "guarded"))
+def test_branch_protection(build, topic, machine):
+    """Keys follow the threads over CPUs; a CPU without them says so."""
+    check(build, topic, machine)
+
+
 @pytest.mark.parametrize("row", linux_checks.ends(), ids=lambda row: row[0])
 def test_end(build, row):
     """Every way for a program to end has its status or signal."""

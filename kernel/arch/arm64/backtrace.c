@@ -6,6 +6,7 @@
 #include <arch/backtrace.h>
 #include <arch/memory_map.h>
 #include <arch/offsets.h>
+#include <arch/pointer_auth.h>
 #include <arch/trap.h>
 #include <core/log.h>
 #include <core/panic.h>
@@ -32,7 +33,7 @@ size_t backtrace_collect(vaddr_t fp, vaddr_t *address, size_t count)
 
         if (record[1] == 0)
             break;
-        address[found++] = record[1];
+        address[found++] = pac_strip(record[1]);
         if (record[0] <= fp || align_down(record[0], STACK_SIZE) != align_down(fp, STACK_SIZE))
             break;
         fp = record[0];

@@ -181,8 +181,11 @@ leave_el3:
     mov_l   x0, SCR_EL3_VALUE
     mrs     x1, id_aa64isar1_el1
     mov_l   x2, ID_AA64ISAR1_PAUTH
-    tst     x1, x2
-    b.eq    6f
+    and     x1, x1, x2
+    mrs     x3, S3_0_C0_C6_2                /* ID_AA64ISAR2_EL1; zero where it is not defined */
+    and     x3, x3, #ID_AA64ISAR2_PAUTH
+    orr     x1, x1, x3
+    cbz     x1, 6f
     orr     x0, x0, #SCR_EL3_API | SCR_EL3_APK
 6:  msr     scr_el3, x0
     mov     x0, #CPTR_EL3_EZ
@@ -216,8 +219,11 @@ leave_el2:
     mrs     x1, id_aa64isar1_el1
     mov_l   x2, ID_AA64ISAR1_PAUTH
     mov     x0, #HCR_EL2_RW
-    tst     x1, x2
-    b.eq    1f
+    and     x1, x1, x2
+    mrs     x3, S3_0_C0_C6_2                /* ID_AA64ISAR2_EL1 */
+    and     x3, x3, #ID_AA64ISAR2_PAUTH
+    orr     x1, x1, x3
+    cbz     x1, 1f
     mov_l   x3, HCR_EL2_API_APK
     orr     x0, x0, x3
 1:  msr     hcr_el2, x0

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * CPU features: ID registers, AT_HWCAP, and code alternatives. A field is "signed" where 0xf means
- * absent. Not offered to programs though a CPU may have it: SME, MTE, pointer authentication
+ * absent. Not offered to programs though a CPU may have it: SME, MTE
  * (their state is not switched); such fields read as absent.
  */
 #include <arch/alternative.h>
@@ -30,6 +30,17 @@ static bool field_signed(enum id_register which, unsigned shift)
     return which == ID_PFR0 && (shift == 16 || shift == 20);
 }
 
+/* Algorithms of pointer authentication: what one CPU signs another must take, so they must be
+ * equal. */
+static bool field_exact(enum id_register which, unsigned shift)
+{
+    uint64_t exact = which == ID_ISAR1   ? ID_AA64ISAR1_PAUTH
+                     : which == ID_ISAR2 ? ID_AA64ISAR2_PAUTH
+                                         : 0;
+
+    return exact >> shift & 15;
+}
+
 static uint64_t lower_fields(enum id_register which, uint64_t a, uint64_t b)
 {
     uint64_t result = 0;
@@ -39,6 +50,8 @@ static uint64_t lower_fields(enum id_register which, uint64_t a, uint64_t b)
 
         if (field_signed(which, shift) && (x == 15 || y == 15))
             low = 15;
+        if (field_exact(which, shift) && x != y)
+            low = 0;
         result |= (uint64_t)low << shift;
     }
     return result;
@@ -116,6 +129,7 @@ static const struct hwcap hwcap2_table[] = {
     {14, ID_ISAR1, 44, 1}, /* BF16 */
     {15, ID_ISAR1, 48, 1}, /* DGH */
     {16, ID_ISAR0, 60, 1}, /* RNG */
+    {17, ID_PFR1, 0, 1},   /* BTI */
     {19, ID_MMFR0, 60, 1}, /* ECV */
     {20, ID_MMFR1, 44, 1}, /* AFP */
     {21, ID_ISAR2, 4, 1},  /* RPRES */
@@ -140,6 +154,18 @@ static uint64_t hwcap_collect(const struct hwcap *table, size_t count)
 #define HWCAP_FPHP    (1UL << 9)
 #define HWCAP_ASIMDHP (1UL << 10)
 #define HWCAP_CPUID   (1UL << 11)
+#define HWCAP_PACA    (1UL << 30)
+
+/* FEAT_PAuth of one of three algorithms: addresses, and PACGA. */
+static bool has_address_auth(void)
+{
+    return id_field(ID_ISAR1, 4) != 0 || id_field(ID_ISAR1, 8) != 0 || id_field(ID_ISAR2, 12) != 0;
+}
+
+static bool has_generic_auth(void)
+{
+    return id_field(ID_ISAR1, 24) != 0 || id_field(ID_ISAR1, 28) != 0 || id_field(ID_ISAR2, 8) != 0;
+}
 
 uint64_t features_hwcap(void)
 {
@@ -150,6 +176,8 @@ uint64_t features_hwcap(void)
         bits |= fp >= 1 ? HWCAP_FP | HWCAP_FPHP : HWCAP_FP;
     if (simd != 15)
         bits |= simd >= 1 ? HWCAP_ASIMD | HWCAP_ASIMDHP : HWCAP_ASIMD;
+    if (cpu_has(CAP_PAUTH))
+        bits |= HWCAP_PACA | (has_generic_auth() ? HWCAP_PACG : 0);
     return bits;
 }
 
@@ -165,8 +193,22 @@ bool cpu_has(unsigned capability)
         return id_field(ID_ISAR0, 20) >= 2;
     case CAP_PAN:
         return id_field(ID_MMFR1, 20) >= 1;
+    case CAP_PAUTH:
+        return has_address_auth();
+    case CAP_BTI:
+        return id_field(ID_PFR1, 0) >= 1;
     default:
         return false;
+    }
+}
+
+void features_cpu_enable(void)
+{
+    if (cpu_has(CAP_BTI)) {
+        reg_t control = sysreg_read(sctlr_el1);
+
+        sysreg_write(sctlr_el1, control | SCTLR_BT0 | SCTLR_BT1);
+        isb();
     }
 }
 
@@ -174,9 +216,9 @@ bool cpu_has(unsigned capability)
 static const struct {
     uint64_t visible, fixed;
 } user_view[ID_COUNT] = {
-    [ID_PFR0] = {0x000f000f00ff0000, 0x11},        [ID_PFR1] = {0x00000000000000f0, 0},
+    [ID_PFR0] = {0x000f000f00ff0000, 0x11},        [ID_PFR1] = {0x00000000000000ff, 0},
     [ID_ZFR0] = {0x0ff0ff0f00ff00ff, 0},           [ID_ISAR0] = {0xf0fffffff0fffff0, 0},
-    [ID_ISAR1] = {0x00fff0ff00fff00f, 0},          [ID_ISAR2] = {0x00000000000000ff, 0},
+    [ID_ISAR1] = {0x00fff0ffffffffff, 0},          [ID_ISAR2] = {0x000000000000ffff, 0},
     [ID_MMFR0] = {0xf000000000000000, 0xff000000}, [ID_MMFR1] = {0x0000f00000000000, 0},
     [ID_MMFR2] = {0x0000000f00000000, 0},          [ID_DFR0] = {0, 0x6},
 };
@@ -283,6 +325,7 @@ static bool emulate(struct trapframe *frame, const struct mrs *mrs)
     if (mrs->rt != 31)
         frame->x[mrs->rt] = value;
     frame->pc += 4;
+    frame->pstate &= ~(reg_t)SPSR_BTYPE; /* as after any instruction that is no branch */
     return true;
 }
 

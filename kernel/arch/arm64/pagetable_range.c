@@ -194,10 +194,11 @@ int pt_protect(struct pagetable *pt, vaddr_t va, size_t len, unsigned prot, stru
     int error;
 
     if (prot & (PT_READ | PT_WRITE | PT_EXEC)) {
-        protect.clear = PTE_NOACCESS;
+        protect.clear = PTE_NOACCESS | PTE_GUARDED;
         protect.set = PTE_VALID;
         protect.set |= prot & PT_WRITE ? 0 : PTE_READ_ONLY;
         protect.set |= prot & PT_EXEC ? 0 : PTE_UXN;
+        protect.set |= prot & PT_BTI ? PTE_GUARDED : 0;
     } else {
         protect.clear = PTE_VALID;
         protect.set = PTE_NOACCESS;

@@ -1,9 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /* Switching kernel contexts, and the first steps of a new one. */
+#include <arch/alternative.h>
 #include <arch/asm.h>
 #include <arch/offsets.h>
+#include <arch/registers.h>
 
     .text
+
+/* clang-format off */
+/*
+ * The program's keys and which are in use, from the context at \context; uses x3-x6. Without ISB: they
+ * are for EL0, and ERET synchronises.
+ */
+    .macro load_program_keys context
+    ldp     x3, x4, [\context, #CONTEXT_KEY_IA]
+    msr     S3_0_C2_C1_0, x3                /* APIAKeyLo_EL1, APIAKeyHi_EL1 */
+    msr     S3_0_C2_C1_1, x4
+    ldp     x3, x4, [\context, #CONTEXT_KEY_IB]
+    msr     S3_0_C2_C1_2, x3
+    msr     S3_0_C2_C1_3, x4
+    ldp     x3, x4, [\context, #CONTEXT_KEY_DA]
+    msr     S3_0_C2_C2_0, x3
+    msr     S3_0_C2_C2_1, x4
+    ldp     x3, x4, [\context, #CONTEXT_KEY_DB]
+    msr     S3_0_C2_C2_2, x3
+    msr     S3_0_C2_C2_3, x4
+    ldp     x3, x4, [\context, #CONTEXT_KEY_GA]
+    msr     S3_0_C2_C3_0, x3
+    msr     S3_0_C2_C3_1, x4
+    ldr     x3, [\context, #CONTEXT_PAC]
+    mrs     x4, sctlr_el1
+    mov_l   x5, SCTLR_PAC
+    and     x3, x3, x5
+    bic     x6, x4, x5
+    orr     x6, x6, x3
+    cmp     x6, x4
+    b.eq    .Lsame\@
+    msr     sctlr_el1, x6
+.Lsame\@:
+    .endm
+/* clang-format on */
 
 /* void context_switch(struct thread *from, struct thread *to): interrupts masked. */
 function context_switch
@@ -32,8 +68,18 @@ function context_switch
     msr     tpidr_el0, x12
     msr     tpidrro_el0, x13
     msr     tpidr_el1, x1
-    ret
+    unless_capable CAP_PAUTH, 1f
+    ldr     x3, [x10, #CONTEXT_PAC]
+    cbz     x3, 1f                          /* a kernel thread uses none */
+    load_program_keys x10
+1:  ret
 end_function context_switch
+
+/* void pac_load(const struct context *): for the running thread. */
+function pac_load
+    load_program_keys x0
+    ret
+end_function pac_load
 
 /* Where a new thread starts: context_prepare() left its entry in x19, the argument in x20. */
 function context_entry

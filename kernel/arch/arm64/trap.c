@@ -142,6 +142,8 @@ void trap_user_sync(struct trapframe *frame, uint64_t esr, vaddr_t address)
         raise(frame, EXCEPTION_BREAKPOINT, frame->pc, esr & 0xffff, esr);
         break;
     case EC_BTI:
+        raise(frame, EXCEPTION_UNDEFINED, frame->pc, 0, 0);
+        break;
     case EC_PAC_FAIL:
         raise(frame, EXCEPTION_POINTER_AUTH, frame->pc, 0, esr);
         break;

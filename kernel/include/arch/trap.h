@@ -38,14 +38,14 @@ struct fault {
 };
 
 enum exception_kind {
-    EXCEPTION_UNDEFINED,    /* unknown or not permitted instruction: SIGILL */
+    EXCEPTION_UNDEFINED, /* unknown or not permitted instruction, or no landing pad (BTI): SIGILL */
     EXCEPTION_BREAKPOINT,   /* BRK: SIGTRAP; code = immediate */
     EXCEPTION_STEP,         /* software step or hardware breakpoint, watchpoint: SIGTRAP */
     EXCEPTION_ALIGN_PC,     /* PC not aligned: SIGBUS BUS_ADRALN */
     EXCEPTION_ALIGN_SP,     /* SP not aligned: SIGBUS BUS_ADRALN */
     EXCEPTION_ALIGN_DATA,   /* unaligned data access: SIGBUS BUS_ADRALN */
     EXCEPTION_FP,           /* trapped floating-point exception: SIGFPE; code = FPE_* */
-    EXCEPTION_POINTER_AUTH, /* PAC failure or BTI: SIGILL ILL_ILLOPN */
+    EXCEPTION_POINTER_AUTH, /* FEAT_FPAC, a pointer was not authentic: SIGILL ILL_ILLOPN */
     EXCEPTION_EXTERNAL,     /* synchronous external abort: SIGBUS BUS_OBJERR */
     EXCEPTION_SERROR,       /* asynchronous: SIGBUS where it can be told to be the program's */
 };

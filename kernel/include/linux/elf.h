@@ -35,7 +35,6 @@ struct elf_image {
     struct elf_segment segments[ELF_MAX_SEGMENTS];
     uint64_t interp_offset, interp_bytes; /* PT_INTERP without its NUL; 0 bytes: none */
     bool stack_is_executable;             /* PT_GNU_STACK with PF_X */
-    bool wants_bti;                       /* GNU property note: FEATURE_1_AND has BTI */
     uint64_t property_offset, property_bytes;
 };
 

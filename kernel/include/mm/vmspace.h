@@ -24,6 +24,7 @@
 #define VM_WRITE     2U
 #define VM_EXEC      4U
 #define VM_PROT_MASK 7U
+#define VM_BTI       16U /* with VM_EXEC: guarded, branches must land on a BTI instruction */
 
 /* Area flags; those up to VM_STACK may be given to vm_map. */
 #define VM_SHARED    0x10U /* writes are seen by all who map the object */

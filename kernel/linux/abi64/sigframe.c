@@ -5,6 +5,7 @@
  * frame record so that unwinders step from the handler into the interrupted code. Only what holds
  * something is written; the rest of the 4688 bytes is left as it was, as on Linux.
  */
+#include <arch/alternative.h>
 #include <arch/fpu.h>
 #include <arch/trap.h>
 #include <arch/uaccess.h>
@@ -44,7 +45,6 @@ _Static_assert(offsetof(struct trapframe, pstate) == REGS_SIZE - sizeof(uint64_t
 #define PSTATE_MODE_MASK  0x1fu /* 0: EL0, AArch64 */
 #define PSTATE_DAIF       0x3c0u
 #define PSTATE_BTYPE_MASK 0xc00u
-#define PSTATE_BTYPE_C    0x800u
 #define PSTATE_TCO        (1u << 25)
 #define PSTATE_SS         (1u << 21)
 #define PSTATE_FLAGS      0xf0000000u /* N Z C V */
@@ -130,7 +130,8 @@ static void enter_handler(struct trapframe *frame, const struct signal_action *a
     frame->sp = at;
     frame->pc = action->handler;
     frame->pstate &= ~(reg_t)(PSTATE_BTYPE_MASK | PSTATE_TCO | PSTATE_SS);
-    frame->pstate |= PSTATE_BTYPE_C; /* a handler begins like the target of a blr */
+    /* A handler begins like the target of a blr: BTYPE is 0b10 where the CPUs have it. */
+    frame->pstate |= ALTERNATIVE_VALUE(0, 0x800, CAP_BTI);
 }
 
 static int write_siginfo(vaddr_t at, const struct signal_info *info)

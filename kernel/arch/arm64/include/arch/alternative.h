@@ -10,7 +10,9 @@
 /* Capabilities; features.c says what each stands for. */
 #define CAP_LSE   0
 #define CAP_PAN   1
-#define CAP_COUNT 2
+#define CAP_PAUTH 2 /* address authentication, by the same algorithm everywhere */
+#define CAP_BTI   3
+#define CAP_COUNT 4
 
 /* struct alternative of features.c: where, replacement (both relative to the field), bytes,
  * capability. */
@@ -25,5 +27,14 @@
     "663:\n" better "664:\n"                                                          \
     ".popsection\n"                                                                   \
     ".org . - (664b - 663b) + (662b - 661b)\n .org . - (662b - 661b) + (664b - 663b)\n"
+
+/* One of two numbers (of MOV's), by one instruction. */
+#define ALTERNATIVE_VALUE(plain, better, capability)                                       \
+    ({                                                                                     \
+        unsigned long value_;                                                              \
+        __asm__(ALTERNATIVE("mov %0, #" #plain "\n", "mov %0, #" #better "\n", capability) \
+                : "=r"(value_));                                                           \
+        value_;                                                                            \
+    })
 
 #endif

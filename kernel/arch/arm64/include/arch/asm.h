@@ -34,6 +34,19 @@
     .word   \at - ., \fixup - .
     .popsection
     .endm
+/* Goes to `label` unless all CPUs have the capability: a branch that boot makes a nop. */
+    .macro unless_capable capability, label
+.Lplain\@:
+    b       \label
+    .pushsection .alternatives, "a"
+    .word   .Lplain\@ - ., .Lbetter\@ - .
+    .hword  4, \capability
+    .popsection
+    .pushsection .alternatives.code, "ax"
+.Lbetter\@:
+    nop
+    .popsection
+    .endm
 /* clang-format on */
 
 #define lr x30

@@ -30,6 +30,7 @@ void features_cpu_init(void);
 unsigned id_field(enum id_register which, unsigned shift);
 
 /* AT_HWCAP and AT_HWCAP2 (Linux elf_hwcaps.rst): true of every CPU, and enabled. */
+#define HWCAP_PACG (1UL << 31)
 uint64_t features_hwcap(void);
 uint64_t features_hwcap2(void);
 
@@ -38,6 +39,9 @@ bool cpu_has(unsigned capability);
 
 /* Puts the better forms into place (alternative.h); once, when all CPUs have reported. */
 void alternatives_apply(void);
+
+/* On each CPU once all have reported: switches on what all of them have (BTI). */
+void features_cpu_enable(void);
 
 /* Registers as a program sees them through MRS (HWCAP_CPUID). */
 uint64_t id_user_view(enum id_register which);

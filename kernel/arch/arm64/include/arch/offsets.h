@@ -15,6 +15,12 @@
 #define CONTEXT_SP        88
 #define CONTEXT_PC        96
 #define CONTEXT_TPIDR_EL0 104
+#define CONTEXT_KEY_IA    120
+#define CONTEXT_KEY_IB    136
+#define CONTEXT_KEY_DA    152
+#define CONTEXT_KEY_DB    168
+#define CONTEXT_KEY_GA    184
+#define CONTEXT_PAC       200
 
 #define FPSIMD_FPSR 512 /* and FPCR */
 

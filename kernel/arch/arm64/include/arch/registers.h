@@ -31,9 +31,16 @@
 #define SCTLR_I       (1 << 12)
 #define SCTLR_DZE     (1 << 14) /* EL0 may DC ZVA */
 #define SCTLR_UCT     (1 << 15) /* EL0 may read CTR_EL0 */
+#define SCTLR_ENDB    (1 << 13) /* the keys DB, DA, IB, IA are in use; at EL0 and EL1 */
 #define SCTLR_NTWI    (1 << 16) /* WFI, WFE at EL0 are not trapped */
 #define SCTLR_NTWE    (1 << 18)
 #define SCTLR_UCI     (1 << 26) /* EL0 cache maintenance */
+#define SCTLR_ENDA    (1 << 27)
+#define SCTLR_ENIB    (1 << 30)
+#define SCTLR_ENIA    0x80000000
+#define SCTLR_BT0     0x0800000000 /* BR by other than x16, x17 may not land on PACIxSP: EL0, EL1 */
+#define SCTLR_BT1     0x1000000000
+#define SCTLR_PAC     0xc8002000 /* the four EN bits */
 /* SPAN (23) stays 0: every exception to EL1 sets PSTATE.PAN. */
 #define SCTLR_EL1_ON                                                                           \
     (SCTLR_RES1 | SCTLR_M | SCTLR_C | SCTLR_SA | SCTLR_SA0 | SCTLR_I | SCTLR_DZE | SCTLR_UCT | \
@@ -43,6 +50,7 @@
 #define CPACR_FP_OPEN     (3 << 20)
 #define CPACR_SVE_OPEN    (3 << 16)
 
+#define SPSR_BTYPE       0xc00
 #define SPSR_EL1H_MASKED 0x3c5
 #define SPSR_EL2H_MASKED 0x3c9
 
@@ -57,6 +65,7 @@
 #define CPTR_EL2_TZ     (1 << 8)
 
 #define ID_AA64ISAR1_PAUTH    0xff000ff0 /* GPI GPA, API APA */
+#define ID_AA64ISAR2_PAUTH    0x0000ff00 /* APA3 GPA3 */
 #define ID_AA64PFR0_EL2_SHIFT 8
 #define ID_AA64PFR0_GIC_SHIFT 24
 #define ID_AA64PFR0_SVE_SHIFT 32
