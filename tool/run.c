@@ -171,8 +171,10 @@ static int check_features(const char *path, const struct options *options,
     *has_ports = (features & IMAGE_FEATURE_PORTS) &&
                  (!options->machine || strcmp(options->machine, "virt") == 0);
     if (network->kind != NETWORK_NONE && !(features & IMAGE_FEATURE_NETWORK))
-        return message_error("%s: the kernel %s was built without network",
-                             options->ports.count ? "-p" : "--net", path);
+        return message_error(
+            "%s: the kernel was built without network: build one with CONFIG_INET=y "
+            "(make menuconfig), or name one by --kernel",
+            options->ports.count ? "-p" : "--net");
     if (options->volumes.count && !(features & IMAGE_FEATURE_9P))
         return message_error("-v: the kernel %s was built without the 9p file system", path);
     return 0;
