@@ -18,7 +18,7 @@
  */
 struct elf_segment {
     vaddr_t addr;        /* p_vaddr; relative for a position-independent file */
-    uint64_t offset;     /* in the file */
+    uint64_t offset;     /* in the file; anything if file_bytes is 0 */
     uint64_t file_bytes; /* from the file */
     uint64_t mem_bytes;  /* >= file_bytes, the rest is zero */
     unsigned prot;       /* PROT_READ 1, PROT_WRITE 2, PROT_EXEC 4 */
