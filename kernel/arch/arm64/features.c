@@ -10,6 +10,7 @@
 #include <arch/features.h>
 #include <arch/fixmap.h>
 #include <arch/idregs.h>
+#include <arch/irqflags.h>
 #include <arch/memory_map.h>
 #include <arch/registers.h>
 #include <arch/sve.h>
@@ -267,16 +268,20 @@ static void patch(const struct alternative *alternative)
 
 /*
  * Text is read-only: it is written through a second mapping. Data caches are coherent between the
- * two, so cleaning by the address in text is enough. The other CPUs wait in cpu.c.
+ * two, so cleaning by the address in text is enough. The other CPUs wait in cpu.c, and no handler
+ * runs text that is half of each.
  */
 void alternatives_apply(void)
 {
+    reg_t flags = irq_save();
+
     for (const struct alternative *a = __alternatives_start; a < __alternatives_end; a++) {
         if (cpu_has(a->capability))
             patch(a);
     }
     fixmap_clear(FIXMAP_PROBE);
     isb();
+    irq_restore(flags);
 }
 
 /* --- MRS at EL0 --- */
