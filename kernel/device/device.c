@@ -281,28 +281,32 @@ void *device_map_registers(const struct device *device, unsigned index, size_t s
     return registers;
 }
 
-int device_irq(const struct device *device, unsigned index)
+int device_irq_of(const char *name, unsigned index, const struct fw_interrupt *interrupt)
 {
-    struct fw_interrupt interrupt;
-    struct irqchip *chip;
+    struct irqchip *chip = interrupt->controller->irqchip;
     enum irq_trigger trigger = IRQ_TRIGGER_NONE;
     unsigned hw;
-    int error = fw_interrupt(device->node, index, &interrupt);
+    int error;
 
-    if (error != 0)
-        return error;
-    chip = interrupt.controller->irqchip;
     if (chip == NULL)
         return -EAGAIN;
-    error = chip->ops->translate(chip, interrupt.cell, interrupt.cell_count, &hw, &trigger);
+    error = chip->ops->translate(chip, interrupt->cell, interrupt->cell_count, &hw, &trigger);
     if (error != 0 || hw >= chip->line_count) {
-        log_error("%s: interrupt %u <%u %u ...> is unknown to %s", device->name, index,
-                  interrupt.cell[0], interrupt.cell[1], chip->name);
+        log_error("%s: interrupt %u <%u %u ...> is unknown to %s", name, index, interrupt->cell[0],
+                  interrupt->cell[1], chip->name);
         return -EINVAL;
     }
     if (trigger != IRQ_TRIGGER_NONE)
         error = irq_set_trigger(chip->first_irq + hw, trigger);
     return error != 0 ? error : (int)(chip->first_irq + hw);
+}
+
+int device_irq(const struct device *device, unsigned index)
+{
+    struct fw_interrupt interrupt;
+    int error = fw_interrupt(device->node, index, &interrupt);
+
+    return error != 0 ? error : device_irq_of(device->name, index, &interrupt);
 }
 
 int device_irq_named(const struct device *device, const char *name)

@@ -532,6 +532,55 @@ int fw_interrupt(const struct fw_node *node, unsigned index, struct fw_interrupt
     return 0;
 }
 
+/* Whether an entry's unit (address and pin) is the one looked for, in the bits of the mask. */
+static bool unit_matches(const uint8_t *entry, const uint8_t *mask, const uint32_t *unit,
+                         unsigned cells)
+{
+    for (unsigned i = 0; i < cells; i++) {
+        uint32_t bits = mask != NULL ? load_be32(mask + 4 * i) : ~0U;
+
+        if ((load_be32(entry + 4 * i) & bits) != (unit[i] & bits))
+            return false;
+    }
+    return true;
+}
+
+int fw_interrupt_map(const struct fw_node *node, const uint32_t *unit, unsigned unit_cells,
+                     struct fw_interrupt *interrupt)
+{
+    uint32_t size, mask_size;
+    const uint8_t *data = fw_property(node, "interrupt-map", &size);
+    const uint8_t *mask = fw_property(node, "interrupt-map-mask", &mask_size);
+
+    if (data == NULL)
+        return -ENOENT;
+    if (mask != NULL && mask_size != 4 * unit_cells) {
+        complain(node, "interrupt-map-mask", "%u bytes, expected %u", mask_size, 4 * unit_cells);
+        return -EINVAL;
+    }
+    while (size >= 4 * (unit_cells + 1)) {
+        struct fw_node *controller = fw_find_phandle(load_be32(data + 4 * unit_cells));
+        uint32_t cells = controller != NULL ? interrupt_cells(controller) : 0;
+        uint32_t address_cells = 0, entry;
+
+        if (cells != 0)
+            fw_property_u32(controller, "#address-cells", &address_cells);
+        entry = address_cells <= 4 ? 4 * (unit_cells + 1 + address_cells + cells) : UINT32_MAX;
+        if (cells == 0 || entry > size) {
+            complain(node, "interrupt-map", "an entry's controller is not one, or it is cut off");
+            return -EINVAL;
+        }
+        if (unit_matches(data, mask, unit, unit_cells)) {
+            interrupt->controller = controller;
+            copy_cells(interrupt, data + entry - 4 * cells, cells);
+            return 0;
+        }
+        data += entry;
+        size -= entry;
+    }
+    return -ENOENT;
+}
+
 int fw_interrupt_index(const struct fw_node *node, const char *name)
 {
     const char *text;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Disks over virtio-mmio: what is written is on the disk, what is on it is read, errors are errors."""
+"""Disks over virtio-mmio and PCI: what is written is on the disk, what is on it is read, errors are errors."""
 import os
 
 import pytest
@@ -8,11 +8,17 @@ BUSYBOX = ["deb:busybox-static", "busybox"]
 MIB = 1 << 20
 
 
-def disk(path, drive="", legacy=True):
+TRANSPORTS = {
+    "mmio-legacy": ["-device", "virtio-blk-device,drive=d"],
+    "mmio": ["-global", "virtio-mmio.force-legacy=false", "-device", "virtio-blk-device,drive=d"],
+    "pci-transitional": ["-device", "virtio-blk-pci,drive=d"],
+    "pci": ["-device", "virtio-blk-pci,drive=d,disable-legacy=on"],
+}
+
+
+def disk(path, drive="", transport="mmio-legacy"):
     """Options of the command that add a disk."""
-    options = ["-drive", f"file={path},format=raw,if=none,id=d{drive}", "-device", "virtio-blk-device,drive=d"]
-    if not legacy:
-        options += ["-global", "virtio-mmio.force-legacy=false"]
+    options = ["-drive", f"file={path},format=raw,if=none,id=d{drive}", *TRANSPORTS[transport]]
     return [f"--qemu-arg={option}" for option in options]
 
 
@@ -20,15 +26,15 @@ def run(build, options, *arguments, data=None):
     return build.command("run", "-m", "64", *options, *BUSYBOX, *arguments, input=data, timeout=200)
 
 
-@pytest.mark.parametrize("legacy", [True, False])
-def test_64_mib(build, tmp_path, legacy):
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_64_mib(build, tmp_path, transport):
     """Written through the page cache in a guest with as much memory, read back past it."""
     path, data = tmp_path / "disk", os.urandom(64 * MIB)
     path.write_bytes(bytes(64 * MIB))
-    ended = run(build, disk(path, legacy=legacy), "dd", "of=/dev/vda", "bs=64k", "conv=fsync", data=data)
+    ended = run(build, disk(path, transport=transport), "dd", "of=/dev/vda", "bs=64k", "conv=fsync", data=data)
     assert ended.returncode == 0, ended.stderr
     assert path.read_bytes() == data
-    ended = run(build, disk(path, legacy=legacy), "dd", "if=/dev/vda", "bs=64k", "iflag=direct")
+    ended = run(build, disk(path, transport=transport), "dd", "if=/dev/vda", "bs=64k", "iflag=direct")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout == data
 

@@ -90,6 +90,8 @@ int device_registers(const struct device *device, unsigned index, paddr_t *base,
 
 /* The number of interrupt `index` for irq_request(), its trigger set; -errno. */
 int device_irq(const struct device *device, unsigned index);
+/* The same for an interrupt that was found otherwise; name and index are for messages. */
+int device_irq_of(const char *name, unsigned index, const struct fw_interrupt *interrupt);
 int device_irq_named(const struct device *device, const char *name);
 
 #endif

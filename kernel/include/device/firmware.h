@@ -112,6 +112,10 @@ struct fw_interrupt {
 /* Interrupt `index`, from interrupts-extended or interrupts with the inherited parent. Errors as
  * fw_reg; -ENODEV: no controller. */
 int fw_interrupt(const struct fw_node *node, unsigned index, struct fw_interrupt *interrupt);
+/* What interrupt-map makes of a child's unit: the cells of its address and of its own specifier
+ * (for PCI three and the pin). -ENOENT: no entry. */
+int fw_interrupt_map(const struct fw_node *node, const uint32_t *unit, unsigned unit_cells,
+                     struct fw_interrupt *interrupt);
 /* The same by its name in interrupt-names; -ENOENT. */
 int fw_interrupt_index(const struct fw_node *node, const char *name);
 

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Virtio over PCI (OASIS Virtual I/O Device 1.2 section 4.1): modern devices, and transitional ones
+ * through their modern registers. Interrupts by INTx. Left out: the legacy I/O BAR, MSI-X.
+ */
+#include "virtio.h"
+
+#include <arch/barrier.h>
+#include <arch/mmio.h>
+#include <core/irq.h>
+#include <core/log.h>
+#include <device/pci.h>
+#include <lib/endian.h>
+#include <lib/errno.h>
+#include <mm/page.h>
+#include <mm/slab.h>
+
+#define VENDOR_VIRTIO     0x1af4U
+#define ID_TRANSITIONAL   0x1000U /* to 0x103f; the type is the subsystem's id */
+#define ID_MODERN         0x1040U /* plus the type */
+#define SUBSYSTEM_ID      0x2eU
+#define CAPABILITY_VENDOR 9U
+
+/* Section 4.1.4: struct virtio_pci_cap. */
+#define CAP_TYPE       3U
+#define CAP_BAR        4U
+#define CAP_OFFSET     8U
+#define CAP_LENGTH     12U
+#define CAP_MULTIPLIER 16U
+
+enum cap_type { CAP_COMMON = 1, CAP_NOTIFY = 2, CAP_ISR = 3, CAP_CONFIG = 4, CAP_TYPES };
+
+/* Section 4.1.4.3: struct virtio_pci_common_cfg. */
+#define DEVICE_FEATURE_SELECT 0
+#define DEVICE_FEATURE        4
+#define DRIVER_FEATURE_SELECT 8
+#define DRIVER_FEATURE        12
+#define STATUS                20
+#define CONFIG_GENERATION     21
+#define QUEUE_SELECT          22
+#define QUEUE_SIZE            24
+#define QUEUE_ENABLE          28
+#define QUEUE_NOTIFY_OFF      30
+#define QUEUE_DESC            32
+#define QUEUE_DRIVER          40
+#define QUEUE_DEVICE          48
+#define COMMON_SIZE           56
+
+#define STATUS_ACKNOWLEDGE 1U
+#define STATUS_DRIVER      2U
+#define STATUS_DRIVER_OK   4U
+#define STATUS_FEATURES_OK 8U
+#define STATUS_FAILED      0x80U
+
+#define QUEUES_MAX   20U
+#define RESET_POLLS  1000000U
+#define CONFIG_TRIES 16U
+
+struct virtio_pci {
+    struct virtio_device virtio;
+    struct pci_device *pci;
+    void *common, *notify, *isr, *config;
+    uint32_t notify_size, notify_multiplier, config_size;
+    void *doorbell[QUEUES_MAX];
+};
+
+static struct virtio_pci *pci_of(struct virtio_device *device)
+{
+    return container_of(device, struct virtio_pci, virtio);
+}
+
+static uint64_t vpci_features(struct virtio_device *device)
+{
+    void *common = pci_of(device)->common;
+    uint64_t low;
+
+    writel(0, common + DEVICE_FEATURE_SELECT);
+    low = readl(common + DEVICE_FEATURE);
+    writel(1, common + DEVICE_FEATURE_SELECT);
+    return low | (uint64_t)readl(common + DEVICE_FEATURE) << 32;
+}
+
+static int vpci_accept(struct virtio_device *device, uint64_t features)
+{
+    void *common = pci_of(device)->common;
+
+    writel(0, common + DRIVER_FEATURE_SELECT);
+    writel((uint32_t)features, common + DRIVER_FEATURE);
+    writel(1, common + DRIVER_FEATURE_SELECT);
+    writel((uint32_t)(features >> 32), common + DRIVER_FEATURE);
+    writeb(STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK, common + STATUS);
+    return readb(common + STATUS) & STATUS_FEATURES_OK ? 0 : -EIO;
+}
+
+/* 0 also for a queue whose doorbell would lie outside of the window for them. */
+static uint32_t vpci_queue_size(struct virtio_device *device, unsigned index)
+{
+    struct virtio_pci *v = pci_of(device);
+    uint64_t offset;
+
+    if (index >= QUEUES_MAX)
+        return 0;
+    writew((uint16_t)index, v->common + QUEUE_SELECT);
+    offset = (uint64_t)readw(v->common + QUEUE_NOTIFY_OFF) * v->notify_multiplier;
+    if (offset + 2 > v->notify_size)
+        return 0;
+    v->doorbell[index] = v->notify + offset;
+    return readw(v->common + QUEUE_SIZE);
+}
+
+static void set_address(void *common, unsigned offset, const void *memory)
+{
+    paddr_t address = virt_phys(memory);
+
+    writel((uint32_t)address, common + offset);
+    writel((uint32_t)(address >> 32), common + offset + 4);
+}
+
+static void vpci_queue_start(struct virtio_device *device, struct virtqueue *queue)
+{
+    void *common = pci_of(device)->common;
+
+    writew((uint16_t)queue->index, common + QUEUE_SELECT);
+    writew((uint16_t)queue->size, common + QUEUE_SIZE);
+    set_address(common, QUEUE_DESC, queue->descriptor);
+    set_address(common, QUEUE_DRIVER, queue->available);
+    set_address(common, QUEUE_DEVICE, queue->used);
+    writew(1, common + QUEUE_ENABLE);
+}
+
+static void vpci_notify(struct virtio_device *device, unsigned index)
+{
+    writew((uint16_t)index, pci_of(device)->doorbell[index]);
+}
+
+static void vpci_ready(struct virtio_device *device)
+{
+    void *status = pci_of(device)->common + STATUS;
+
+    writeb(readb(status) | STATUS_DRIVER_OK, status);
+}
+
+static void vpci_reset(struct virtio_device *device)
+{
+    void *status = pci_of(device)->common + STATUS;
+
+    writeb(0, status);
+    for (unsigned i = 0; readb(status) != 0 && i < RESET_POLLS; i++)
+        cpu_relax(); /* section 4.1.4.3.2: it reads as 0 when the reset is over */
+}
+
+static void vpci_config_read(struct virtio_device *device, unsigned offset, void *to, unsigned size)
+{
+    struct virtio_pci *v = pci_of(device);
+    uint8_t before;
+
+    for (unsigned i = 0; i < size; i++)
+        *(uint8_t *)(to + i) = 0;
+    if (offset + size > v->config_size)
+        return;
+    for (unsigned tries = 0; tries < CONFIG_TRIES; tries++) {
+        before = readb(v->common + CONFIG_GENERATION);
+        for (unsigned i = 0; i < size; i++) /* any width is allowed here (section 4.1.3.1) */
+            *(uint8_t *)(to + i) = readb(v->config + offset + i);
+        if (readb(v->common + CONFIG_GENERATION) == before)
+            return;
+    }
+}
+
+static const struct virtio_transport_ops vpci_ops = {
+    .features = vpci_features,
+    .accept = vpci_accept,
+    .queue_size = vpci_queue_size,
+    .queue_start = vpci_queue_start,
+    .notify = vpci_notify,
+    .ready = vpci_ready,
+    .reset = vpci_reset,
+    .config_read = vpci_config_read,
+};
+
+/* The line is shared; to read the status acknowledges it (section 4.1.4.5). */
+static void vpci_interrupt(void *arg)
+{
+    struct virtio_pci *v = arg;
+    uint8_t status = readb(v->isr);
+
+    if ((status & 1) && v->virtio.interrupt != NULL)
+        v->virtio.interrupt(&v->virtio);
+    if ((status & 2) && v->virtio.config_changed != NULL)
+        v->virtio.config_changed(&v->virtio);
+}
+
+/* Maps the first structure of a type that lies inside a BAR. */
+static void *map_structure(const struct pci_device *pci, enum cap_type type, uint32_t *size,
+                           unsigned *capability)
+{
+    unsigned at = 0;
+
+    while ((at = pci_find_capability(pci, CAPABILITY_VENDOR, at)) != 0) {
+        if (at + CAP_MULTIPLIER + 4 > 0x100 || pci_read8(pci, at + CAP_TYPE) != type)
+            continue;
+        *size = pci_read32(pci, at + CAP_LENGTH);
+        *capability = at;
+        return *size != 0 ? pci_map(pci, pci_read8(pci, at + CAP_BAR),
+                                    pci_read32(pci, at + CAP_OFFSET), *size)
+                          : NULL;
+    }
+    return NULL;
+}
+
+static int map_structures(struct virtio_pci *v)
+{
+    uint32_t common_size = 0, isr_size = 0;
+    unsigned at, notify_at = 0;
+
+    v->common = map_structure(v->pci, CAP_COMMON, &common_size, &at);
+    v->isr = map_structure(v->pci, CAP_ISR, &isr_size, &at);
+    v->notify = map_structure(v->pci, CAP_NOTIFY, &v->notify_size, &notify_at);
+    if (v->common == NULL || common_size < COMMON_SIZE || v->isr == NULL || v->notify == NULL) {
+        log_error("%s: the registers of virtio 1.0 are not there, and legacy ones are not "
+                  "supported; not used",
+                  v->pci->name);
+        return -ENODEV;
+    }
+    v->notify_multiplier = pci_read32(v->pci, notify_at + CAP_MULTIPLIER);
+    v->config = map_structure(v->pci, CAP_CONFIG, &v->config_size, &at);
+    if (v->config == NULL)
+        v->config_size = 0;
+    return 0;
+}
+
+static int start(struct virtio_pci *v)
+{
+    int error = map_structures(v);
+
+    if (error != 0)
+        return error;
+    v->virtio.irq = pci_irq(v->pci);
+    if (v->virtio.irq < 0)
+        return v->virtio.irq;
+    vpci_reset(&v->virtio);
+    writeb(STATUS_ACKNOWLEDGE | STATUS_DRIVER, v->common + STATUS);
+    error = irq_request((unsigned)v->virtio.irq, vpci_interrupt, v, v->pci->name);
+    if (error != 0)
+        return error;
+    error = virtio_add(&v->virtio);
+    if (error == 0)
+        return 0;
+    writeb(error == -ENODEV ? 0 : STATUS_FAILED, v->common + STATUS);
+    irq_free((unsigned)v->virtio.irq, v);
+    return error;
+}
+
+static int vpci_probe(struct device *base)
+{
+    struct pci_device *pci = pci_device_of(base);
+    struct virtio_pci *v = kzalloc(sizeof(*v));
+    int error;
+
+    if (v == NULL)
+        return -ENOMEM;
+    v->pci = pci;
+    v->virtio.device.name = pci->name;
+    v->virtio.ops = &vpci_ops;
+    v->virtio.version = 2;
+    v->virtio.type = pci->id >= ID_MODERN ? pci->id - ID_MODERN : pci_read16(pci, SUBSYSTEM_ID);
+    base->data = v;
+    error = start(v);
+    if (error != 0)
+        kfree(v);
+    return error;
+}
+
+static const struct match vpci_match[] = {
+    {.id = PCI_ID(VENDOR_VIRTIO, ID_TRANSITIONAL + 0)}, /* net */
+    {.id = PCI_ID(VENDOR_VIRTIO, ID_TRANSITIONAL + 1)}, /* block */
+    {.id = PCI_ID(VENDOR_VIRTIO, ID_TRANSITIONAL + 3)}, /* console */
+    {.id = PCI_ID(VENDOR_VIRTIO, ID_TRANSITIONAL + 5)}, /* entropy */
+    {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 1)},
+    {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 2)},
+    {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 3)},
+    {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 4)},
+    {0},
+};
+
+static const struct driver virtio_pci = {
+    .name = "virtio_pci",
+    .bus = &pci_bus,
+    .stage = PROBE_DEVICE,
+    .match = vpci_match,
+    .probe = vpci_probe,
+};
+DRIVER(virtio_pci);

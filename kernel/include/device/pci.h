@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PCI functions and their drivers (PCI Local Bus 3.0). A driver has .bus = &pci_bus and matches by
+ * pci_id(vendor, device). When it is probed, memory BARs have addresses and memory decode and bus
+ * mastering are on. Thread context. What configuration space says is checked by who reads it here.
+ */
+#ifndef DEVICE_PCI_H
+#define DEVICE_PCI_H
+
+#include <device/device.h>
+#include <lib/types.h>
+
+#define PCI_BARS 6
+
+struct pci_host;
+
+struct pci_bar {
+    paddr_t base;  /* as the CPU sees it; 0: none, or no room */
+    uint64_t size; /* bytes */
+    bool is_io;
+};
+
+struct pci_device {
+    struct device device; /* name: "pci-BB:DD.F" */
+    struct pci_host *host;
+    void *config; /* its 4 KiB of configuration space */
+    uint8_t bus, slot, function;
+    uint16_t vendor, id;
+    struct pci_bar bar[PCI_BARS];
+    char name[16];
+};
+
+extern const struct bus pci_bus;
+
+static inline uint32_t pci_id(uint16_t vendor, uint16_t id)
+{
+    return (uint32_t)vendor << 16 | id;
+}
+
+#define PCI_ID(vendor, id) ((uint32_t)(vendor) << 16 | (id))
+
+static inline struct pci_device *pci_device_of(struct device *device)
+{
+    return container_of(device, struct pci_device, device);
+}
+
+/* Configuration registers, naturally aligned; all ones if nothing answers. */
+uint8_t pci_read8(const struct pci_device *device, unsigned offset);
+uint16_t pci_read16(const struct pci_device *device, unsigned offset);
+uint32_t pci_read32(const struct pci_device *device, unsigned offset);
+void pci_write16(const struct pci_device *device, unsigned offset, uint16_t value);
+void pci_write32(const struct pci_device *device, unsigned offset, uint32_t value);
+
+/* The first capability with that id after `from` (0: from the start); 0: none. A list that goes
+ * round or leaves its place ends. */
+unsigned pci_find_capability(const struct pci_device *device, unsigned id, unsigned from);
+
+/* Maps part of a memory BAR. NULL: not there, or it does not lie inside (logged). */
+void *pci_map(const struct pci_device *device, unsigned bar, uint64_t offset, uint64_t size);
+
+/* Its INTx line for irq_request(), which others may share; -ENOENT: it has none. */
+int pci_irq(const struct pci_device *device);
+
+#endif
