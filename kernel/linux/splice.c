@@ -81,7 +81,7 @@ static long copy(struct side *from, struct side *to, size_t len, unsigned flags)
         if (put <= 0)
             break;
         done += put;
-        if (put < got)
+        if (put < got || (from->file->ops->flags & FILE_OPS_STREAM)) /* what there is, once */
             break;
     }
     kfree(buf);

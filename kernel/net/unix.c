@@ -89,7 +89,7 @@ static void hang_up(struct unix_sock *sock, bool is_reset)
     wake_both(sock);
 }
 
-static void close_sock(struct unix_sock *sock);
+static void close_sock(struct unix_sock *sock, bool was_accepted);
 
 /* Connections that nobody accepted. */
 static void close_backlog(struct list_node *backlog)
@@ -98,12 +98,12 @@ static void close_backlog(struct list_node *backlog)
         struct unix_sock *waiting = list_first_entry(backlog, struct unix_sock, backlog_node);
 
         list_del(&waiting->backlog_node);
-        close_sock(waiting);
+        close_sock(waiting, false);
     }
 }
 
 /* Drops the reference of the socket (or backlog) as well. */
-static void close_sock(struct unix_sock *sock)
+static void close_sock(struct unix_sock *sock, bool was_accepted)
 {
     struct list_node queue = LIST_INIT(queue), backlog = LIST_INIT(backlog);
     struct unix_retired *retired;
@@ -125,7 +125,7 @@ static void close_sock(struct unix_sock *sock)
     has_unread = !list_empty(&queue);
     wake_both(sock);
     if (peer != NULL && sock->type != SOCK_DGRAM)
-        hang_up(peer, has_unread);
+        hang_up(peer, has_unread || !was_accepted);
     if (peer != NULL)
         unix_sock_unref(peer);
     while (retired != NULL) {
@@ -144,7 +144,7 @@ static void unix_release(struct socket *socket)
 {
     if (socket->protocol == NULL)
         return;
-    close_sock(socket->protocol);
+    close_sock(socket->protocol, true);
     unix_rights_collect();
 }
 
@@ -308,8 +308,9 @@ static int connect_stream(struct socket *socket, struct unix_sock *target, bool 
     return error;
 }
 
-/* Datagrams: a default destination; NULL dissolves it. */
-static int set_peer(struct unix_sock *sock, struct unix_sock *peer)
+/* Replaces the default destination of datagrams if it is `expected` (NULL: whatever it is). */
+static int replace_peer(struct unix_sock *sock, struct unix_sock *peer,
+                        const struct unix_sock *expected)
 {
     struct unix_retired *retired = kmalloc(sizeof(*retired));
     struct unix_sock *old;
@@ -318,7 +319,10 @@ static int set_peer(struct unix_sock *sock, struct unix_sock *peer)
         return -ENOMEM;
     spin_lock(&sock->lock);
     old = sock->peer;
-    sock->peer = peer != NULL ? unix_sock_ref(peer) : NULL;
+    if (expected != NULL && old != expected)
+        old = NULL;
+    else
+        sock->peer = peer != NULL ? unix_sock_ref(peer) : NULL;
     if (old != NULL && sock->peer_is_polled) {
         retired->sock = old;
         retired->next = sock->retired;
@@ -331,6 +335,16 @@ static int set_peer(struct unix_sock *sock, struct unix_sock *peer)
         unix_sock_unref(old);
     kfree(retired);
     return 0;
+}
+
+static int set_peer(struct unix_sock *sock, struct unix_sock *peer)
+{
+    return replace_peer(sock, peer, NULL);
+}
+
+void unix_leave_peer(struct unix_sock *sock, struct unix_sock *peer)
+{
+    (void)replace_peer(sock, NULL, peer); /* no memory: the next send finds it closed again */
 }
 
 static int connect_datagram(struct unix_sock *sock, struct unix_sock *target)
@@ -361,7 +375,7 @@ static int unix_connect(struct socket *socket, const struct socket_name *name, u
     error = unix_check_name(name);
     if (error != 0)
         return error;
-    target = unix_find_abstract(name);
+    target = unix_find_abstract(name, socket->type);
     if (target == NULL)
         return -ECONNREFUSED;
     error = unix_connect_to(socket, target, file_flags);

@@ -90,11 +90,14 @@ static inline struct unix_name *unix_name_ref(struct unix_name *name)
 }
 void unix_name_unref(struct unix_name *name);
 
+/* Datagrams: the default destination is `peer` no more, if it was. */
+void unix_leave_peer(struct unix_sock *sock, struct unix_sock *peer);
+
 /* The present peer with a reference, or NULL. */
 struct unix_sock *unix_peer(struct unix_sock *sock);
 
-/* A bound socket by abstract name, with a reference; NULL. */
-struct unix_sock *unix_find_abstract(const struct socket_name *name);
+/* A bound socket of a type by abstract name, with a reference; NULL. */
+struct unix_sock *unix_find_abstract(const struct socket_name *name, int type);
 
 /* unix_bind.c. unix_check_name: 0 or -EINVAL for what is no local address. */
 int unix_check_name(const struct socket_name *name);

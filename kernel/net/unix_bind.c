@@ -57,23 +57,25 @@ static bool same_name(const struct socket_name *a, const struct socket_name *b)
     return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
-static struct unix_sock *find_abstract_locked(const struct socket_name *name)
+/* Each type of socket has names of its own. */
+static struct unix_sock *find_abstract_locked(const struct socket_name *name, int type)
 {
     struct unix_sock *sock = *bucket_of_name(name);
 
-    while (sock != NULL && (sock->inode != NULL || !same_name(&sock->name->name, name)))
+    while (sock != NULL &&
+           (sock->inode != NULL || sock->type != type || !same_name(&sock->name->name, name)))
         sock = sock->bind_next;
     return sock;
 }
 
-struct unix_sock *unix_find_abstract(const struct socket_name *name)
+struct unix_sock *unix_find_abstract(const struct socket_name *name, int type)
 {
     struct unix_sock *sock;
 
     if (unix_check_name(name) != 0 || path_length(name) == 0)
         return NULL;
     spin_lock(&bind_lock);
-    sock = find_abstract_locked(name);
+    sock = find_abstract_locked(name, type);
     if (sock != NULL)
         unix_sock_ref(sock);
     spin_unlock(&bind_lock);
@@ -117,7 +119,7 @@ static int enter_locked(struct unix_sock *sock, struct unix_name *name, const vo
 
     if (sock->name != NULL)
         return -EINVAL;
-    if (inode == NULL && find_abstract_locked(&name->name) != NULL)
+    if (inode == NULL && find_abstract_locked(&name->name, sock->type) != NULL)
         return -EADDRINUSE;
     bucket = inode != NULL ? bucket_of_inode(inode) : bucket_of_name(&name->name);
     sock->inode = inode;

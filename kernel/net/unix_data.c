@@ -331,6 +331,8 @@ static ssize_t packet_send_peer(struct socket *socket, struct io *io,
     result = packet_send(socket, peer, io, message);
     if (result == -ECONNREFUSED && socket->type == SOCK_SEQPACKET)
         result = -EPIPE;
+    else if (result == -ECONNREFUSED)
+        unix_leave_peer(sock, peer);
     unix_sock_unref(peer);
     return result;
 }
@@ -346,7 +348,7 @@ ssize_t unix_send(struct socket *socket, struct io *io, struct socket_message *m
         return stream_send(socket, io, message);
     if (message->name == NULL || message->name->len == 0 || socket->type == SOCK_SEQPACKET)
         return packet_send_peer(socket, io, message);
-    target = unix_find_abstract(message->name);
+    target = unix_find_abstract(message->name, socket->type);
     if (target == NULL)
         return -ECONNREFUSED;
     result = unix_send_to(socket, target, io, message);
@@ -554,8 +556,6 @@ static ssize_t packet_receive(struct socket *socket, struct io *io, struct socke
         copied = -EFAULT;
     else if (message->file_count != 0)
         (void)unix_rights_detach(message, to, is_peek);
-    if (sock->type == SOCK_SEQPACKET)
-        to->flags |= MSG_EOR;
     give_first(sock, message, !is_peek);
     if (!is_peek)
         message_discard(message);
