@@ -77,7 +77,7 @@ static struct cpu *activate(struct run_queue *queue, struct thread *thread, bool
     if (queue->count != 2)
         return NULL;
     if (queue->cpu != this_cpu())
-        return queue->cpu; /* it has no slice timer running */
+        return poke(queue); /* it times no slice yet: its next look at the queue does */
     arm_slice(queue);
     return NULL;
 }
@@ -185,6 +185,8 @@ static void switch_away(bool preempted)
         from->involuntary_switches++;
     else
         from->voluntary_switches++;
+    smp_mb(); /* pairs with thread_set_work(): it sees who runs here, or the way out sees the work
+               */
     fpu_switch(from, to);
     if (to->vmspace != NULL && to->vmspace != cpu->vmspace)
         vmspace_activate(to->vmspace);

@@ -208,6 +208,46 @@ CHECK(thread_is_preempted)
     EXPECT(end.tv_sec - start.tv_sec < 3);
 }
 
+static volatile bool spinners_stop;
+
+static void *spin_and_count(void *count)
+{
+    while (!spinners_stop)
+        ++*(volatile unsigned long *)count;
+    return NULL;
+}
+
+// The thread that is there first never enters the kernel of its own will, and no CPU is idle for
+// long enough to help.
+CHECK(thread_joins_a_busy_cpu)
+{
+    cpu_set_t all, here, busy;
+    EXPECT_OK(sched_getaffinity(0, sizeof all, &all));
+    CPU_ZERO(&here);
+    CPU_ZERO(&busy);
+    CPU_SET(0, &here);
+    CPU_SET(CPU_COUNT(&all) - 1, &busy);
+    EXPECT_OK(sched_setaffinity(0, sizeof here, &here));
+    pthread_attr_t pinned;
+    EXPECT_EQ(pthread_attr_init(&pinned), 0);
+    EXPECT_EQ(pthread_attr_setaffinity_np(&pinned, sizeof busy, &busy), 0);
+    for (int round = 0; round < 10; round++) {
+        volatile unsigned long counts[2] = {0, 0};
+        pthread_t spinners[2];
+        spinners_stop = false;
+        for (int i = 0; i < 2; i++) {
+            EXPECT_EQ(pthread_create(&spinners[i], &pinned, spin_and_count, (void *)&counts[i]), 0);
+            while (counts[i] == 0)
+                usleep(1000);
+        }
+        spinners_stop = true;
+        pthread_join(spinners[0], NULL);
+        pthread_join(spinners[1], NULL);
+    }
+    pthread_attr_destroy(&pinned);
+    EXPECT_OK(sched_setaffinity(0, sizeof all, &all));
+}
+
 CHECK(thread_detached)
 {
     pthread_t thread;
