@@ -12,6 +12,7 @@
 #include <arch/irqflags.h>
 #include <arch/offsets.h>
 #include <arch/pagetable.h>
+#include <arch/pointer_auth.h>
 #include <arch/port.h>
 #include <core/clock.h>
 #include <core/clockevent.h>
@@ -221,6 +222,8 @@ _Noreturn void secondary_main(void)
     smp_store_release(&cpu->online, true);
     wait_for_release();
     features_cpu_enable();
+    pac_new_kernel_key(&current()->context);
+    pac_cpu_start(&current()->context);
     irq_enable();
     idle_loop();
 }

@@ -33,7 +33,7 @@ void thread_set_name(struct thread *thread, const char *name)
 void thread_init(struct thread *thread, const char *name)
 {
     thread_set_name(thread, name);
-    thread->stack_canary = thread_canary();
+    thread->stack_canary = thread_secret() & ~(reg_t)0xff; /* a NUL ends strings */
     thread->preempt_count = 1; /* given back by sched_thread_entered() */
     thread->sched.policy = SCHED_NORMAL;
     memset(&thread->sched.affinity, 0xff, sizeof(thread->sched.affinity));

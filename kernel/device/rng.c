@@ -271,7 +271,7 @@ void rng_init(uint8_t *seed, size_t size)
  * One secret and a keyed hash of a counter: a generator's output for each thread would make its
  * creation dearer by a tenth.
  */
-reg_t thread_canary(void)
+reg_t thread_secret(void)
 {
     static struct hash_key key;
     static atomic64_t count;
@@ -282,5 +282,5 @@ reg_t thread_canary(void)
         rng_bytes(&key, sizeof(key));
         keyed = true;
     }
-    return hash_siphash(&key, &number, sizeof(number)) & ~(reg_t)0xff; /* a NUL ends strings */
+    return hash_siphash(&key, &number, sizeof(number));
 }

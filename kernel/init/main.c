@@ -4,9 +4,11 @@
 #include "root.h"
 
 #include <arch/boot.h>
+#include <arch/early.h>
 #include <arch/features.h>
 #include <arch/irqflags.h>
 #include <arch/pagetable.h>
+#include <arch/pointer_auth.h>
 #include <arch/psci.h>
 #include <core/cpu.h>
 #include <core/defer.h>
@@ -90,7 +92,10 @@ static void start_machine(void)
 
     start_other_cpus();
     alternatives_apply();
+    image_guard_text();
     features_cpu_enable();
+    pac_new_kernel_key(&current()->context);
+    pac_cpu_start(&current()->context);
     cpu_release_all();
     if (defer_init() != 0 || work_init_worker() != 0 ||
         thread_spawn("init", init_thread, NULL, NULL) != 0)

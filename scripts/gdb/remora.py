@@ -98,6 +98,11 @@ def find_thread(text):
     return gdb.parse_and_eval(text).cast(gdb.lookup_type("struct thread").pointer())
 
 
+def stripped(address):
+    """A kernel address without the signature of pointer authentication."""
+    return address | 0xFFFF << 48 if address >> 55 & 1 else address
+
+
 def symbol(address):
     text = gdb.execute(f"info symbol {address:#x}", to_string=True).strip()
     return "?" if text.startswith("No symbol") else text.split(" in section")[0]
@@ -139,7 +144,7 @@ class Backtrace(gdb.Command):
                 break
             data = bytes(memory.read_memory(frame, 16))
             following, address = (int.from_bytes(data[at:at + 8], "little") for at in (0, 8))
-            print(f"   {symbol(address)}")
+            print(f"   {symbol(stripped(address))}")
             if following <= frame:
                 break
             frame = following
@@ -185,7 +190,7 @@ def describe(entry, level):
     user = "user" if entry & 1 << 6 else "kernel"
     write = "ro" if entry & 1 << 7 else "rw"
     execute = ("" if entry & 1 << 53 else " x-kernel") + ("" if entry & 1 << 54 else " x-user")
-    scope = "asid" if entry & 1 << 11 else "global"
+    scope = ("asid" if entry & 1 << 11 else "global") + (" guarded" if entry & 1 << 50 else "")
     return f"{kind} at {entry & ADDRESS_MASK:#x} {memory} {user} {write}{execute} {scope}"
 
 

@@ -72,6 +72,7 @@ primary_entry:
 
 /* In the high half; everything is addressed relative to PC, so it now has high addresses. */
 primary_high:
+    bti_j
     adr_l   x0, boot_thread
     msr     tpidr_el1, x0
     adr_l   x1, boot_stack_top
@@ -146,6 +147,7 @@ secondary_entry:
     add     x9, x9, x10
     br      x9
 secondary_high:
+    bti_j
     adr_l   x1, vectors
     msr     vbar_el1, x1
     adr_l   x2, secondary_boot

@@ -3,6 +3,7 @@
 #include <arch/context.h>
 #include <arch/fpu.h>
 #include <arch/offsets.h>
+#include <arch/pointer_auth.h>
 #include <arch/port.h>
 #include <arch/trap.h>
 #include <arch/user.h>
@@ -20,6 +21,7 @@ void context_prepare(struct thread *thread, void (*entry)(void *), void *argumen
         .sp = top - FRAME_SIZE, /* a program's frame comes first, as after an entry from EL0 */
         .pc = (reg_t)context_entry,
     };
+    pac_new_kernel_key(&thread->context);
 }
 
 struct trapframe *thread_user_frame(const struct thread *thread)
@@ -47,6 +49,7 @@ CHECK(struct context, keys.key[PAC_DA], CONTEXT_KEY_DA);
 CHECK(struct context, keys.key[PAC_DB], CONTEXT_KEY_DB);
 CHECK(struct context, keys.key[PAC_GA], CONTEXT_KEY_GA);
 CHECK(struct context, pac_enabled, CONTEXT_PAC);
+CHECK(struct context, kernel_key, CONTEXT_KERNEL);
 CHECK(struct trapframe, x[30], FRAME_X30);
 CHECK(struct trapframe, sp, FRAME_SP);
 CHECK(struct trapframe, pc, FRAME_PC);

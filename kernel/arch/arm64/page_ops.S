@@ -4,15 +4,19 @@
  * 64 bytes have a loop of their own.
  */
 
+#include <arch/asm.h>
+
     .text
     .globl page_clear
     .type page_clear, %function
 page_clear:
+    bti_c
     mov     x1, #4096
 
     .globl memory_clear
     .type memory_clear, %function
 memory_clear:
+    bti_c
     mrs     x2, dczid_el0
     add     x1, x0, x1
     cmp     x2, #4
@@ -73,6 +77,7 @@ memory_clear:
     .globl page_copy
     .type page_copy, %function
 page_copy:
+    bti_c
     add     x2, x1, #4096
 1:  ldp     x3, x4, [x1]
     ldp     x5, x6, [x1, #16]

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keys of programs. They lie in the thread's context; switch.S loads them. A thread that is
- * interrupted between the two steps of a change is given the new keys when it comes back.
+ * Keys lie in the thread's context: the program's, and IA for its time in the kernel. vectors.S
+ * exchanges the two IA keys, switch.S loads the rest. A thread that is interrupted between the two
+ * steps of a change is given the new keys when it comes back.
  */
 #include <arch/alternative.h>
 #include <arch/features.h>
@@ -24,6 +25,12 @@ static void load(void)
 
     pac_load(&current()->context);
     irq_restore(flags);
+}
+
+void pac_new_kernel_key(struct context *context)
+{
+    context->kernel_key[0] = thread_secret();
+    context->kernel_key[1] = thread_secret();
 }
 
 void pac_set_keys(unsigned which, const struct pac_keys *fresh)

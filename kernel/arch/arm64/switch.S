@@ -9,13 +9,10 @@
 
 /* clang-format off */
 /*
- * The program's keys and which are in use, from the context at \context; uses x3-x6. Without ISB: they
- * are for EL0, and ERET synchronises.
+ * The program's keys but IA, and which of them are in use, from the context at \context; uses x3-x6.
+ * Without ISB: they are for EL0, and ERET synchronises. IA is the kernel's until vectors.S returns.
  */
     .macro load_program_keys context
-    ldp     x3, x4, [\context, #CONTEXT_KEY_IA]
-    msr     S3_0_C2_C1_0, x3                /* APIAKeyLo_EL1, APIAKeyHi_EL1 */
-    msr     S3_0_C2_C1_1, x4
     ldp     x3, x4, [\context, #CONTEXT_KEY_IB]
     msr     S3_0_C2_C1_2, x3
     msr     S3_0_C2_C1_3, x4
@@ -30,7 +27,8 @@
     msr     S3_0_C2_C3_1, x4
     ldr     x3, [\context, #CONTEXT_PAC]
     mrs     x4, sctlr_el1
-    mov_l   x5, SCTLR_PAC
+    mov     x5, #SCTLR_PAC_REST & 0xffff
+    movk    x5, #SCTLR_PAC_REST >> 16, lsl #16
     and     x3, x3, x5
     bic     x6, x4, x5
     orr     x6, x6, x3
@@ -42,7 +40,7 @@
 /* clang-format on */
 
 /* void context_switch(struct thread *from, struct thread *to): interrupts masked. */
-function context_switch
+direct_function context_switch
     add     x9, x0, #THREAD_CONTEXT
     add     x10, x1, #THREAD_CONTEXT
     mov     x11, sp
@@ -68,11 +66,13 @@ function context_switch
     msr     tpidr_el0, x12
     msr     tpidrro_el0, x13
     msr     tpidr_el1, x1
-    unless_capable CAP_PAUTH, 1f
+    unless_capable CAP_PAUTH, 2f
+    load_kernel_key x10
     ldr     x3, [x10, #CONTEXT_PAC]
-    cbz     x3, 1f                          /* a kernel thread uses none */
+    cbz     x3, 1f                          /* a kernel thread uses no other */
     load_program_keys x10
-1:  ret
+1:  isb                                     /* our callers authenticate by the new key */
+2:  ret
 end_function context_switch
 
 /* void pac_load(const struct context *): for the running thread. */
@@ -81,8 +81,18 @@ function pac_load
     ret
 end_function pac_load
 
+/* void pac_start(const struct context *): the kernel's key is in use from the next instruction on. */
+function pac_start
+    load_kernel_key x0
+    mrs     x3, sctlr_el1
+    orr     x3, x3, #SCTLR_ENIA
+    msr     sctlr_el1, x3
+    isb
+    ret
+end_function pac_start
+
 /* Where a new thread starts: context_prepare() left its entry in x19, the argument in x20. */
-function context_entry
+direct_function context_entry
     bl      sched_thread_entered
     mov     x0, x20
     blr     x19
@@ -112,5 +122,6 @@ function stack_enter
     mov     sp, x0
     mov     x29, xzr
     mov     x30, xzr
-    br      x1
+    mov     x16, x1                         /* a register whose branches land on functions */
+    br      x16
 end_function stack_enter

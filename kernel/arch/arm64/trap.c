@@ -8,6 +8,7 @@
 #include <arch/fpu.h>
 #include <arch/idregs.h>
 #include <arch/irqflags.h>
+#include <arch/pointer_auth.h>
 #include <arch/registers.h>
 #include <arch/sysreg.h>
 #include <arch/trap.h>
@@ -170,7 +171,7 @@ static const char *class_name(unsigned class)
     case EC_ILLEGAL_STATE:
         return "illegal execution state";
     case EC_PAC_FAIL:
-        return "pointer authentication failed";
+        return "a return address is not the one that was signed (pointer authentication)";
     case EC_INSTRUCTION_SAME:
         return "instruction fetch refused";
     case EC_PC_ALIGN:
@@ -186,6 +187,15 @@ static const char *class_name(unsigned class)
     }
 }
 
+/*
+ * Without FEAT_FPAC a return address that fails its authentication shows when it is fetched from:
+ * its upper bits are no longer copies of bit 55 (Arm ARM D8.10, AddPAC and Auth).
+ */
+static bool authentication_failed(unsigned class, vaddr_t address)
+{
+    return class == EC_INSTRUCTION_SAME && address != pac_strip(address);
+}
+
 /* From vectors.S: an exception of the kernel's own code. */
 void trap_kernel_sync(struct trapframe *frame, uint64_t esr, vaddr_t address);
 void trap_kernel_sync(struct trapframe *frame, uint64_t esr, vaddr_t address)
@@ -193,6 +203,8 @@ void trap_kernel_sync(struct trapframe *frame, uint64_t esr, vaddr_t address)
     unsigned class = esr >> ESR_EC_SHIFT;
 
     frame->esr_class = class;
+    if (authentication_failed(class, address))
+        trap_fatal(frame, NULL, class_name(EC_PAC_FAIL));
     if (class == EC_DATA_SAME || class == EC_INSTRUCTION_SAME) {
         /* The program's memory is only ever touched on its behalf, by instructions that may fault.
          */

@@ -4,6 +4,7 @@
  * kernel stack; entries from the kernel first make sure that there is stack left. On the way back to
  * the program one word is tested: thread.work.
  */
+#include <arch/alternative.h>
 #include <arch/asm.h>
 #include <arch/offsets.h>
 #include <arch/registers.h>
@@ -45,7 +46,11 @@
     ldp     x28, x29, [sp, #FRAME_X + 224]
     .endm
 
-/* Entry from EL0: SP is the empty kernel stack. Leaves ESR_EL1 in x24. */
+/*
+ * Entry from EL0: SP is the empty kernel stack. Leaves ESR_EL1 in x24. Key IA is shared by EL0 and EL1
+ * (Arm ARM D8.10): the kernel's own is loaded before the first C function signs with it, and switched on
+ * for a program that has switched it off.
+ */
     .macro enter_from_user
     sub     sp, sp, #FRAME_SIZE
     save_general
@@ -56,6 +61,17 @@
     stp     x30, x21, [sp, #FRAME_X30]
     stp     x22, x23, [sp, #FRAME_PC]
     mov     x29, xzr
+    unless_capable CAP_PAUTH, .Lentered\@
+    mrs     x20, tpidr_el1
+    load_kernel_key x20, THREAD_CONTEXT
+    ldr     w3, [x20, #THREAD_CONTEXT + CONTEXT_PAC]
+    tbnz    w3, #SCTLR_ENIA_SHIFT, .Lin_use\@
+    mrs     x3, sctlr_el1
+    orr     x3, x3, #SCTLR_ENIA
+    msr     sctlr_el1, x3
+.Lin_use\@:
+    isb
+.Lentered\@:
     .endm
 
 /*
@@ -139,13 +155,22 @@ user_serror:
     bl      trap_serror
     b       return_to_user
 
-/* The frame is at SP. Nothing may become pending between the test of the work word and ERET. */
-function return_to_user
+/*
+ * The frame is at SP. Nothing may become pending between the test of the work word and ERET. No C code
+ * follows the program's IA key, but for an SError's, which ends before what it interrupted goes on.
+ */
+direct_function return_to_user
     msr     daifset, #3
-    mrs     x1, tpidr_el1
-    ldr     w2, [x1, #THREAD_WORK]
-    cbnz    w2, 2f
-1:  ldp     x22, x23, [sp, #FRAME_PC]
+    mrs     x20, tpidr_el1
+    ldr     w2, [x20, #THREAD_WORK]
+    cbnz    w2, 4f
+1:  unless_capable CAP_PAUTH, 3f
+    ldp     x3, x4, [x20, #THREAD_CONTEXT + CONTEXT_KEY_IA]
+    msr     S3_0_C2_C1_0, x3                /* APIAKeyLo_EL1, APIAKeyHi_EL1 */
+    msr     S3_0_C2_C1_1, x4
+    ldr     w3, [x20, #THREAD_CONTEXT + CONTEXT_PAC]
+    tbz     w3, #SCTLR_ENIA_SHIFT, 5f
+3:  ldp     x22, x23, [sp, #FRAME_PC]
     ldp     x30, x21, [sp, #FRAME_X30]
     msr     elr_el1, x22
     msr     spsr_el1, x23
@@ -155,9 +180,13 @@ function return_to_user
     eret
     dsb     nsh                             /* no speculation past the return */
     isb
-2:  mov     x0, sp
+4:  mov     x0, sp
     bl      return_work
     b       1b
+5:  mrs     x3, sctlr_el1                   /* switched off at EL0 by PR_PAC_SET_ENABLED_KEYS */
+    bic     x3, x3, #SCTLR_ENIA
+    msr     sctlr_el1, x3
+    b       3b
 end_function return_to_user
 
 kernel_sync:

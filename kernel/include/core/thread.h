@@ -73,8 +73,8 @@ struct thread {
  */
 int thread_create(struct thread *thread, const char *name, void (*entry)(void *), void *argument);
 
-/* A secret for the new thread's stack protector. Supplied by device/rng.c. */
-reg_t thread_canary(void);
+/* A secret for the new thread's stack protector or key. Supplied by device/rng.c. */
+reg_t thread_secret(void);
 
 /* Gives back what thread_create() took, for a thread that was never started. */
 void thread_destroy(struct thread *thread);

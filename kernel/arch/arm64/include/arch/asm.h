@@ -3,6 +3,8 @@
 #ifndef ARCH_ASM_H
 #define ARCH_ASM_H
 
+#include <arch/offsets.h>
+
 /* clang-format off */
     .macro adr_l register, symbol
     adrp    \register, \symbol
@@ -16,11 +18,26 @@
     movk    \register, #((\value) & 0xffff)
     .endm
 
-    .macro function name
+/* Reached by B, BL and RET only. */
+    .macro direct_function name
     .type   \name, %function
     .globl  \name
     .balign 16
 \name:
+    .endm
+
+/* BLR and tail calls (BR x16, x17) may land here, too (FEAT_BTI: Arm ARM, PSTATE.BTYPE). */
+    .macro function name
+    direct_function \name
+    bti_c
+    .endm
+
+/* BTI c and BTI j by their numbers: HINTs, which older CPUs take for NOPs. */
+    .macro bti_c
+    hint    #34
+    .endm
+    .macro bti_j
+    hint    #36
     .endm
 
     .macro end_function name
@@ -46,6 +63,13 @@
 .Lbetter\@:
     nop
     .popsection
+    .endm
+
+/* The kernel's key of the thread whose context is at \context + \offset; an ISB must follow. Uses x3, x4. */
+    .macro load_kernel_key context, offset=0
+    ldp     x3, x4, [\context, #\offset + CONTEXT_KERNEL]
+    msr     S3_0_C2_C1_0, x3                /* APIAKeyLo_EL1, APIAKeyHi_EL1 */
+    msr     S3_0_C2_C1_1, x4
     .endm
 /* clang-format on */
 

@@ -16,7 +16,8 @@ struct context {
     reg_t fp, sp, pc;
     reg_t tpidr_el0, tpidrro_el0; /* the program's thread pointer */
     struct pac_keys keys;
-    reg_t pac_enabled; /* SCTLR_EL1 bits for the program, and PAC_PROGRAM; 0: kernel thread */
+    reg_t pac_enabled;      /* SCTLR_EL1 bits for the program, and PAC_PROGRAM; 0: kernel thread */
+    uint64_t kernel_key[2]; /* IA while the thread is in the kernel */
 };
 
 #endif

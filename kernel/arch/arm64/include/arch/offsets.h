@@ -21,6 +21,7 @@
 #define CONTEXT_KEY_DB    168
 #define CONTEXT_KEY_GA    184
 #define CONTEXT_PAC       200
+#define CONTEXT_KERNEL    208
 
 #define FPSIMD_FPSR 512 /* and FPCR */
 

@@ -40,7 +40,10 @@
 #define SCTLR_ENIA    0x80000000
 #define SCTLR_BT0     0x0800000000 /* BR by other than x16, x17 may not land on PACIxSP: EL0, EL1 */
 #define SCTLR_BT1     0x1000000000
-#define SCTLR_PAC     0xc8002000 /* the four EN bits */
+
+#define SCTLR_ENIA_SHIFT 31
+#define SCTLR_PAC_REST   0x48002000 /* EnIB, EnDA, EnDB: keys that only programs use */
+
 /* SPAN (23) stays 0: every exception to EL1 sets PSTATE.PAN. */
 #define SCTLR_EL1_ON                                                                           \
     (SCTLR_RES1 | SCTLR_M | SCTLR_C | SCTLR_SA | SCTLR_SA0 | SCTLR_I | SCTLR_DZE | SCTLR_UCT | \
