@@ -2,12 +2,13 @@
 /*
  * Which CPU a thread runs on: where it ran last if that is idle, else any idle one, else it stays.
  * An idle CPU fetches a thread from the longest queue; a busy one does at the end of a slice, when
- * another queue is longer by two.
+ * another queue is longer by two, and wakes an idle CPU that has missed what waits here.
  */
 #include "run_queue.h"
 #include "sched_internal.h"
 
 #include <arch/irqflags.h>
+#include <core/ipi.h>
 
 static bool cpu_is_idle(const struct cpu *cpu)
 {
@@ -38,9 +39,28 @@ struct cpu *sched_choose_cpu(const struct thread *thread)
     return shortest != NULL ? shortest : cpu_table[0];
 }
 
-/* A waiting fair thread of `queue` that may run on `cpu`; the lock is held. */
+static struct thread *stealable_realtime(struct run_queue *queue, const struct cpu *cpu)
+{
+    struct thread *thread;
+
+    for (unsigned priority = SCHED_RT_PRIORITY_MAX; priority > 0; priority--) {
+        list_for_each_entry (thread, &queue->rt[priority], sched.rt_node) {
+            if (cpumask_test(&thread->sched.affinity, cpu->id))
+                return thread;
+        }
+    }
+    return NULL;
+}
+
+/* The most urgent waiting thread of `queue` that may run on `cpu`; the lock is held. */
 static struct thread *stealable(struct run_queue *queue, const struct cpu *cpu)
 {
+    if ((queue->rt_map[0] | queue->rt_map[1]) != 0) {
+        struct thread *thread = stealable_realtime(queue, cpu);
+
+        if (thread != NULL)
+            return thread;
+    }
     for (struct rb_node *node = queue->first; node != NULL; node = rb_next(node)) {
         struct thread *thread = rb_entry(node, struct thread, sched.node);
 
@@ -88,8 +108,29 @@ bool sched_pull(unsigned least_count)
     return thread != NULL;
 }
 
+/* A CPU that went idle while a thread was on its way to this queue has not seen it. */
+static void call_idle_cpu(struct run_queue *queue)
+{
+    struct cpu *cpu;
+
+    for_each_cpu (cpu) {
+        if (!cpu->online || !cpu_is_idle(cpu))
+            continue;
+        spin_lock(&queue->lock);
+        bool helps = stealable(queue, cpu) != NULL;
+
+        spin_unlock(&queue->lock);
+        if (helps) {
+            ipi_send_cpu(cpu->id, IPI_RESCHED); /* idle_loop() then looks for threads */
+            return;
+        }
+    }
+}
+
 void sched_balance(void)
 {
-    if (cpu_count() > 1)
-        sched_pull(this_cpu()->queue->count + 2);
+    struct run_queue *queue = this_cpu()->queue;
+
+    if (cpu_count() > 1 && !sched_pull(queue->count + 2) && queue->count > 1)
+        call_idle_cpu(queue);
 }

@@ -346,6 +346,43 @@ CHECK(sched_affinity)
     EXPECT_ERR(syscall(SYS_sched_setaffinity, 0, sizeof now, BAD_POINTER), EFAULT);
 }
 
+// It waits behind an equal of its own CPU; the other one becomes idle and takes it over.
+CHECK(sched_idle_cpu_takes_realtime_thread)
+{
+    cpu_set_t all, first, second;
+    struct sched_param ten = {.sched_priority = 10}, twenty = {.sched_priority = 20}, zero = {0};
+    volatile unsigned long counts[2] = {0, 0};
+    pthread_t spinners[2];
+    pthread_attr_t pinned;
+
+    EXPECT_OK(sched_getaffinity(0, sizeof all, &all));
+    if (CPU_COUNT(&all) < 2)
+        SKIP("one CPU");
+    CPU_ZERO(&first);
+    CPU_ZERO(&second);
+    CPU_SET(0, &first);
+    CPU_SET(1, &second);
+    EXPECT_OK(sched_setaffinity(0, sizeof first, &first));
+    EXPECT_OK(sched_setscheduler(0, SCHED_FIFO, &twenty));
+    EXPECT_EQ(pthread_attr_init(&pinned), 0);
+    EXPECT_EQ(pthread_attr_setaffinity_np(&pinned, sizeof second, &second), 0);
+    EXPECT_EQ(pthread_attr_setinheritsched(&pinned, PTHREAD_EXPLICIT_SCHED), 0);
+    EXPECT_EQ(pthread_attr_setschedpolicy(&pinned, SCHED_FIFO), 0);
+    EXPECT_EQ(pthread_attr_setschedparam(&pinned, &ten), 0);
+    spinners_stop = false;
+    for (int i = 0; i < 2; i++)
+        EXPECT_EQ(pthread_create(&spinners[i], &pinned, spin_and_count, (void *)&counts[i]), 0);
+    EXPECT_EQ(pthread_setaffinity_np(spinners[1], sizeof all, &all), 0);
+    while (counts[0] == 0 || counts[1] == 0)
+        usleep(1000);
+    spinners_stop = true;
+    pthread_join(spinners[0], NULL);
+    pthread_join(spinners[1], NULL);
+    pthread_attr_destroy(&pinned);
+    EXPECT_OK(sched_setscheduler(0, SCHED_OTHER, &zero));
+    EXPECT_OK(sched_setaffinity(0, sizeof all, &all));
+}
+
 CHECK(sched_policies)
 {
     struct sched_param zero = {0}, ten = {.sched_priority = 10}, now;
