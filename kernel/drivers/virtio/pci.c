@@ -194,9 +194,9 @@ static void vpci_interrupt(void *arg)
 static void *map_structure(const struct pci_device *pci, enum cap_type type, uint32_t *size,
                            unsigned *capability)
 {
-    unsigned at = 0;
+    unsigned at;
 
-    while ((at = pci_find_capability(pci, CAPABILITY_VENDOR, at)) != 0) {
+    for (unsigned i = 0; (at = pci_find_capability(pci, CAPABILITY_VENDOR, i)) != 0; i++) {
         if (at + CAP_MULTIPLIER + 4 > 0x100 || pci_read8(pci, at + CAP_TYPE) != type)
             continue;
         *size = pci_read32(pci, at + CAP_LENGTH);

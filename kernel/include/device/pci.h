@@ -12,7 +12,7 @@
 
 #define PCI_BARS 6
 
-struct pci_host;
+struct pci_branch;
 
 struct pci_bar {
     paddr_t base;  /* as the CPU sees it; 0: none, or no room */
@@ -21,10 +21,10 @@ struct pci_bar {
 };
 
 struct pci_device {
-    struct device device; /* name: "pci-BB:DD.F" */
-    struct pci_host *host;
-    void *config; /* its 4 KiB of configuration space */
-    uint8_t bus, slot, function;
+    struct device device;            /* name: "pci-BB:DD.F" */
+    const struct pci_branch *branch; /* the bus it is on */
+    void *config;                    /* its configuration space: 4 KiB, or 256 bytes */
+    uint8_t slot, function;
     uint16_t vendor, id;
     struct pci_bar bar[PCI_BARS];
     char name[16];
@@ -51,9 +51,9 @@ uint32_t pci_read32(const struct pci_device *device, unsigned offset);
 void pci_write16(const struct pci_device *device, unsigned offset, uint16_t value);
 void pci_write32(const struct pci_device *device, unsigned offset, uint32_t value);
 
-/* The first capability with that id after `from` (0: from the start); 0: none. A list that goes
- * round or leaves its place ends. */
-unsigned pci_find_capability(const struct pci_device *device, unsigned id, unsigned from);
+/* Where the index-th capability with that id lies: at most at 0xfc of the first 256 bytes, so that
+ * what it should have must be checked; 0: there is none. A list that goes round comes to an end. */
+unsigned pci_find_capability(const struct pci_device *device, unsigned id, unsigned index);
 
 /* Maps part of a memory BAR. NULL: not there, or it does not lie inside (logged). */
 void *pci_map(const struct pci_device *device, unsigned bar, uint64_t offset, uint64_t size);
