@@ -22,7 +22,7 @@
 #define MESSAGES_MAX    1024u  /* of one sendmmsg or recvmmsg */
 
 #define CMSG_ALIGN(len) (((len) + 7) & ~(uint64_t)7)
-#define RESULT_FLAGS    (MSG_TRUNC | MSG_CTRUNC | MSG_EOR)
+#define RESULT_FLAGS    (MSG_TRUNC | MSG_CTRUNC | MSG_EOR | MSG_ERRQUEUE)
 
 /* ---- ancillary data of a send ---- */
 
@@ -77,12 +77,28 @@ static int take_credentials(struct socket_message *message, const void *data, si
     return 0;
 }
 
+/* Of other levels: the protocol looks at them. */
+static int take_record(struct socket_message *message, const struct abi64_cmsghdr *header,
+                       size_t size)
+{
+    struct socket_record *record;
+
+    if (message->record_count == SOCKET_RECORDS_MAX || size > SOCKET_RECORD_MAX)
+        return -EINVAL;
+    record = &message->records[message->record_count++];
+    record->level = header->level;
+    record->type = header->type;
+    record->size = (unsigned)size;
+    memcpy(record->data, header + 1, size);
+    return 0;
+}
+
 static int take_control(struct socket_message *message, const struct abi64_cmsghdr *header)
 {
     size_t size = header->len - sizeof(*header);
 
     if (header->level != SOL_SOCKET)
-        return 0;
+        return take_record(message, header, size);
     if (header->type == SCM_RIGHTS)
         return take_rights(message, header + 1, size);
     if (header->type == SCM_CREDENTIALS)
@@ -141,9 +157,9 @@ struct control_out {
 };
 
 /* One record; what does not fit is cut, and said so. */
-static int put_control(struct control_out *to, int type, const void *data, size_t size)
+static int put_control(struct control_out *to, int level, int type, const void *data, size_t size)
 {
-    struct abi64_cmsghdr header = {sizeof(header) + size, SOL_SOCKET, type};
+    struct abi64_cmsghdr header = {sizeof(header) + size, level, type};
 
     if (to->room - to->used < sizeof(header)) {
         to->flags |= MSG_CTRUNC;
@@ -182,7 +198,7 @@ static int put_rights(struct control_out *to, struct socket_message *message, bo
     for (unsigned i = consumed; i < message->file_count; i++)
         file_unref(message->files[i]);
     if (given != 0)
-        error = put_control(to, SCM_RIGHTS, numbers, given * sizeof(int32_t));
+        error = put_control(to, SOL_SOCKET, SCM_RIGHTS, numbers, given * sizeof(int32_t));
     kfree(message->files);
     message->files = NULL;
     message->file_count = 0;
@@ -194,10 +210,15 @@ static int control_to_user(struct control_out *to, struct socket *socket,
 {
     int error = 0;
 
-    if (socket->pass_cred && message->has_cred) {
+    for (unsigned i = 0; i < message->record_count && error == 0; i++) {
+        const struct socket_record *record = &message->records[i];
+
+        error = put_control(to, record->level, record->type, record->data, record->size);
+    }
+    if (error == 0 && socket->pass_cred && message->has_cred) {
         struct abi64_ucred cred = {message->cred.pid, message->cred.uid, message->cred.gid};
 
-        error = put_control(to, SCM_CREDENTIALS, &cred, sizeof(cred));
+        error = put_control(to, SOL_SOCKET, SCM_CREDENTIALS, &cred, sizeof(cred));
     }
     if (message->file_count != 0) {
         int rights_error = put_rights(to, message, cloexec);
@@ -259,7 +280,8 @@ long sys_sendto(const reg_t arg[6])
 
 static long send_message(struct socket *socket, const struct abi64_msghdr *header, unsigned flags)
 {
-    struct socket_message message = {.flags = flags};
+    struct socket_record records[SOCKET_RECORDS_MAX];
+    struct socket_message message = {.flags = flags, .records = records};
     struct socket_name name = {0};
     struct iov iov;
     struct io io;
@@ -399,7 +421,8 @@ static int results_to_user(vaddr_t user, const struct abi64_msghdr *header, stru
 static long receive_message(struct socket *socket, vaddr_t user, unsigned flags)
 {
     struct socket_name name = {0};
-    struct socket_message message = {.flags = flags & ~MSG_CMSG_CLOEXEC};
+    struct socket_record records[SOCKET_RECORDS_MAX];
+    struct socket_message message = {.flags = flags & ~MSG_CMSG_CLOEXEC, .records = records};
     struct abi64_msghdr header;
     struct iov iov;
     struct io io;

@@ -27,6 +27,11 @@ void socket_current_cred(struct socket_cred *cred)
     *cred = (struct socket_cred){current_process()->pid, now->euid, now->egid};
 }
 
+bool socket_current_capable(unsigned capability)
+{
+    return cred_capable(cred_current(), capability);
+}
+
 int socket_get(unsigned number, struct socket_ref *out)
 {
     out->fd = fd_get(current_files(), number);

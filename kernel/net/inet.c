@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Internet sockets by the Linux ABI: names, waiting, errors (ip(7), tcp(7), udp(7)). What moves
- * bytes is a transport. Raw and packet sockets, ICMP sockets and out-of-band data are left out.
+ * Internet sockets by the Linux ABI: names, waiting, errors (ip(7), tcp(7), udp(7), raw(7),
+ * icmp(7)). What moves bytes is a transport. Out-of-band data is left out.
  */
 #include "inet.h"
 
+#include <core/clock.h>
 #include <lib/compiler.h>
 #include <lib/errno.h>
 #include <lib/minmax.h>
@@ -13,12 +14,18 @@
 #include <net/inet.h>
 
 #include "inet_option.h"
+#include "inet_packet.h"
 
 #define SIGPIPE         13
+#define IPPROTO_ICMP    1
 #define IPPROTO_TCP     6
 #define IPPROTO_UDP     17
+#define IPPROTO_ICMPV6  58
+#define IPPROTO_RAW     255
 #define BACKLOG_DEFAULT 4096 /* net.core.somaxconn */
 #define FIONREAD        0x541bu
+#define SIOCOUTQ        0x5411u
+#define SIOCATMARK      0x8905u
 
 static const struct socket_ops inet_ops;
 SLAB_CACHE(sock_cache, struct inet_sock);
@@ -34,8 +41,7 @@ struct inet_sock *inet_sock_alloc(const struct transport_ops *transport)
     atomic_set(&sock->refs, 1);
     sock->transport = transport;
     sock->chunks_end = &sock->chunks;
-    sock->options = (struct inet_options){
-        .ttl = 64, .keep_idle_s = 7200, .keep_interval_s = 75, .keep_count = 9};
+    inet_options_init(&sock->options);
     list_init(&sock->backlog);
     list_init(&sock->backlog_node);
     waitq_init(&sock->readable);
@@ -51,26 +57,55 @@ void inet_sock_ref(struct inet_sock *sock)
 
 void inet_sock_unref(struct inet_sock *sock)
 {
-    if (atomic_dec_and_test(&sock->refs))
-        slab_free(&sock_cache, sock);
+    if (!atomic_dec_and_test(&sock->refs))
+        return;
+    while (sock->errors != NULL) {
+        struct inet_error *next = sock->errors->next;
+
+        kfree(sock->errors);
+        sock->errors = next;
+    }
+    slab_free(&sock_cache, sock);
+}
+
+/* What a socket of this type and protocol runs on; the protocol it then has. */
+static int find_transport(const struct socket *socket, int type, int *protocol,
+                          const struct transport_ops **out)
+{
+    int echo = socket->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+
+    if (type == SOCK_RAW) {
+        if (*protocol <= 0 || *protocol > IPPROTO_RAW)
+            return *protocol == 0 ? -EPROTONOSUPPORT : -EINVAL;
+        *out = &raw_transport;
+        return socket_current_capable(SOCKET_CAP_NET_RAW) ? 0 : -EPERM;
+    }
+    if (type != SOCK_STREAM && type != SOCK_DGRAM)
+        return -ESOCKTNOSUPPORT;
+    if (type == SOCK_DGRAM && *protocol == echo) {
+        *out = &echo_transport;
+        return 0;
+    }
+    if (*protocol == 0)
+        *protocol = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+    *out = type == SOCK_STREAM ? &tcp_transport : &udp_transport;
+    return *protocol == (type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP) ? 0 : -EPROTONOSUPPORT;
 }
 
 static int inet_create(struct socket *socket, int type, int protocol)
 {
     const struct transport_ops *transport;
     struct inet_sock *sock;
-    int error;
+    int error = find_transport(socket, type, &protocol, &transport);
 
-    if (type == SOCK_STREAM && (protocol == 0 || protocol == IPPROTO_TCP))
-        transport = &tcp_transport;
-    else if (type == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP))
-        transport = &udp_transport;
-    else
-        return type == SOCK_STREAM || type == SOCK_DGRAM ? -EPROTONOSUPPORT : -ESOCKTNOSUPPORT;
+    if (error != 0)
+        return error;
     sock = inet_sock_alloc(transport);
     if (sock == NULL)
         return -ENOMEM;
     sock->socket = socket;
+    sock->ip_protocol = (uint8_t)protocol;
+    sock->options.header_included = type == SOCK_RAW && protocol == IPPROTO_RAW;
     error = transport->open(sock);
     if (error != 0) {
         inet_sock_unref(sock);
@@ -79,14 +114,31 @@ static int inet_create(struct socket *socket, int type, int protocol)
     socket->ops = &inet_ops;
     socket->protocol = sock;
     socket->type = type;
-    socket->protocol_number = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+    socket->protocol_number = protocol;
     return 0;
+}
+
+/* SO_LINGER: close waits until what was sent is acknowledged, or the time is over. */
+static void inet_linger(struct socket *socket)
+{
+    struct inet_sock *sock = socket->protocol;
+
+    if (socket->linger_seconds <= 0 || socket->type != SOCK_STREAM ||
+        READ_ONCE(sock->state) != INET_CONNECTED || (READ_ONCE(socket->file->flags) & O_NONBLOCK) ||
+        sock->transport->shutdown(sock, INET_SHUT_WR) != 0)
+        return;
+    (void)wait_event(
+        &sock->writable, READ_ONCE(sock->chunks) == NULL || READ_ONCE(sock->state) == INET_DEAD,
+        socket_deadline((uint64_t)socket->linger_seconds * NS_PER_SECOND), WAIT_INTERRUPTIBLE);
 }
 
 static void inet_release(struct socket *socket)
 {
     struct inet_sock *sock = socket->protocol;
 
+    inet_linger(socket);
+    if (sock->memberships != NULL)
+        net_leave_all_groups(sock);
     sock->transport->close(sock, socket->linger_seconds == 0);
     inet_sock_unref(sock);
 }
@@ -115,7 +167,8 @@ static int address_from_name(const struct socket *socket, const struct socket_na
     if (name->family == AF_UNSPEC)
         return 0;
     if (name->family != socket->family &&
-        !(name->family == AF_INET && socket->family == AF_INET6 && socket->type == SOCK_DGRAM))
+        !(name->family == AF_INET && socket->family == AF_INET6 && socket->type == SOCK_DGRAM &&
+          socket->protocol_number == IPPROTO_UDP))
         return -EAFNOSUPPORT;
     if (name->family == AF_INET) {
         struct abi_sockaddr_in in;
@@ -141,8 +194,8 @@ static int address_from_name(const struct socket *socket, const struct socket_na
 }
 
 /* In the family of the socket: IPv4 shows as ::ffff:a.b.c.d on an IPv6 socket. */
-static void address_to_name(const struct socket *socket, const struct inet_address *from,
-                            struct socket_name *name)
+void inet_address_to_name(const struct socket *socket, const struct inet_address *from,
+                          struct socket_name *name)
 {
     uint8_t port[2] = {(uint8_t)(from->port >> 8), (uint8_t)from->port};
 
@@ -174,7 +227,7 @@ static int inet_name(struct socket *socket, struct socket_name *out, bool of_pee
 
     if (of_peer && sock->state != INET_CONNECTED)
         return -ENOTCONN;
-    address_to_name(socket, of_peer ? &sock->peer : &sock->local, out);
+    inet_address_to_name(socket, of_peer ? &sock->peer : &sock->local, out);
     return 0;
 }
 
@@ -291,7 +344,7 @@ static ssize_t broken_pipe(const struct socket *socket, const struct io *io, uns
 }
 
 /* One step of a send that may have to wait for room. */
-static ssize_t send_step(struct socket *socket, struct io *io, const struct inet_address *to,
+static ssize_t send_step(struct socket *socket, struct io *io, const struct inet_packet *to,
                          unsigned flags)
 {
     struct inet_sock *sock = socket->protocol;
@@ -313,25 +366,29 @@ static ssize_t send_step(struct socket *socket, struct io *io, const struct inet
 
 static ssize_t inet_send(struct socket *socket, struct io *io, struct socket_message *message)
 {
-    struct inet_address address, *to = NULL;
+    struct inet_packet to = {.ttl = -1, .tos = -1};
     ssize_t done = 0, sent;
     int error;
 
     if (message->flags & MSG_OOB)
         return -EOPNOTSUPP;
     if (message->name != NULL && message->name->len != 0 && socket->type != SOCK_STREAM) {
-        error = address_from_name(socket, message->name, &address);
+        error = address_from_name(socket, message->name, &to.address);
         if (error != 0)
             return error;
-        to = &address;
-        if (to->port == 0)
+        if (to.address.port == 0 && socket->protocol_number == IPPROTO_UDP)
             return -EINVAL;
+    }
+    if (message->record_count != 0 && socket->type != SOCK_STREAM) {
+        error = inet_packet_from_records(socket, message, &to);
+        if (error != 0)
+            return error;
     }
     error = atomic_read(&socket->error) != 0 ? atomic_xchg(&socket->error, 0) : 0;
     if (error != 0)
         return error == EPIPE ? broken_pipe(socket, io, message->flags) : -error;
     do {
-        sent = send_step(socket, io, to, message->flags);
+        sent = send_step(socket, io, &to, message->flags);
         if (sent < 0)
             break;
         done += sent;
@@ -349,12 +406,14 @@ static ssize_t inet_receive(struct socket *socket, struct io *io, struct socket_
         !is_stream ? 1
                    : (message->flags & MSG_WAITALL ? io_left(io)
                                                    : min((size_t)socket->receive_low, io_left(io)));
-    struct inet_address from = {0};
+    struct inet_packet from = {0};
     ssize_t done = 0, got;
     int error;
 
     if (message->flags & MSG_OOB)
         return is_stream ? -EINVAL : -EOPNOTSUPP;
+    if (message->flags & MSG_ERRQUEUE)
+        return inet_receive_error(socket, io, message);
     for (;;) {
         got = sock->transport->receive(sock, io, &from, &message->flags);
         if (got > 0 || (got == 0 && !is_stream)) {
@@ -370,7 +429,9 @@ static ssize_t inet_receive(struct socket *socket, struct io *io, struct socket_
             return -error;
         if (got != -EAGAIN || (message->flags & MSG_DONTWAIT))
             return done != 0 ? done : got;
-        error = wait_event(&sock->readable, READ_ONCE(sock->ready) & (POLLIN | POLLERR | POLLHUP),
+        error = wait_event(&sock->readable,
+                           (READ_ONCE(sock->ready) & (POLLIN | POLLERR | POLLHUP)) ||
+                               atomic_read(&socket->error) != 0,
                            socket_deadline(socket->receive_timeout_ns), WAIT_INTERRUPTIBLE);
         if (error != 0)
             return done != 0 ? done : socket_wait_error(error, socket->receive_timeout_ns);
@@ -379,8 +440,10 @@ static ssize_t inet_receive(struct socket *socket, struct io *io, struct socket_
         return -atomic_xchg(&socket->error, 0);
     if (is_stream)
         message->flags &= ~MSG_TRUNC;
-    if (message->name != NULL && from.family != AF_UNSPEC)
-        address_to_name(socket, &from, message->name);
+    if (message->name != NULL && from.address.family != AF_UNSPEC)
+        inet_address_to_name(socket, &from.address, message->name);
+    if (message->records != NULL && !is_stream && done >= 0)
+        inet_packet_to_records(socket, &from, message);
     return done;
 }
 
@@ -394,7 +457,7 @@ static unsigned inet_poll(struct socket *socket, struct poll_waiter *pw)
     poll_add(pw, &sock->readable);
     poll_add(pw, &sock->writable);
     events = READ_ONCE(sock->ready);
-    if (atomic_read(&socket->error) != 0)
+    if (atomic_read(&socket->error) != 0 || READ_ONCE(sock->errors) != NULL)
         events |= POLLERR;
     else
         events &= ~POLLERR;
@@ -405,11 +468,20 @@ static long inet_ioctl(struct socket *socket, unsigned cmd, reg_t arg)
 {
     struct inet_sock *sock = socket->protocol;
 
-    if (cmd != FIONREAD)
-        return -ENOTTY;
-    if (READ_ONCE(sock->state) == INET_LISTENING)
-        return -EINVAL;
-    return inet_give_int(arg, (int)min(READ_ONCE(sock->received), (size_t)INT32_MAX));
+    switch (cmd) {
+    case FIONREAD:
+        if (READ_ONCE(sock->state) == INET_LISTENING)
+            return -EINVAL;
+        return inet_give_int(arg, sock->transport->waiting(sock));
+    case SIOCOUTQ:
+        if (READ_ONCE(sock->state) == INET_LISTENING)
+            return -EINVAL;
+        return inet_give_int(arg, (int)(READ_ONCE(sock->written) - READ_ONCE(sock->acked)));
+    case SIOCATMARK:
+        return socket->type == SOCK_STREAM ? inet_give_int(arg, 0) : -ENOTTY;
+    default:
+        return -ENOTTY; /* the devices' */
+    }
 }
 
 static const struct socket_ops inet_ops = {

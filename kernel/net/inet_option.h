@@ -3,7 +3,9 @@
 #ifndef NET_INET_OPTION_H
 #define NET_INET_OPTION_H
 
-#include <net/socket.h>
+#include "inet.h"
+
+void inet_options_init(struct inet_options *options);
 
 int inet_set_option(struct socket *socket, int level, int option, const void *value, size_t size);
 int inet_get_option(struct socket *socket, int level, int option, void *value, size_t *size);

@@ -13,6 +13,7 @@
 
 static const struct socket_family *families[FAMILIES_MAX];
 static const struct file_ops socket_file_ops;
+static long (*device_ioctl)(struct socket *socket, unsigned cmd, reg_t arg);
 SLAB_CACHE(socket_cache, struct socket);
 
 void socket_family_register(const struct socket_family *family)
@@ -24,6 +25,11 @@ void socket_family_register(const struct socket_family *family)
         }
     }
     panic("socket: more than %d families", FAMILIES_MAX);
+}
+
+void socket_set_device_ioctl(long (*ioctl)(struct socket *, unsigned cmd, reg_t arg))
+{
+    device_ioctl = ioctl;
 }
 
 static const struct socket_family *family_find(int family)
@@ -192,7 +198,9 @@ static long socket_ioctl(struct file *file, unsigned cmd, reg_t arg)
 {
     struct socket *socket = file->data;
 
-    return socket->ops->ioctl != NULL ? socket->ops->ioctl(socket, cmd, arg) : -ENOTTY;
+    long result = socket->ops->ioctl != NULL ? socket->ops->ioctl(socket, cmd, arg) : -ENOTTY;
+
+    return result == -ENOTTY && device_ioctl != NULL ? device_ioctl(socket, cmd, arg) : result;
 }
 
 static void socket_release(struct file *file)

@@ -21,18 +21,28 @@ enum {
     SO_KEEPALIVE,
     SO_OOBINLINE,
     SO_PRIORITY = 12,
-    SO_LINGER,
-    SO_REUSEPORT = 15,
+    SO_NO_CHECK = 11,
+    SO_LINGER = 13,
+    SO_BSDCOMPAT,
+    SO_REUSEPORT,
     SO_PASSCRED,
     SO_RCVLOWAT = 18,
     SO_SNDLOWAT,
     SO_RCVTIMEO,
     SO_SNDTIMEO,
+    SO_BINDTODEVICE = 25,
+    SO_TIMESTAMP = 29,
     SO_SNDBUFFORCE = 32,
     SO_RCVBUFFORCE,
+    SO_TIMESTAMPNS = 35,
     SO_MARK = 36,
     SO_PROTOCOL = 38,
     SO_DOMAIN,
+    SO_RXQ_OVFL,
+    SO_INCOMING_CPU = 49,
+    SO_COOKIE = 57,
+    SO_TIMESTAMP_NEW = 63,
+    SO_TIMESTAMPNS_NEW,
 };
 
 #define SOL_SOCKET 1
@@ -101,6 +111,10 @@ static const struct option_field fields[] = {
     OPTION(SO_REUSEPORT, reuse_port, true),
     OPTION(SO_BROADCAST, broadcast, true),
     OPTION(SO_KEEPALIVE, keep_alive, true),
+    OPTION(SO_OOBINLINE, out_of_band_inline, true),
+    OPTION(SO_DONTROUTE, dont_route, true),
+    OPTION(SO_NO_CHECK, no_check, true),
+    OPTION(SO_RXQ_OVFL, tell_overflow, true),
     OPTION(SO_PASSCRED, pass_cred, true),
     OPTION(SO_SNDBUF, send_buffer, false),
     OPTION(SO_RCVBUF, receive_buffer, false),
@@ -147,6 +161,16 @@ static int set_number(struct socket *socket, int option, int value, bool privile
     case SO_MARK:
         socket->mark = value;
         return 0;
+    case SO_TIMESTAMP:
+    case SO_TIMESTAMP_NEW:
+        socket->stamp = value != 0 ? SOCKET_STAMP_US : SOCKET_STAMP_NONE;
+        return 0;
+    case SO_TIMESTAMPNS:
+    case SO_TIMESTAMPNS_NEW:
+        socket->stamp = value != 0 ? SOCKET_STAMP_NS : SOCKET_STAMP_NONE;
+        return 0;
+    case SO_BSDCOMPAT:
+        return 0;
     default:
         return -ENOPROTOOPT;
     }
@@ -167,6 +191,8 @@ int socket_set_option(struct socket *socket, int option, const void *value, size
 {
     int number, error;
 
+    if (option == SO_BINDTODEVICE && socket->ops->set_option != NULL)
+        return socket->ops->set_option(socket, SOL_SOCKET, option, value, size);
     if (size < sizeof(number))
         return -EINVAL;
     memcpy(&number, value, sizeof(number));
@@ -215,9 +241,19 @@ static int get_int_option(struct socket *socket, int option, int *number)
     case SO_SNDLOWAT:
         *number = 1;
         return 0;
-    case SO_DONTROUTE:
-    case SO_OOBINLINE:
+    case SO_BSDCOMPAT:
         *number = 0;
+        return 0;
+    case SO_INCOMING_CPU:
+        *number = -1;
+        return 0;
+    case SO_TIMESTAMP:
+    case SO_TIMESTAMP_NEW:
+        *number = socket->stamp == SOCKET_STAMP_US;
+        return 0;
+    case SO_TIMESTAMPNS:
+    case SO_TIMESTAMPNS_NEW:
+        *number = socket->stamp == SOCKET_STAMP_NS;
         return 0;
     case SO_ERROR:
         *number = atomic_xchg(&socket->error, 0);
@@ -239,6 +275,10 @@ int socket_get_option(struct socket *socket, int option, void *value, size_t *si
         return give_timeout(value, size, socket->send_timeout_ns);
     case SO_LINGER:
         return give(value, size, &linger, sizeof(linger));
+    case SO_COOKIE:
+        if (*size < sizeof(socket->file->id))
+            return -EINVAL;
+        return give(value, size, &socket->file->id, sizeof(socket->file->id));
     default:
         if (get_int_option(socket, option, &number) == 0)
             return give(value, size, &number, sizeof(number));
@@ -247,4 +287,31 @@ int socket_get_option(struct socket *socket, int option, void *value, size_t *si
     return socket->ops->get_option != NULL
                ? socket->ops->get_option(socket, SOL_SOCKET, option, value, size)
                : -ENOPROTOOPT;
+}
+
+/* ---- control data of received messages ---- */
+
+void socket_add_record(struct socket_message *message, int level, int type, const void *data,
+                       size_t size)
+{
+    struct socket_record *record;
+
+    if (message->records == NULL || message->record_count == SOCKET_RECORDS_MAX)
+        return;
+    record = &message->records[message->record_count++];
+    record->level = level;
+    record->type = type;
+    record->size = (unsigned)min(size, sizeof(record->data));
+    memcpy(record->data, data, record->size);
+}
+
+void socket_add_stamp(const struct socket *socket, struct socket_message *message,
+                      uint64_t realtime_ns)
+{
+    bool is_ns = socket->stamp == SOCKET_STAMP_NS;
+    int64_t time[2] = {(int64_t)(realtime_ns / NS_PER_SECOND),
+                       (int64_t)(realtime_ns % NS_PER_SECOND / (is_ns ? 1 : NS_PER_US))};
+
+    socket_add_record(message, SOL_SOCKET, is_ns ? SO_TIMESTAMPNS : SO_TIMESTAMP, time,
+                      sizeof(time));
 }

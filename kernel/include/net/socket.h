@@ -29,6 +29,7 @@
 #define MSG_DONTWAIT     0x40u
 #define MSG_EOR          0x80u
 #define MSG_WAITALL      0x100u
+#define MSG_ERRQUEUE     0x2000u
 #define MSG_NOSIGNAL     0x4000u
 #define MSG_MORE         0x8000u
 #define MSG_WAITFORONE   0x10000u
@@ -58,6 +59,15 @@ struct socket_cred {
     uint32_t uid, gid;
 };
 
+/* One record of control data (cmsg(3)) other than descriptors and credentials. */
+#define SOCKET_RECORDS_MAX 8u  /* of one message */
+#define SOCKET_RECORD_MAX  48u /* bytes of one */
+struct socket_record {
+    int level, type;
+    unsigned size;
+    uint8_t data[SOCKET_RECORD_MAX];
+};
+
 /* One send or receive beside its bytes. */
 struct socket_message {
     unsigned flags;           /* MSG_*; receive: those that came out */
@@ -68,6 +78,9 @@ struct socket_message {
         file_count; /* receive: how many came; the caller owns files (kfree) and the references */
     bool has_cred;  /* send: `cred` was given explicitly; receive: it is known */
     struct socket_cred cred;
+    /* send: what the program gave; receive: room for SOCKET_RECORDS_MAX, NULL if not asked for */
+    struct socket_record *records;
+    unsigned record_count;
 };
 
 struct socket_ops {
@@ -89,6 +102,8 @@ struct socket_ops {
     void (*release)(struct socket *);
 };
 
+enum socket_stamp { SOCKET_STAMP_NONE, SOCKET_STAMP_US, SOCKET_STAMP_NS };
+
 struct socket {
     const struct socket_ops *ops;
     void *protocol;    /* the family's own */
@@ -99,8 +114,11 @@ struct socket {
     int send_buffer, receive_buffer;              /* bytes */
     uint64_t send_timeout_ns, receive_timeout_ns; /* 0: none */
     int receive_low;
-    bool pass_cred, reuse_address, reuse_port, keep_alive, broadcast;
-    int linger_seconds; /* -1: off */
+    bool pass_cred, reuse_address, reuse_port, keep_alive, broadcast, out_of_band_inline;
+    bool dont_route, no_check, tell_overflow;
+    uint8_t stamp;            /* enum socket_stamp */
+    unsigned bound_interface; /* SO_BINDTODEVICE: index; 0: none */
+    int linger_seconds;       /* -1: off */
     int priority, mark;
     atomic_t error; /* SO_ERROR: positive errno of what went wrong in the background */
 };
@@ -134,12 +152,26 @@ int socket_set_option(struct socket *socket, int option, const void *value, size
                       bool privileged);
 int socket_get_option(struct socket *socket, int option, void *value, size_t *size);
 
+/* For protocols: control data of a received message; nothing happens if nobody asks for it. */
+void socket_add_record(struct socket_message *message, int level, int type, const void *data,
+                       size_t size);
+/* The record of the time it came, as the SO_TIMESTAMP* that the socket has set wants it. */
+void socket_add_stamp(const struct socket *socket, struct socket_message *message,
+                      uint64_t realtime_ns);
+
 /* For protocols: when a wait that may last timeout_ns ends, and what its end means to the program.
  */
 uint64_t socket_deadline(uint64_t timeout_ns);
 int socket_wait_error(int error, uint64_t timeout_ns);
 
-/* kernel/linux defines: the credentials of the running thread. */
+/* kernel/linux defines: the credentials of the running thread, and whether it may. */
+#define SOCKET_CAP_NET_BIND  10
+#define SOCKET_CAP_NET_ADMIN 12
+#define SOCKET_CAP_NET_RAW   13
 void socket_current_cred(struct socket_cred *cred);
+bool socket_current_capable(unsigned capability);
+
+/* ioctls on network devices, which any socket takes (netdevice(7)); set once at boot. */
+void socket_set_device_ioctl(long (*ioctl)(struct socket *, unsigned cmd, reg_t arg));
 
 #endif

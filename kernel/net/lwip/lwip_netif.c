@@ -33,6 +33,11 @@ struct tx_frame {
 static struct interface *interfaces[8]; /* net_lock */
 static unsigned interface_count;
 
+struct netdev *net_interface_device(const struct netif *netif)
+{
+    return ((const struct interface *)netif->state)->device;
+}
+
 /* ---- out ---- */
 
 static void tx_release(struct netbuf *first)

@@ -25,6 +25,27 @@ void net_active(void);
 void net_devices_init(void);
 void net_devices_kick(void);
 
+/* lwip_datagram.c, under the lock but `receive` and `waiting`. `add` is for a packet that is being
+ * received, and consumes it. */
+void net_datagram_add(struct inet_sock *sock, struct pbuf *p, const ip_addr_t *from, u16_t port);
+void net_datagrams_drop(struct inet_sock *sock);
+ssize_t net_datagram_receive(struct inet_sock *sock, struct io *io, struct inet_packet *from,
+                             unsigned *flags);
+int net_datagram_waiting(struct inet_sock *sock);
+
+/* lwip_udp.c: the sock of a block; NULL: the stack's own (DHCP). */
+struct udp_pcb;
+struct inet_sock *net_udp_sock(const struct udp_pcb *pcb);
+/* lwip_raw.c: raw and echo sockets, linked by raw_next. */
+struct inet_sock *net_raw_first(void);
+/* lwip_icmp.c: once, under the lock. */
+void net_icmp_init(void);
+
+/* lwip_netif.c: the device of any interface but loopback. */
+struct netdev *net_interface_device(const struct netif *netif);
+/* lwip_change.c: once, under the lock. */
+void net_links_init(void);
+
 int net_errno(err_t error);
 void net_address_to_lwip(const struct inet_address *from, bool is_v6, ip_addr_t *to);
 void net_address_from_lwip(const ip_addr_t *from, uint16_t port, struct inet_address *to);

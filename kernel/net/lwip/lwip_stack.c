@@ -343,6 +343,7 @@ void net_stack_init(void)
     active_until_ms = now;
     net_lock();
     lwip_init();
+    net_icmp_init();
     net_unlock();
     net_devices_init();
 }

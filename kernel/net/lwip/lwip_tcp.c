@@ -92,7 +92,8 @@ static void fail(struct inet_sock *sock, int error)
     if (sock->socket != NULL && error != 0) {
         if (was_connecting && error == ECONNRESET)
             error = ECONNREFUSED;
-        atomic_set(&sock->socket->error, error);
+        if (!was_connecting || atomic_read(&sock->socket->error) == 0) /* ICMP told why */
+            atomic_set(&sock->socket->error, error);
     }
     net_ready(sock, POLL_READABLE | POLL_WRITABLE | POLLERR | POLLHUP | POLLRDHUP, true);
 }
@@ -112,7 +113,8 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t length)
 
     sock->acked += length;
     free_chunks(sock, sock->acked);
-    if (!(sock->ready & POLLOUT) && sock->socket != NULL && has_room(pcb))
+    if (sock->socket != NULL && ((!(sock->ready & POLLOUT) && has_room(pcb)) ||
+                                 (sock->chunks == NULL && (sock->shutdown & INET_SHUT_WR))))
         net_ready(sock, POLL_WRITABLE, true);
     return ERR_OK;
 }
@@ -179,6 +181,8 @@ static void set_options(struct inet_sock *sock)
     pcb->keep_intvl = (u32_t)options->keep_interval_s * 1000;
     pcb->keep_cnt = (u32_t)options->keep_count;
     pcb->ttl = options->ttl;
+    if (sock->socket != NULL)
+        pcb->netif_idx = (u8_t)sock->socket->bound_interface;
     pcb->tos = options->tos;
 }
 
@@ -422,7 +426,7 @@ static int send_error(struct inet_sock *sock)
     return sock->state != INET_CONNECTED ? -ENOTCONN : 0;
 }
 
-static ssize_t transport_send(struct inet_sock *sock, struct io *io, const struct inet_address *to,
+static ssize_t transport_send(struct inet_sock *sock, struct io *io, const struct inet_packet *to,
                               unsigned flags)
 {
     size_t length = min(io_left(io), (size_t)CHUNK_MAX), taken = 0;
@@ -520,13 +524,13 @@ static int receive_error(struct inet_sock *sock)
     return sock->state == INET_DEAD ? 0 : -ENOTCONN;
 }
 
-static ssize_t transport_receive(struct inet_sock *sock, struct io *io, struct inet_address *from,
+static ssize_t transport_receive(struct inet_sock *sock, struct io *io, struct inet_packet *from,
                                  unsigned *flags)
 {
     size_t length;
     ssize_t done;
 
-    from->family = AF_UNSPEC;
+    from->address.family = AF_UNSPEC;
     mutex_lock(&sock->read_lock);
     net_lock();
     length = min(sock->received, io_left(io));
@@ -542,6 +546,11 @@ static ssize_t transport_receive(struct inet_sock *sock, struct io *io, struct i
     }
     mutex_unlock(&sock->read_lock);
     return done;
+}
+
+static int bytes_waiting(struct inet_sock *sock)
+{
+    return (int)min(READ_ONCE(sock->received), (size_t)INT32_MAX);
 }
 
 static int transport_shutdown(struct inet_sock *sock, unsigned how)
@@ -589,5 +598,6 @@ const struct transport_ops tcp_transport = {
     .send = transport_send,
     .receive = transport_receive,
     .shutdown = transport_shutdown,
+    .waiting = bytes_waiting,
     .options_changed = options_changed,
 };

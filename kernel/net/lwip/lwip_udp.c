@@ -1,67 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* UDP by lwIP's raw API: datagrams queue with their sender, and leave in one piece. */
 #include <lib/errno.h>
-#include <lib/minmax.h>
-#include <mm/slab.h>
 
 #include <lwip/udp.h>
 
 #include "lwip_port.h"
 
-#define DATAGRAM_MAX      65507u
-#define DATAGRAM_OVERHEAD 256u
-
-struct datagram {
-    struct datagram *next;
-    struct pbuf *p;
-    struct inet_address from;
-};
+#define DATAGRAM_MAX 65507u
 
 static void on_received(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from,
                         u16_t port)
 {
-    struct inet_sock *sock = arg;
-    struct datagram *datagram = NULL;
-
     (void)pcb;
-    if (sock->socket != NULL && sock->received < (size_t)sock->socket->receive_buffer)
-        datagram = kmalloc(sizeof(*datagram));
-    if (datagram == NULL) { /* as on every wire: lost */
-        pbuf_free(p);
-        return;
-    }
-    datagram->next = NULL;
-    datagram->p = p;
-    net_address_from_lwip(from, port, &datagram->from);
-    if (sock->last != NULL)
-        ((struct datagram *)sock->last)->next = datagram;
-    else
-        sock->first = datagram;
-    sock->last = datagram;
-    sock->received += p->tot_len + DATAGRAM_OVERHEAD;
-    net_ready(sock, POLL_READABLE, true);
+    net_datagram_add(arg, p, from, port);
 }
 
-/* The first datagram out of the queue, or NULL; under the lock. */
-static struct datagram *take(struct inet_sock *sock)
+struct inet_sock *net_udp_sock(const struct udp_pcb *pcb)
 {
-    struct datagram *datagram = sock->first;
-
-    if (datagram == NULL)
-        return NULL;
-    sock->first = datagram->next;
-    if (sock->first == NULL)
-        sock->last = NULL;
-    sock->received -= datagram->p->tot_len + DATAGRAM_OVERHEAD;
-    if (sock->first == NULL && !(sock->shutdown & INET_SHUT_RD))
-        net_ready(sock, POLL_READABLE, false);
-    return datagram;
-}
-
-static void drop(struct datagram *datagram)
-{
-    pbuf_free(datagram->p);
-    kfree(datagram);
+    return pcb->recv == on_received ? pcb->recv_arg : NULL;
 }
 
 static int transport_open(struct inet_sock *sock)
@@ -74,6 +30,8 @@ static int transport_open(struct inet_sock *sock)
     if (pcb != NULL) {
         sock->pcb = pcb;
         udp_recv(pcb, on_received, sock);
+        udp_set_multicast_ttl(pcb, 1);
+        udp_set_flags(pcb, UDP_FLAGS_MULTICAST_LOOP);
         net_ready(sock, POLL_WRITABLE, true);
     }
     net_unlock();
@@ -82,16 +40,13 @@ static int transport_open(struct inet_sock *sock)
 
 static void transport_close(struct inet_sock *sock, bool abort)
 {
-    struct datagram *datagram;
-
     (void)abort;
     net_lock();
     sock->socket = NULL;
     if (sock->pcb != NULL)
         udp_remove(sock->pcb);
     sock->pcb = NULL;
-    while ((datagram = take(sock)) != NULL)
-        drop(datagram);
+    net_datagrams_drop(sock);
     net_unlock();
 }
 
@@ -159,18 +114,47 @@ static int transport_connect(struct inet_sock *sock, const struct inet_address *
     return error;
 }
 
-static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet_address *to)
+/* With the control data of one message in place of the socket's own. */
+static err_t send_as(struct udp_pcb *pcb, struct pbuf *p, const struct inet_packet *as,
+                     const ip_addr_t *ip, u16_t port)
 {
+    struct udp_pcb own = *pcb;
+    err_t error;
+
+    if (as->ttl >= 0)
+        pcb->ttl = pcb->mcast_ttl = (u8_t)as->ttl;
+    if (as->tos >= 0)
+        pcb->tos = (u8_t)as->tos;
+    if (as->interface != 0)
+        pcb->netif_idx = (u8_t)as->interface;
+    if (as->local.family != AF_UNSPEC)
+        net_address_to_lwip(&as->local, false, &pcb->local_ip);
+    error = udp_sendto(pcb, p, ip, port);
+    pcb->ttl = own.ttl;
+    pcb->mcast_ttl = own.mcast_ttl;
+    pcb->tos = own.tos;
+    pcb->netif_idx = own.netif_idx;
+    ip_addr_copy(pcb->local_ip, own.local_ip);
+    return error;
+}
+
+static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet_packet *to)
+{
+    bool is_plain =
+        to->ttl < 0 && to->tos < 0 && to->interface == 0 && to->local.family == AF_UNSPEC;
     struct udp_pcb *pcb = sock->pcb;
     struct netif *netif;
     ip_addr_t ip;
-    int error;
+    err_t error;
 
     if (sock->shutdown & INET_SHUT_WR)
         return -EPIPE;
-    if (to == NULL)
-        return sock->state == INET_CONNECTED ? net_errno(udp_send(pcb, p)) : -EDESTADDRREQ;
-    net_address_to_lwip(to, sock->socket->family == AF_INET6, &ip);
+    if (to->address.family == AF_UNSPEC && sock->state != INET_CONNECTED)
+        return -EDESTADDRREQ;
+    if (to->address.family == AF_UNSPEC && is_plain)
+        return net_errno(udp_send(pcb, p));
+    net_address_to_lwip(to->address.family != AF_UNSPEC ? &to->address : &sock->peer,
+                        sock->socket->family == AF_INET6, &ip);
     if (ip_addr_isany(&ip))
         ip_addr_set_loopback(IP_IS_V6(&ip), &ip);
     netif = ip_route(&pcb->local_ip, &ip);
@@ -180,13 +164,14 @@ static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet
         ip_set_option(pcb, SOF_BROADCAST);
     else if (ip_addr_isbroadcast(&ip, netif))
         return -EACCES;
-    error = net_errno(udp_sendto(pcb, p, &ip, to->port));
+    error = send_as(pcb, p, to, &ip,
+                    to->address.family != AF_UNSPEC ? to->address.port : sock->peer.port);
     if (sock->local.port == 0)
         note_local(sock);
-    return error;
+    return net_errno(error);
 }
 
-static ssize_t transport_send(struct inet_sock *sock, struct io *io, const struct inet_address *to,
+static ssize_t transport_send(struct inet_sock *sock, struct io *io, const struct inet_packet *to,
                               unsigned flags)
 {
     size_t length = io_left(io);
@@ -210,53 +195,6 @@ static ssize_t transport_send(struct inet_sock *sock, struct io *io, const struc
     return error != 0 ? error : (ssize_t)length;
 }
 
-static ssize_t copy_out(const struct datagram *datagram, struct io *io)
-{
-    ssize_t done = 0;
-
-    for (const struct pbuf *p = datagram->p; p != NULL && io_left(io) != 0; p = p->next) {
-        size_t n = min((size_t)p->len, io_left(io));
-
-        if (n != 0 && io_copy_to(io, p->payload, n) != (ssize_t)n)
-            return -EFAULT;
-        done += (ssize_t)n;
-    }
-    return done;
-}
-
-static ssize_t transport_receive(struct inet_sock *sock, struct io *io, struct inet_address *from,
-                                 unsigned *flags)
-{
-    bool is_peek = (*flags & MSG_PEEK) != 0, wants_length = (*flags & MSG_TRUNC) != 0;
-    struct datagram *datagram;
-    ssize_t done = -EAGAIN;
-
-    mutex_lock(&sock->read_lock);
-    net_lock();
-    datagram = is_peek ? sock->first : take(sock);
-    if (datagram == NULL && (sock->shutdown & INET_SHUT_RD))
-        done = 0;
-    net_unlock();
-    if (datagram != NULL) {
-        size_t length = datagram->p->tot_len;
-
-        done = copy_out(datagram, io);
-        *from = datagram->from;
-        *flags &= ~MSG_TRUNC;
-        if (done >= 0 && (size_t)done < length)
-            *flags |= MSG_TRUNC;
-        if (done >= 0 && wants_length)
-            done = (ssize_t)length;
-        if (!is_peek) {
-            net_lock(); /* loopback's buffers may be the sender's, too */
-            drop(datagram);
-            net_unlock();
-        }
-    }
-    mutex_unlock(&sock->read_lock);
-    return done;
-}
-
 static int transport_shutdown(struct inet_sock *sock, unsigned how)
 {
     net_lock();
@@ -274,6 +212,11 @@ static void options_changed(struct inet_sock *sock)
     net_lock();
     pcb->ttl = sock->options.ttl;
     pcb->tos = sock->options.tos;
+    pcb->mcast_ttl = sock->options.multicast_ttl;
+    pcb->mcast_ifindex = (u8_t)sock->options.multicast_interface;
+    pcb->flags = (u8_t)((pcb->flags & ~UDP_FLAGS_MULTICAST_LOOP) |
+                        (sock->options.multicast_loop ? UDP_FLAGS_MULTICAST_LOOP : 0));
+    pcb->netif_idx = (u8_t)sock->socket->bound_interface;
     net_unlock();
 }
 
@@ -283,7 +226,8 @@ const struct transport_ops udp_transport = {
     .bind = transport_bind,
     .connect = transport_connect,
     .send = transport_send,
-    .receive = transport_receive,
+    .receive = net_datagram_receive,
     .shutdown = transport_shutdown,
+    .waiting = net_datagram_waiting,
     .options_changed = options_changed,
 };

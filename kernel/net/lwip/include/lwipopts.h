@@ -41,7 +41,7 @@
 #define LWIP_HAVE_LOOPIF               1
 #define LWIP_NETIF_LOOPBACK            1
 #define LWIP_LOOPIF_MULTICAST          1
-#define LWIP_NETIF_EXT_STATUS_CALLBACK 0
+#define LWIP_NETIF_EXT_STATUS_CALLBACK 1
 #define LWIP_NETIF_STATUS_CALLBACK     1
 #define LWIP_NETIF_HOSTNAME            0
 #define LWIP_CHECKSUM_CTRL_PER_NETIF   1
@@ -52,8 +52,9 @@
 #define IP_REASS_MAX_PBUFS             128
 #define IP_SOF_BROADCAST               1
 #define IP_SOF_BROADCAST_RECV          0
+#define LWIP_MULTICAST_TX_OPTIONS      1
 #define SO_REUSE                       1
-#define SO_REUSE_RXTOALL               0
+#define SO_REUSE_RXTOALL               1
 #define ETHARP_TRUST_IP_MAC            0
 #define ARP_TABLE_SIZE                 64
 #define ARP_QUEUEING                   1
