@@ -405,12 +405,18 @@ struct policy {
     int priority;
 };
 
+static void set_priority_in_effect(struct sched_entity *entity)
+{
+    entity->priority = max(entity->own_priority, entity->inherited_priority);
+}
+
 static void change_policy(struct thread *thread, const void *with)
 {
     const struct policy *wanted = with;
 
     thread->sched.policy = wanted->policy;
-    thread->sched.priority = (uint8_t)wanted->priority;
+    thread->sched.own_priority = (uint8_t)wanted->priority;
+    set_priority_in_effect(&thread->sched);
     thread->sched.slice_left_ns = wanted->policy == SCHED_RR ? RR_SLICE_NS : SLICE_NS;
 }
 
@@ -424,6 +430,17 @@ int sched_set_policy(struct thread *thread, enum sched_policy policy, int priori
         return -EINVAL;
     change_entity(thread, change_policy, &(struct policy){policy, priority});
     return 0;
+}
+
+static void change_inherited(struct thread *thread, const void *with)
+{
+    thread->sched.inherited_priority = (uint8_t) * (const unsigned *)with;
+    set_priority_in_effect(&thread->sched);
+}
+
+void sched_set_inherited(struct thread *thread, unsigned priority)
+{
+    change_entity(thread, change_inherited, &priority);
 }
 
 static void change_nice(struct thread *thread, const void *with)
@@ -461,7 +478,7 @@ void sched_inherit(struct thread *child, const struct thread *parent)
         return;
     }
     child->sched.policy = parent->sched.policy;
-    child->sched.priority = parent->sched.priority;
+    child->sched.priority = child->sched.own_priority = parent->sched.own_priority;
     child->sched.nice = parent->sched.nice;
 }
 

@@ -87,6 +87,7 @@ int task_create(struct process *process, struct fd_table *files, struct fs_conte
     task->fs = fs_context_ref(fs);
     task->cred = cred_ref(cred);
     task->timer_slack_ns = 50000;
+    list_init(&task->lock_waiters);
     signal_pending_init(&task->pending);
     *out = task;
     return 0;

@@ -32,6 +32,8 @@ enum {
     FUTEX_TRYLOCK_PI = 8,
     FUTEX_WAIT_BITSET = 9,
     FUTEX_WAKE_BITSET = 10,
+    FUTEX_WAIT_REQUEUE_PI = 11,
+    FUTEX_CMP_REQUEUE_PI = 12,
     FUTEX_LOCK_PI2 = 13,
 };
 #define FUTEX_PRIVATE_FLAG   128u
@@ -81,13 +83,6 @@ struct futex_bucket *futex_bucket_of(const struct futex_key *key)
     return &buckets[mixed >> 56];
 }
 
-struct futex_bucket *futex_bucket_next(struct futex_bucket *bucket)
-{
-    if (!bucket)
-        return buckets;
-    return bucket + 1 < buckets + BUCKETS ? bucket + 1 : NULL;
-}
-
 void futex_lock_bucket(struct futex_bucket *bucket)
 {
     spin_lock(&bucket->lock);
@@ -96,14 +91,14 @@ void futex_lock_bucket(struct futex_bucket *bucket)
 }
 
 /* In order of address, so that two that lock the same pair cannot wait for each other. */
-static void lock_pair(struct futex_bucket *a, struct futex_bucket *b)
+void futex_lock_pair(struct futex_bucket *a, struct futex_bucket *b)
 {
     futex_lock_bucket(a < b ? a : b);
     if (a != b)
         futex_lock_bucket(a < b ? b : a);
 }
 
-static void unlock_pair(struct futex_bucket *a, struct futex_bucket *b)
+void futex_unlock_pair(struct futex_bucket *a, struct futex_bucket *b)
 {
     spin_unlock(&a->lock);
     if (a != b)
@@ -111,8 +106,8 @@ static void unlock_pair(struct futex_bucket *a, struct futex_bucket *b)
 }
 
 /*
- * The waiter's memory is its stack: after `woken` it may be gone. Its thread is not, because the
- * lock holds preemption off, which is a reading section of defer_free().
+ * The waiter's memory is its stack: once its state is told it may be gone. Its thread is not,
+ * because the lock holds preemption off, which is a reading section of defer_free().
  */
 void futex_wake_locked(struct futex_waiter *waiter)
 {
@@ -120,10 +115,11 @@ void futex_wake_locked(struct futex_waiter *waiter)
 
     list_del(&waiter->node);
     WRITE_ONCE(waiter->bucket, NULL);
-    smp_store_release(&waiter->woken, true);
+    smp_store_release(&waiter->state, FUTEX_WOKEN);
     thread_wake(thread);
 }
 
+/* -EINVAL: somebody waits for a lock there, or for one after this. */
 static int wake_some_locked(struct futex_bucket *bucket, const struct futex_key *key, int count,
                             uint32_t bitset)
 {
@@ -133,7 +129,11 @@ static int wake_some_locked(struct futex_bucket *bucket, const struct futex_key 
     list_for_each_entry_safe (waiter, next, &bucket->waiters, node) {
         if (woken >= count)
             break;
-        if (!futex_key_equal(&waiter->key, key) || !(waiter->bitset & bitset) || waiter->is_pi)
+        if (!futex_key_equal(&waiter->key, key))
+            continue;
+        if (unlikely(waiter->is_pi || waiter->lock_key))
+            return -EINVAL;
+        if (!(waiter->bitset & bitset))
             continue;
         futex_wake_locked(waiter);
         woken++;
@@ -176,6 +176,8 @@ bool futex_unqueue(struct futex_waiter *waiter)
         spin_lock(&bucket->lock);
         if (waiter->bucket == bucket) {
             list_del(&waiter->node);
+            if (waiter->is_pi)
+                futex_inherit_end(waiter);
             spin_unlock(&bucket->lock);
             return true;
         }
@@ -183,8 +185,25 @@ bool futex_unqueue(struct futex_waiter *waiter)
     }
 }
 
-/* Queues the waiter if the word holds `expected`. */
-int futex_queue_if_equal(struct futex_waiter *waiter, vaddr_t address, uint32_t expected)
+void futex_queue_locked(struct futex_waiter *waiter, struct futex_bucket *bucket)
+{
+    struct list_node *before = &bucket->waiters;
+
+    if (unlikely(waiter->priority)) {
+        struct futex_waiter *other;
+
+        list_for_each_entry (other, &bucket->waiters, node) {
+            if (other->priority < waiter->priority) {
+                before = &other->node;
+                break;
+            }
+        }
+    }
+    list_add_tail(before, &waiter->node);
+    WRITE_ONCE(waiter->bucket, bucket);
+}
+
+int futex_lock_if_equal(const struct futex_waiter *waiter, vaddr_t address, uint32_t expected)
 {
     struct futex_bucket *bucket = futex_bucket_of(&waiter->key);
     uint32_t value;
@@ -197,12 +216,21 @@ int futex_queue_if_equal(struct futex_waiter *waiter, vaddr_t address, uint32_t 
         if (get_user32(&value, address))
             return -EFAULT;
     }
-    if (value != expected) {
-        spin_unlock(&bucket->lock);
-        return -EAGAIN;
-    }
-    waiter->bucket = bucket;
-    list_add_tail(&bucket->waiters, &waiter->node);
+    if (value == expected)
+        return 0;
+    spin_unlock(&bucket->lock);
+    return -EAGAIN;
+}
+
+int futex_queue_if_equal(struct futex_waiter *waiter, vaddr_t address, uint32_t expected)
+{
+    struct futex_bucket *bucket;
+    int error = futex_lock_if_equal(waiter, address, expected);
+
+    if (error)
+        return error;
+    bucket = futex_bucket_of(&waiter->key);
+    futex_queue_locked(waiter, bucket);
     spin_unlock(&bucket->lock);
     return 0;
 }
@@ -212,14 +240,19 @@ int futex_sleep_until_woken(struct futex_waiter *waiter, uint64_t deadline)
     int error = 0;
 
     for (;;) {
+        unsigned state;
+
         thread_prepare_sleep(WAIT_INTERRUPTIBLE);
-        if (smp_load_acquire(&waiter->woken)) {
+        state = smp_load_acquire(&waiter->state);
+        if (state == FUTEX_WOKEN) {
             thread_cancel_sleep();
             return 0;
         }
-        if (error) {
+        if (error || state == FUTEX_ORPHANED) {
             thread_cancel_sleep();
-            return futex_unqueue(waiter) ? error : 0;
+            if (!futex_unqueue(waiter))
+                return 0;
+            return error ? error : -EAGAIN;
         }
         error = thread_sleep(deadline);
     }
@@ -228,7 +261,8 @@ int futex_sleep_until_woken(struct futex_waiter *waiter, uint64_t deadline)
 static int wait_on(vaddr_t address, bool is_private, uint32_t expected, uint32_t bitset,
                    uint64_t deadline)
 {
-    struct futex_waiter waiter = {.thread = current(), .bitset = bitset};
+    struct futex_waiter waiter = {
+        .thread = current(), .bitset = bitset, .priority = current()->sched.own_priority};
     int error = futex_key_get(&waiter.key, address, is_private);
 
     if (error)
@@ -271,91 +305,6 @@ static long futex_wait(vaddr_t address, bool is_private, uint32_t expected, uint
                                                .bitset = bitset,
                                                .flags = is_private ? RESTART_PRIVATE : 0};
     return -ERESTART_RESTARTBLOCK;
-}
-
-/*
- * The waiter keeps its reference to the old object; the new one cannot be reused for another object
- * while it is mapped where this waiter's program waits next.
- */
-static void move_locked(struct futex_waiter *waiter, struct futex_bucket *to,
-                        const struct futex_key *key)
-{
-    list_del(&waiter->node);
-    list_add_tail(&to->waiters, &waiter->node);
-    waiter->key.space = key->space;
-    waiter->key.offset = key->offset;
-    WRITE_ONCE(waiter->bucket, to);
-}
-
-struct requeue {
-    vaddr_t from, to;
-    bool is_private, compare;
-    int wake, move;
-    uint32_t expected;
-};
-
-/* Both buckets locked. Wakes `wake` waiters, moves up to `move` others. */
-static long requeue_locked(const struct requeue *r, struct futex_bucket *from,
-                           const struct futex_key *from_key, struct futex_bucket *to,
-                           const struct futex_key *to_key)
-{
-    struct futex_waiter *waiter, *next;
-    long count = 0;
-
-    list_for_each_entry_safe (waiter, next, &from->waiters, node) {
-        if (!futex_key_equal(&waiter->key, from_key))
-            continue;
-        if (count < r->wake)
-            futex_wake_locked(waiter);
-        else if (count < (long)r->wake + r->move)
-            move_locked(waiter, to, to_key);
-        else
-            break;
-        count++;
-    }
-    return count;
-}
-
-static long requeue_with_keys(const struct requeue *r, const struct futex_key *from_key,
-                              const struct futex_key *to_key)
-{
-    struct futex_bucket *from = futex_bucket_of(from_key), *to = futex_bucket_of(to_key);
-    uint32_t value;
-    long count;
-
-    for (;;) {
-        lock_pair(from, to);
-        if (!r->compare || get_user32_nofault(&value, r->from) == 0)
-            break;
-        unlock_pair(from, to);
-        if (get_user32(&value, r->from))
-            return -EFAULT;
-    }
-    if (r->compare && value != r->expected)
-        count = -EAGAIN;
-    else
-        count = requeue_locked(r, from, from_key, to, to_key);
-    unlock_pair(from, to);
-    return count;
-}
-
-static long futex_requeue(const struct requeue *r)
-{
-    struct futex_key from_key, to_key;
-    long result;
-
-    if (r->wake < 0 || r->move < 0)
-        return -EINVAL;
-    result = futex_key_get(&from_key, r->from, r->is_private);
-    if (result)
-        return result;
-    result = futex_key_get(&to_key, r->to, r->is_private);
-    if (!result) {
-        result = requeue_with_keys(r, &from_key, &to_key);
-        futex_key_put(&to_key);
-    }
-    futex_key_put(&from_key);
-    return result;
 }
 
 /* FUTEX_WAKE_OP's coded operation and comparison; see futex(2). */
@@ -415,21 +364,24 @@ static long wake_op_with_keys(const struct wake_op *w, const struct futex_key *f
     for (;;) {
         int error;
 
-        lock_pair(a, b);
+        futex_lock_pair(a, b);
         user_fault_disable();
         error = user_fetch_op32(w->second, op, operand, &old);
         user_fault_enable();
         if (!error)
             break;
-        unlock_pair(a, b);
+        futex_unlock_pair(a, b);
         if (user_fetch_op32(w->second, USER_OR, 0, &old)) /* brings the page in, writable */
             return -EFAULT;
     }
     holds = compare(w->code, old);
     woken = holds < 0 ? holds : wake_some_locked(a, first, w->wake_first, FUTEX_BITSET_ANY);
-    if (holds > 0)
-        woken += wake_some_locked(b, second, w->wake_second, FUTEX_BITSET_ANY);
-    unlock_pair(a, b);
+    if (holds > 0 && woken >= 0) {
+        long more = wake_some_locked(b, second, w->wake_second, FUTEX_BITSET_ANY);
+
+        woken = more < 0 ? more : woken + more;
+    }
+    futex_unlock_pair(a, b);
     return woken;
 }
 
@@ -449,35 +401,55 @@ static long futex_wake_op(const struct wake_op *w)
     return result;
 }
 
-static bool has_timeout(unsigned op)
+int futex_get_deadline(vaddr_t at, bool realtime, uint64_t *deadline)
 {
-    return op == FUTEX_WAIT || op == FUTEX_WAIT_BITSET || op == FUTEX_LOCK_PI ||
-           op == FUTEX_LOCK_PI2;
-}
-
-/* A time-out to a monotonic deadline. */
-static int get_deadline(unsigned op, bool realtime, vaddr_t at, uint64_t *deadline)
-{
-    uint64_t time, now = clock_monotonic_ns();
+    uint64_t time;
     int error;
 
     *deadline = WAIT_FOREVER;
-    if (!at || !has_timeout(op))
+    if (!at)
         return 0;
     error = abi64_get_timespec(at, &time);
     if (error)
         return error;
-    if (op == FUTEX_WAIT)
-        *deadline = abi64_deadline(now, time);
-    else if (realtime || op == FUTEX_LOCK_PI)
+    if (realtime)
         *deadline = time_from_realtime(time);
     else
         *deadline = time == INT64_MAX ? WAIT_FOREVER : time;
     return 0;
 }
 
-static long dispatch_pi(unsigned op, vaddr_t address, bool is_private, uint64_t deadline)
+/* A time-out to a monotonic deadline. */
+static int get_deadline(unsigned op, bool realtime, vaddr_t at, uint64_t *deadline)
 {
+    uint64_t time, now;
+    int error;
+
+    *deadline = WAIT_FOREVER;
+    switch (op) {
+    case FUTEX_WAIT:
+        if (!at)
+            return 0;
+        now = clock_monotonic_ns();
+        error = abi64_get_timespec(at, &time);
+        if (!error)
+            *deadline = abi64_deadline(now, time);
+        return error;
+    case FUTEX_WAIT_BITSET:
+    case FUTEX_LOCK_PI2:
+    case FUTEX_WAIT_REQUEUE_PI:
+        return futex_get_deadline(at, realtime, deadline);
+    case FUTEX_LOCK_PI:
+        return futex_get_deadline(at, true, deadline);
+    default:
+        return 0;
+    }
+}
+
+static long dispatch_pi(unsigned op, const reg_t arg[6], bool is_private, uint64_t deadline)
+{
+    vaddr_t address = arg[0];
+
     switch (op) {
     case FUTEX_LOCK_PI:
     case FUTEX_LOCK_PI2:
@@ -486,9 +458,19 @@ static long dispatch_pi(unsigned op, vaddr_t address, bool is_private, uint64_t 
         return futex_lock_pi(address, is_private, 0, true);
     case FUTEX_UNLOCK_PI:
         return futex_unlock_pi(address, is_private);
+    case FUTEX_WAIT_REQUEUE_PI:
+        return futex_wait_requeue(address, is_private, (uint32_t)arg[2], deadline, arg[4]);
+    case FUTEX_CMP_REQUEUE_PI:
+        return futex_requeue_to_lock(&(struct futex_requeue){
+            address, arg[4], is_private, true, (int)arg[2], (int)arg[3], (uint32_t)arg[5]});
     default:
         return -ENOSYS;
     }
+}
+
+static bool takes_realtime(unsigned op)
+{
+    return op == FUTEX_WAIT_BITSET || op == FUTEX_LOCK_PI2 || op == FUTEX_WAIT_REQUEUE_PI;
 }
 
 long sys_futex(const reg_t arg[6])
@@ -503,7 +485,7 @@ long sys_futex(const reg_t arg[6])
 
     if (op == FUTEX_WAKE && !realtime)
         return futex_wake(address, is_private, (int)value, FUTEX_BITSET_ANY);
-    if (realtime && op != FUTEX_WAIT_BITSET && op != FUTEX_LOCK_PI2)
+    if (realtime && !takes_realtime(op))
         return -ENOSYS;
     error = get_deadline(op, realtime, arg[3], &deadline);
     if (error)
@@ -517,12 +499,13 @@ long sys_futex(const reg_t arg[6])
         return futex_wake(address, is_private, (int)value, (uint32_t)arg[5]);
     case FUTEX_REQUEUE:
     case FUTEX_CMP_REQUEUE:
-        return futex_requeue(&(struct requeue){address, arg[4], is_private, op == FUTEX_CMP_REQUEUE,
-                                               (int)value, (int)arg[3], (uint32_t)arg[5]});
+        return futex_requeue(&(struct futex_requeue){address, arg[4], is_private,
+                                                     op == FUTEX_CMP_REQUEUE, (int)value,
+                                                     (int)arg[3], (uint32_t)arg[5]});
     case FUTEX_WAKE_OP:
         return futex_wake_op(&(struct wake_op){address, arg[4], is_private, (int)value, (int)arg[3],
                                                (uint32_t)arg[5]});
     default:
-        return dispatch_pi(op, address, is_private, deadline);
+        return dispatch_pi(op, arg, is_private, deadline);
     }
 }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Futexes that are locks (FUTEX_LOCK_PI and its relatives): the word holds the owner's tid, and the
- * kernel hands the lock to the first waiter of the highest priority. The owner does not inherit the
- * priority of those who wait; docs/limits.md says so.
+ * kernel hands the lock to the first waiter of the highest priority. The owner inherits the
+ * priority of those who wait: futex_inherit.c.
  */
-#include <arch/atomic.h>
-#include <arch/barrier.h>
 #include <arch/uaccess.h>
 #include <core/defer.h>
 #include <core/sched.h>
@@ -16,9 +14,6 @@
 #include <linux/process.h>
 
 #include "futex_internal.h"
-
-/* Threads that wait for a lock: with none of them the end of a thread has nothing to look for. */
-static atomic_t waiting;
 
 static bool owner_lives(uint32_t word)
 {
@@ -38,11 +33,7 @@ static uint32_t inherited(uint32_t word, uint32_t tid)
     return (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED | tid;
 }
 
-/*
- * One try: 0 taken, 1 the word is `*word` with FUTEX_WAITERS set and we are to wait, -errno.
- * is_heir: the owner died while we waited.
- */
-static int try_lock(vaddr_t address, uint32_t tid, bool try_only, bool is_heir, uint32_t *word)
+int futex_try_lock(vaddr_t address, uint32_t tid, bool try_only, bool is_heir, uint32_t *word)
 {
     uint32_t value = 0;
 
@@ -69,36 +60,35 @@ static int try_lock(vaddr_t address, uint32_t tid, bool try_only, bool is_heir, 
     return (value | FUTEX_WAITERS) == *word ? 1 : -EAGAIN;
 }
 
-/*
- * Waits until the lock is handed to us: 0. -EAGAIN: look at the word again. The second look at the
- * owner pairs with futex_pi_exit(): either it finds us in the bucket or we see that it is gone.
- */
+/* Waits until the lock is handed to us: 0. -EAGAIN: look at the word again, perhaps as heir. */
 static int wait_turn(struct futex_waiter *waiter, vaddr_t address, uint32_t word, uint64_t deadline)
 {
+    struct futex_bucket *bucket = futex_bucket_of(&waiter->key);
     int error;
 
-    waiter->woken = false;
-    waiter->is_orphaned = false;
-    waiter->owner = word & FUTEX_TID_MASK;
-    error = futex_queue_if_equal(waiter, address, word);
+    waiter->state = FUTEX_WAITS;
+    error = futex_lock_if_equal(waiter, address, word);
     if (error)
         return error;
-    if (!owner_lives(word) && futex_unqueue(waiter)) {
-        waiter->is_orphaned = true;
+    error = futex_inherit_begin(waiter, word & FUTEX_TID_MASK);
+    if (!error)
+        futex_queue_locked(waiter, bucket);
+    spin_unlock(&bucket->lock);
+    if (error == -ESRCH) {
+        waiter->state = FUTEX_ORPHANED;
         return -EAGAIN;
     }
-    error = futex_sleep_until_woken(waiter, deadline);
-    return error == 0 && waiter->is_orphaned ? -EAGAIN : error;
+    return error ? error : futex_sleep_until_woken(waiter, deadline);
 }
 
-static int lock_or_wait(struct futex_waiter *waiter, vaddr_t address, uint64_t deadline,
-                        bool try_only)
+int futex_lock_or_wait(struct futex_waiter *waiter, vaddr_t address, uint64_t deadline,
+                       bool try_only)
 {
     uint32_t tid = (uint32_t)current_task()->tid, word;
     int result;
 
     do {
-        result = try_lock(address, tid, try_only, waiter->is_orphaned, &word);
+        result = futex_try_lock(address, tid, try_only, waiter->state == FUTEX_ORPHANED, &word);
         if (result == 1)
             result = wait_turn(waiter, address, word, deadline);
     } while (result == -EAGAIN && !try_only);
@@ -107,59 +97,22 @@ static int lock_or_wait(struct futex_waiter *waiter, vaddr_t address, uint64_t d
 
 long futex_lock_pi(vaddr_t address, bool is_private, uint64_t deadline, bool try_only)
 {
-    struct futex_waiter waiter = {.thread = current(), .bitset = FUTEX_BITSET_ANY, .is_pi = true};
+    struct futex_waiter waiter = {.thread = current(),
+                                  .bitset = FUTEX_BITSET_ANY,
+                                  .priority = current()->sched.own_priority,
+                                  .is_pi = true};
     int result = futex_key_get(&waiter.key, address, is_private);
 
     if (result)
         return result;
-    atomic_inc(&waiting);
-    smp_mb(); /* pairs with futex_pi_exit() */
-    result = lock_or_wait(&waiter, address, deadline, try_only);
-    atomic_dec(&waiting);
+    result = futex_lock_or_wait(&waiter, address, deadline, try_only);
     futex_key_put(&waiter.key);
     return result == -ERESTARTSYS ? -ERESTARTNOINTR : result;
-}
-
-/* Those who wait for a lock of `tid` are to look again. */
-static void orphan_locked(struct futex_bucket *bucket, uint32_t tid)
-{
-    struct futex_waiter *waiter, *next;
-
-    list_for_each_entry_safe (waiter, next, &bucket->waiters, node) {
-        if (!waiter->is_pi || waiter->owner != tid)
-            continue;
-        waiter->is_orphaned = true;
-        futex_wake_locked(waiter);
-    }
-}
-
-void futex_pi_exit(const struct task *task)
-{
-    smp_mb(); /* has_left_locks before `waiting`: pairs with futex_lock_pi() */
-    if (likely(atomic_read(&waiting) == 0))
-        return;
-    for (struct futex_bucket *bucket = futex_bucket_next(NULL); bucket;
-         bucket = futex_bucket_next(bucket)) {
-        futex_lock_bucket(bucket);
-        orphan_locked(bucket, (uint32_t)task->tid);
-        spin_unlock(&bucket->lock);
-    }
 }
 
 static unsigned priority_of(const struct thread *thread)
 {
     return thread->sched.priority;
-}
-
-/* The lock is another's now, for whom the rest goes on waiting. */
-static void follow_locked(struct futex_bucket *bucket, const struct futex_key *key, uint32_t owner)
-{
-    struct futex_waiter *waiter;
-
-    list_for_each_entry (waiter, &bucket->waiters, node) {
-        if (waiter->is_pi && futex_key_equal(&waiter->key, key))
-            waiter->owner = owner;
-    }
 }
 
 /* The next owner, and whether others wait behind it. */
@@ -199,7 +152,7 @@ static int hand_over(vaddr_t address, uint32_t owner, struct futex_bucket *bucke
     if (value != owner)
         return -EAGAIN;
     if (next) {
-        follow_locked(bucket, key, desired & FUTEX_TID_MASK);
+        futex_inherit_from(bucket, key, next);
         futex_wake_locked(next);
     }
     return 0;

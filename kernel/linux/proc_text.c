@@ -23,7 +23,7 @@ struct task_facts {
     struct process *process; /* a reference */
     int tid;
     char name[16], state;
-    int policy, nice, priority, cpu;
+    int policy, nice, priority, own_priority, cpu;
     uint64_t user_ns, kernel_ns, voluntary, involuntary;
     sigset_t pending, blocked, shared_pending, ignored, caught;
     unsigned thread_count, queued;
@@ -70,6 +70,7 @@ static void take_task_locked(struct task_facts *facts, struct process *process, 
     facts->policy = (int)task->thread.sched.policy;
     facts->nice = task->thread.sched.nice;
     facts->priority = task->thread.sched.priority;
+    facts->own_priority = task->thread.sched.own_priority;
     facts->cpu = (int)task->thread.cpu->id;
     facts->voluntary = task->thread.voluntary_switches;
     facts->involuntary = task->thread.involuntary_switches;
@@ -156,7 +157,7 @@ static int stat_show(struct pseudo_text *text, const struct pseudo_entry *entry)
                   (unsigned long long)(f.pending & INT32_MAX),
                   (unsigned long long)(f.blocked & INT32_MAX),
                   (unsigned long long)(f.ignored & INT32_MAX),
-                  (unsigned long long)(f.caught & INT32_MAX), f.cpu, f.priority, f.policy);
+                  (unsigned long long)(f.caught & INT32_MAX), f.cpu, f.own_priority, f.policy);
     pseudo_printf(text, "%lu %lu %lu %lu %lu %lu %lu %d\n", (unsigned long)l->data_start,
                   (unsigned long)l->data_end, (unsigned long)l->brk_start,
                   (unsigned long)l->arg_start, (unsigned long)l->arg_end,

@@ -55,6 +55,9 @@ struct exec_request {
 int exec_run(const struct exec_request *request, struct exec_args *args, struct trapframe *frame,
              const char **reason);
 
+/* futex_inherit.c: the task has another priority, which the owner of what it waits for inherits. */
+void futex_priority_changed(struct task *task);
+
 /* futex.c: like futex_exit, for the task that goes on with another program. */
 void futex_exec(struct task *task);
 

@@ -85,8 +85,7 @@ void futex_exit(struct task *task)
     vaddr_t word = task->clear_child_tid;
 
     give_up_locks(task);
-    WRITE_ONCE(task->has_left_locks, true);
-    futex_pi_exit(task);
+    futex_inherit_exit(task);
     task->clear_child_tid = 0;
     /* Nobody is left to look when the whole process ends. */
     if (!word || READ_ONCE(task->process->exiting))

@@ -19,6 +19,7 @@
 #include <linux/syscalls.h>
 
 #include "abi64/time.h"
+#include "process_internal.h"
 
 #define SCHED_DEADLINE      6
 #define SCHED_RESET_ON_FORK 0x40000000
@@ -72,8 +73,8 @@ static bool may_set(const struct task *task, int policy, int priority)
 
     if (cred_capable(cred_current(), CAP_SYS_NICE) || (policy != SCHED_FIFO && policy != SCHED_RR))
         return true;
-    return (uint64_t)priority <= limit ||
-           (policy == (int)task->thread.sched.policy && priority <= task->thread.sched.priority);
+    return (uint64_t)priority <= limit || (policy == (int)task->thread.sched.policy &&
+                                           priority <= task->thread.sched.own_priority);
 }
 
 static long set_policy(int tid, int policy, int priority)
@@ -94,6 +95,7 @@ static long set_policy(int tid, int policy, int priority)
         error = sched_set_policy(&task->thread, (enum sched_policy)policy, priority);
         if (!error)
             task->thread.sched.reset_on_fork = reset;
+        futex_priority_changed(task);
     }
     end();
     return error;
@@ -148,7 +150,7 @@ long sys_sched_getparam(const reg_t arg[6])
         return -EINVAL;
     task = begin((int)arg[0]);
     if (task)
-        priority = task->thread.sched.priority;
+        priority = task->thread.sched.own_priority;
     end();
     return task ? put_user32(arg[1], priority) : -ESRCH;
 }
@@ -224,7 +226,7 @@ long sys_sched_getattr(const reg_t arg[6])
         attr.policy = (uint32_t)task->thread.sched.policy;
         attr.flags = task->thread.sched.reset_on_fork;
         attr.nice = task->thread.sched.nice;
-        attr.priority = task->thread.sched.priority;
+        attr.priority = task->thread.sched.own_priority;
     }
     end();
     return task ? copy_to_user(arg[1], &attr, attr.size) : -ESRCH;

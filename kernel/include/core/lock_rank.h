@@ -29,6 +29,7 @@ enum lock_rank {
     RANK_TASKS, /* a process: its threads, limits */
     RANK_SIGNAL,
     RANK_FUTEX,
+    RANK_FUTEX_OWNER, /* who waits for whose lock */
     RANK_PAGETABLE,
     RANK_OBJECT_PAGES,
     RANK_EVICTION, /* order of eviction, above all objects */

@@ -28,8 +28,10 @@ enum sched_policy {
 /* Fields are guarded by the lock of the run queue of thread->cpu. */
 struct sched_entity {
     enum sched_policy policy;
-    int8_t nice;      /* -20..19 */
-    uint8_t priority; /* 1..99 for FIFO and RR, else 0 */
+    int8_t nice;                /* -20..19 */
+    uint8_t priority;           /* in effect: the higher of the next two; 0: not real-time */
+    uint8_t own_priority;       /* 1..99 for FIFO and RR, else 0 */
+    uint8_t inherited_priority; /* of those who wait for what the thread holds; 0: none */
     bool reset_on_fork;
     uint64_t deadline;       /* virtual, key of the fair tree */
     uint64_t slice_left_ns;  /* of the current request */
@@ -53,6 +55,9 @@ void sched_inherit(struct thread *child, const struct thread *parent);
 /* 0, -EINVAL for a combination that Linux refuses. */
 int sched_set_policy(struct thread *thread, enum sched_policy policy, int priority);
 void sched_set_nice(struct thread *thread, int nice);
+
+/* The real-time priority that it has at least, whatever its policy; 0 for none. */
+void sched_set_inherited(struct thread *thread, unsigned priority);
 
 /* Moves the thread off its CPU if need be. -EINVAL when no CPU of the mask is online. */
 int sched_set_affinity(struct thread *thread, const struct cpumask *mask);

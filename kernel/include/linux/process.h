@@ -33,6 +33,7 @@ struct inode;
 struct io;
 struct vmspace;
 struct posix_timer;
+struct futex_waiter;
 
 enum {
     RLIMIT_CPU,
@@ -149,7 +150,10 @@ struct task {
 
     vaddr_t clear_child_tid;
     vaddr_t robust_list;
-    bool has_left_locks; /* it is ending, and its futexes that are locks go to others */
+    /* Futexes that are locks (linux/futex_inherit.c); changed under its lock. */
+    struct list_node lock_waiters;  /* who waits for a lock of this task */
+    struct futex_waiter *lock_wait; /* its own wait for one; NULL: none */
+    bool has_left_locks;            /* it is ending, and its locks go to others */
     int parent_death_signal;
     uint64_t timer_slack_ns;
 };

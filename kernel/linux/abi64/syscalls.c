@@ -230,5 +230,6 @@ syscall_fn *const abi64_syscall_table[SYSCALL_COUNT] = {
     [__NR_pidfd_getfd] = sys_pidfd_getfd,
     [__NR_faccessat2] = sys_faccessat2,
     [__NR_epoll_pwait2] = sys_epoll_pwait2,
+    [__NR_futex_waitv] = sys_futex_waitv,
     [__NR_fchmodat2] = sys_fchmodat2,
 };
