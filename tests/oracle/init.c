@@ -11,14 +11,18 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -75,6 +79,16 @@ static void mount_at(const char *root, const char *at, const char *type)
     snprintf(path, sizeof path, "%s%s", root, at);
     mkdir(path, 0755);
     mount(type, path, type, 0, "");
+}
+
+// Loopback carries nothing until it is up.
+static void raise_loopback(void)
+{
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request))
+        perror("init: loopback");
+    close(fd);
 }
 
 static void mount_all(const char *root)
@@ -213,6 +227,7 @@ int main(void)
         cfmakeraw(&raw);
         tcsetattr(1, TCSANOW, &raw);
     }
+    raise_loopback();
     FILE *list = fopen("/list", "re");
     while (list && fgets(line, sizeof line, list)) {
         line[strcspn(line, "\n")] = 0;
