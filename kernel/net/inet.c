@@ -251,12 +251,13 @@ static int inet_bind(struct socket *socket, const struct socket_name *name)
 
 /* ---- connections ---- */
 
-/* How a connect that was started stands. */
+/* A connect has ended: how, told once. */
 static int connect_result(struct socket *socket)
 {
     struct inet_sock *sock = socket->protocol;
     int error;
 
+    sock->is_connecting = false;
     if (READ_ONCE(sock->state) == INET_CONNECTED)
         return 0;
     error = atomic_xchg(&socket->error, 0);
@@ -271,17 +272,16 @@ static int inet_connect(struct socket *socket, const struct socket_name *name, u
 
     if (error != 0)
         return error;
-    if (READ_ONCE(sock->state) == INET_DEAD)
-        return connect_result(socket);
-    error = sock->transport->connect(sock, &to);
-    if (error == -EALREADY && !(file_flags & O_NONBLOCK))
-        error = -EINPROGRESS; /* a wait that a signal ended goes on */
-    if (error != -EINPROGRESS)
-        return error;
-    if (READ_ONCE(sock->state) != INET_CONNECTING) /* over loopback: done already */
-        return connect_result(socket);
-    if (file_flags & O_NONBLOCK)
-        return -EINPROGRESS;
+    if (!sock->is_connecting || to.family == AF_UNSPEC) {
+        error = sock->transport->connect(sock, &to);
+        if (error != -EINPROGRESS)
+            return error;
+        sock->is_connecting = true;
+        if (file_flags & O_NONBLOCK) /* also if it is made already, over loopback: as Linux says */
+            return -EINPROGRESS;
+    } else if (READ_ONCE(sock->state) == INET_CONNECTING && (file_flags & O_NONBLOCK)) {
+        return -EALREADY;
+    }
     error = wait_event(&sock->writable, READ_ONCE(sock->state) != INET_CONNECTING,
                        socket_deadline(socket->send_timeout_ns), WAIT_INTERRUPTIBLE);
     if (error == -ETIMEDOUT)
@@ -305,14 +305,15 @@ static int inet_accept(struct socket *socket, struct socket *to, bool nowait)
 
     if (sock->transport->accept == NULL)
         return -EOPNOTSUPP;
-    if (READ_ONCE(sock->state) != INET_LISTENING)
-        return -EINVAL;
     while ((child = sock->transport->accept(sock)) == NULL) {
+        if (READ_ONCE(sock->state) != INET_LISTENING)
+            return -EINVAL;
         if (nowait)
             return -EAGAIN;
-        error =
-            wait_event_exclusive(&sock->readable, READ_ONCE(sock->ready) & POLLIN,
-                                 socket_deadline(socket->receive_timeout_ns), WAIT_INTERRUPTIBLE);
+        error = wait_event_exclusive(
+            &sock->readable,
+            (READ_ONCE(sock->ready) & POLLIN) || READ_ONCE(sock->state) != INET_LISTENING,
+            socket_deadline(socket->receive_timeout_ns), WAIT_INTERRUPTIBLE);
         if (error != 0)
             return socket_wait_error(error, socket->receive_timeout_ns);
     }

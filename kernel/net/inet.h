@@ -93,6 +93,9 @@ struct inet_sock {
     const struct transport_ops *transport;
     void *pcb;             /* the transport's protocol block; NULL: none (any more) */
     enum inet_state state; /* read without the lock */
+    bool is_connecting;    /* a connect whose end the program was not told yet */
+    bool is_bound;         /* by bind() */
+    bool may_reconnect;    /* dead, but was never connected */
     unsigned ready;        /* POLL*: what holds now; read without the lock */
     unsigned shutdown;
     unsigned woken; /* POLL* to tell when the lock is given up */
@@ -112,6 +115,9 @@ struct inet_sock {
     size_t offset;   /* bytes of the first buffer that were read */
     struct mutex read_lock;
 
+    bool has_heard, is_interactive; /* something came since we sent; our sends are answers */
+    uint8_t quick_acks;             /* left */
+
     /* sent and not acknowledged: memory that the transport refers to */
     struct inet_chunk *chunks, **chunks_end;
     uint64_t written, acked; /* positions in the stream */
@@ -128,7 +134,8 @@ struct transport_ops {
     int (*open)(struct inet_sock *sock);
     void (*close)(struct inet_sock *sock, bool abort);
     int (*bind)(struct inet_sock *sock, const struct inet_address *address);
-    int (*connect)(struct inet_sock *sock, const struct inet_address *to); /* -EINPROGRESS */
+    /* -EINPROGRESS; AF_UNSPEC: no longer connected */
+    int (*connect)(struct inet_sock *sock, const struct inet_address *to);
     int (*listen)(struct inet_sock *sock, unsigned backlog);
     struct inet_sock *(*accept)(struct inet_sock *sock); /* the caller's reference; NULL: none */
     /* As much as there is room for; -EAGAIN. to->address AF_UNSPEC: the peer. Streams ignore `to`.

@@ -663,7 +663,8 @@ CHECK(vectors_and_messages)
     EXPECT(!memcmp(one, "abc", 3) && !memcmp(two, "defgh", 5));
     EXPECT_EQ(sendmsg(a, &message, 0), 8);
     union name from;
-    message = (struct msghdr){.msg_iov = in, .msg_iovlen = 2, .msg_name = &from, .msg_namelen = sizeof from};
+    message = (struct msghdr){
+        .msg_iov = in, .msg_iovlen = 2, .msg_name = &from, .msg_namelen = sizeof from};
     EXPECT_EQ(recvmsg(b, &message, 0), 8);
     EXPECT_EQ(message.msg_namelen, 0); // a stream tells no names
     EXPECT_EQ(message.msg_flags, 0);
@@ -908,6 +909,14 @@ CHECK(many_connections)
 
 static volatile bool stream_bad;
 
+static void stream_wrong(const char *what, uint64_t at, ssize_t got)
+{
+    int error = errno;
+    if (!stream_bad)
+        printf("note: %s at %llu found %zd (errno %d)\n", what, (unsigned long long)at, got, error);
+    stream_bad = true;
+}
+
 static void *write_much(void *fd)
 {
     static __thread uint8_t block[40000];
@@ -920,7 +929,7 @@ static void *write_much(void *fd)
             block[i] = stream_byte(at + i, seed);
         ssize_t sent = write(*(int *)fd, block, n);
         if (sent <= 0) {
-            stream_bad = true;
+            stream_wrong("write", at, sent);
             break;
         }
         at += (uint64_t)sent;
@@ -937,10 +946,12 @@ static void *read_much(void *fd)
     ssize_t got;
     while ((got = read(*(int *)fd, block, 1 + at * 104729 % sizeof block)) > 0) {
         for (ssize_t i = 0; i < got; i++)
-            stream_bad |= block[i] != stream_byte(at + (uint64_t)i, seed);
+            if (block[i] != stream_byte(at + (uint64_t)i, seed))
+                stream_wrong("byte", at + (uint64_t)i, block[i]);
         at += (uint64_t)got;
     }
-    stream_bad |= got != 0 || at != MUCH;
+    if (got != 0 || at != MUCH)
+        stream_wrong("end", at, got);
     return NULL;
 }
 

@@ -198,7 +198,7 @@ CHECK(sizes)
         block[i] = (char)stream_byte(i, 3);
     for (unsigned i = 0; i < 2; i++) {
         EXPECT(udp_pair(families[i]));
-        static const size_t sizes[] = {1, 1471, 1472, 1473, 8000, 30000, 65507};
+        static const size_t sizes[] = {1, 1471, 1472, 1473, 8000, 5000, 65487};
         for (unsigned j = 0; j < ARRAY_SIZE(sizes); j++) {
             EXPECT_EQ(send(b, block, sizes[j], 0), sizes[j]);
             EXPECT_EQ(recv(a, back, sizeof back, 0), sizes[j]);
@@ -394,7 +394,7 @@ CHECK(many_at_once)
 
 CHECK(waiting)
 {
-    struct timeval limit = {.tv_usec = 30000};
+    struct timeval limit = {.tv_usec = 5000};
     pthread_t thread;
     char text[8];
     EXPECT(udp_pair(AF_INET));
@@ -436,7 +436,7 @@ static void *echo(void *unused)
     char text[16];
     union name from;
     (void)unused;
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 50; i++) {
         socklen_t size = sizeof from;
         ssize_t got = recvfrom(a, text, sizeof text, 0, &from.any, &size);
         echo_bad |= got < 0 || sendto(a, text, (size_t)got, 0, &from.any, size) != got;
@@ -450,7 +450,7 @@ CHECK(echo_between_threads)
     EXPECT(udp_pair(AF_INET));
     echo_bad = false;
     pthread_create(&thread, NULL, echo, NULL);
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 50; i++) {
         int back = -1;
         EXPECT_EQ(send(b, &i, 4, 0), 4);
         EXPECT_EQ(recv(b, &back, 4, 0), 4);

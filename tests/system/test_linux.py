@@ -16,6 +16,7 @@ import linux_checks  # noqa: E402
 
 TOPICS = sorted(os.path.basename(path)[:-2] for path in glob.glob(os.path.join(TOP, "tests/linux/*.c")))
 TOPICS = [topic for topic in TOPICS if topic not in linux_checks.NOT_CHECKS]
+NEED_INET = ("tcp", "udp")
 
 
 # CPUs without scalable vectors, with some lengths of them, and started at the other exception levels.
@@ -35,6 +36,10 @@ def check(build, topic, machine):
 
 @pytest.mark.parametrize("topic", TOPICS)
 def test_topic(build, topic):
+    if topic in NEED_INET:
+        with open(os.path.join(build.folder, "config.h")) as config:
+            if "CONFIG_INET 1" not in config.read():
+                pytest.skip("the kernel has no TCP/IP")
     check(build, topic, "cpu=max cpus=2")
 
 

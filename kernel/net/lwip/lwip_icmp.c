@@ -13,10 +13,12 @@
 #include <lwip/raw.h>
 #include <lwip/udp.h>
 
+#include "lwip_demux.h"
 #include "lwip_port.h"
 
 #define ERRORS_MAX    16u /* queued for one socket */
 #define QUOTED_MAX    576u
+#define MTU_MIN       296u /* what a router may make us believe */
 #define PROTOCOL_TCP  6
 #define PROTOCOL_UDP  17
 #define PROTOCOL_ICMP 1
@@ -63,6 +65,7 @@ struct quoted {
     uint8_t protocol;
     ip_addr_t source, destination;
     uint16_t source_port, destination_port;
+    uint32_t sequence;   /* TCP */
     const uint8_t *data; /* behind the ports' header */
     size_t length;
 };
@@ -98,6 +101,8 @@ static bool read_quoted(const uint8_t *bytes, size_t size, bool is_v6, struct qu
     } else {
         out->source_port = (uint16_t)(bytes[0] << 8 | bytes[1]);
         out->destination_port = (uint16_t)(bytes[2] << 8 | bytes[3]);
+        out->sequence =
+            (uint32_t)bytes[4] << 24 | (uint32_t)(bytes[5] << 16 | bytes[6] << 8) | bytes[7];
         transport = 8;
     }
     out->data = bytes + transport;
@@ -125,14 +130,15 @@ static struct inet_sock *find_udp(const struct quoted *quoted)
     return found;
 }
 
+/* A connection, if the error is about something that is on its way: else it is forged, or late. */
 static struct tcp_pcb *find_tcp(const struct quoted *quoted)
 {
-    struct tcp_pcb *pcb = tcp_active_pcbs;
+    struct tcp_pcb *pcb = demux_find(&quoted->source, quoted->source_port, &quoted->destination,
+                                     quoted->destination_port);
 
-    while (pcb != NULL && (pcb->local_port != quoted->source_port ||
-                           pcb->remote_port != quoted->destination_port ||
-                           !ip_addr_eq(&pcb->remote_ip, &quoted->destination)))
-        pcb = pcb->next;
+    if (pcb == NULL || TCP_SEQ_LT(quoted->sequence, pcb->lastack) ||
+        TCP_SEQ_GT(quoted->sequence, pcb->snd_nxt))
+        return NULL;
     return pcb;
 }
 
@@ -166,19 +172,27 @@ static void tell_datagram(struct inet_sock *sock, const struct inet_error *error
     if (asks)
         queue_error(sock, error, quoted);
     atomic_set(&sock->socket->error, error->error);
-    net_ready(sock, POLLERR, true); /* wakes; that it holds is seen by the error itself */
-    net_ready(sock, POLLERR, false);
+    net_tell(sock, POLLERR); /* that it holds is seen by the error itself */
 }
 
-/* A connection that was not made yet fails by any of them. */
+/* A connection that was not made yet fails by any of them; one that stands sends smaller segments
+ * when a router asks for that. */
 static void tell_tcp(struct tcp_pcb *pcb, const struct inet_error *error)
 {
-    struct inet_sock *sock = pcb->callback_arg;
+    struct inet_sock *sock = pcb->ext_args[EXT_SOCK].data;
+    unsigned headers = TCP_HLEN + (IP_IS_V6(&pcb->local_ip) ? IP6_HLEN : IP_HLEN);
 
-    if (pcb->state != SYN_SENT || sock == NULL || sock->socket == NULL || error->error == EMSGSIZE)
+    if (error->error == EMSGSIZE) {
+        if (error->info >= MTU_MIN && error->info - headers < pcb->mss) {
+            pcb->mss = (u16_t)(error->info - headers);
+            tcp_rexmit_rto(pcb);
+        }
+        return;
+    }
+    if (pcb->state != SYN_SENT || sock == NULL || sock->socket == NULL)
         return;
     atomic_set(&sock->socket->error, error->error);
-    tcp_abort(pcb);
+    tcp_abandon(pcb, 0);
 }
 
 static void tell_echo(const struct inet_error *error, bool is_final, const struct quoted *quoted)
@@ -212,7 +226,7 @@ static u8_t on_icmp(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_add
     error.type = bytes[0];
     error.code = bytes[1];
     if (meaning.error == EMSGSIZE)
-        error.info = (uint32_t)(bytes[6] << 8 | bytes[7]);
+        error.info = (uint32_t)(bytes[6] << 8 | bytes[7]) | (is_v6 ? (uint32_t)bytes[5] << 16 : 0);
     net_address_from_lwip(from, 0, &error.offender);
     net_address_from_lwip(&quoted.destination, quoted.destination_port, &error.to);
     if (quoted.protocol == PROTOCOL_UDP && (sock = find_udp(&quoted)) != NULL)

@@ -16,6 +16,7 @@
 #include <lwip/ip6_addr.h>
 #include <netif/ethernet.h>
 
+#include "lwip_demux.h"
 #include "lwip_port.h"
 
 struct interface {
@@ -122,6 +123,7 @@ static void input_one(struct interface *interface, struct netbuf *frame)
                                        : NETIF_CHECKSUM_ENABLE_ALL);
     if (interface->netif.input(p, &interface->netif) != ERR_OK)
         pbuf_free(p);
+    demux_done();
 }
 
 static void input(struct netdev *device, unsigned queue, struct netbuf *frames)

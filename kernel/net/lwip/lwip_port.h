@@ -18,6 +18,15 @@ bool net_locked(void);
 /* Under the lock: these events hold now (`on`) or no more; who waits is told at net_unlock(). */
 void net_ready(struct inet_sock *sock, unsigned events, bool on);
 
+/* Under the lock: who waits for these events is told at net_unlock(), and looks again. */
+void net_tell(struct inet_sock *sock, unsigned events);
+
+/* Whether a socket may be bound to this address: one of ours, or none. */
+bool net_is_ours(const ip_addr_t *address);
+
+/* lwip_tcp.c: a listener (NULL: closed meanwhile) takes no more connections. */
+bool inet_backlog_full(const void *listener);
+
 /* Something happened that timers of the slow kind must look after for a while. */
 void net_active(void);
 

@@ -5,6 +5,7 @@
  * tick: the timer runs while connections need it, and for a while after other traffic (ARP,
  * neighbour discovery, reassembly); what was missed meanwhile is caught up.
  */
+#include <arch/barrier.h>
 #include <core/clock.h>
 #include <core/lock.h>
 #include <core/panic.h>
@@ -27,6 +28,7 @@
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/sys.h>
 
+#include "lwip_demux.h"
 #include "lwip_port.h"
 
 #define ACTIVE_MS   15000u /* how long slow timers run after traffic */
@@ -154,12 +156,32 @@ void net_ready(struct inet_sock *sock, unsigned events, bool on)
         return;
     }
     WRITE_ONCE(sock->ready, sock->ready | events);
+    net_tell(sock, events);
+}
+
+void net_tell(struct inet_sock *sock, unsigned events)
+{
     if (sock->woken == 0) {
         inet_sock_ref(sock);
         sock->wake_next = to_wake;
         to_wake = sock;
     }
     sock->woken |= events;
+}
+
+bool net_is_ours(const ip_addr_t *address)
+{
+    struct netif *netif;
+
+    if (ip_addr_isany(address) || ip_addr_isloopback(address))
+        return true;
+    NETIF_FOREACH(netif)
+    {
+        if (IP_IS_V4(address) ? ip4_addr_eq(netif_ip4_addr(netif), ip_2_ip4(address))
+                              : netif_get_ip6_addr_match(netif, ip_2_ip6(address)) >= 0)
+            return true;
+    }
+    return false;
 }
 
 static void wake(struct inet_sock *sock, unsigned events)
@@ -182,6 +204,7 @@ static void move_loopback(void)
         {
             if (netif->loop_first != NULL) {
                 netif_poll(netif);
+                demux_done();
                 moved = true;
             }
         }
@@ -208,6 +231,8 @@ void net_unlock(void)
         }
         more = to_wake != NULL;
         mutex_unlock(&lock);
+        if (count != 0)
+            smp_mb(); /* ready, then who waits: pairs with waiter_enqueue() */
         for (unsigned i = 0; i < count; i++) {
             wake(batch[i].sock, batch[i].events);
             inet_sock_unref(batch[i].sock);
@@ -281,6 +306,7 @@ static void run_tcp(uint32_t now)
     if (!tcp_needed || !is_due(now, tcp_next_ms))
         return;
     tcp_tmr();
+    demux_lists_changed();
     tcp_needed = tcp_active_pcbs != NULL || tcp_tw_pcbs != NULL;
     tcp_next_ms = now + TCP_TMR_INTERVAL;
 }
@@ -341,6 +367,8 @@ void net_stack_init(void)
     for (unsigned i = 0; i < ARRAY_SIZE(slow_timers); i++)
         slow_timers[i].next_ms = now + slow_timers[i].interval_ms;
     active_until_ms = now;
+    if (demux_init() != 0)
+        panic("no memory for the table of connections");
     net_lock();
     lwip_init();
     net_icmp_init();

@@ -13,10 +13,15 @@
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
 
+#include "lwip_demux.h"
 #include "lwip_port.h"
 
 #define SEND_LOW  (TCP_SND_BUF / 3) /* free bytes from which on a socket is writable */
 #define CHUNK_MAX 32768u            /* bytes copied from a program at once */
+
+/* So many segments are acknowledged at once while only the other end speaks: it may hold back small
+ * ones until then (Nagle). Linux begins in the same way. */
+#define QUICK_ACKS 16
 
 struct inet_chunk {
     struct inet_chunk *next;
@@ -88,13 +93,14 @@ static void fail(struct inet_sock *sock, int error)
 {
     bool was_connecting = sock->state == INET_CONNECTING;
 
+    if (was_connecting && error == ECONNRESET)
+        error = ECONNREFUSED;
+    else if ((sock->shutdown & INET_SHUT_RD) && error == ECONNRESET)
+        error = EPIPE; /* the peer had closed and was written to */
+    if (sock->socket != NULL && (!was_connecting || atomic_read(&sock->socket->error) == 0))
+        atomic_set(&sock->socket->error, error); /* else ICMP told why */
+    sock->may_reconnect = was_connecting;
     WRITE_ONCE(sock->state, INET_DEAD);
-    if (sock->socket != NULL && error != 0) {
-        if (was_connecting && error == ECONNRESET)
-            error = ECONNREFUSED;
-        if (!was_connecting || atomic_read(&sock->socket->error) == 0) /* ICMP told why */
-            atomic_set(&sock->socket->error, error);
-    }
     net_ready(sock, POLL_READABLE | POLL_WRITABLE | POLLERR | POLLHUP | POLLRDHUP, true);
 }
 
@@ -103,8 +109,14 @@ static void on_error(void *arg, err_t error)
 {
     struct inet_sock *sock = arg;
 
-    if (sock != NULL)
+    if (sock == NULL)
+        return;
+    if (error == ERR_CLSD) { /* both ends were closed in order */
+        WRITE_ONCE(sock->state, INET_DEAD);
+        net_ready(sock, POLL_READABLE | POLL_WRITABLE | POLLHUP | POLLRDHUP, true);
+    } else {
         fail(sock, error == ERR_RST ? ECONNRESET : ETIMEDOUT);
+    }
 }
 
 static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t length)
@@ -149,6 +161,11 @@ static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t e
         return ERR_OK;
     }
     append(sock, p);
+    sock->has_heard = true;
+    if (sock->quick_acks != 0 && !sock->is_interactive) {
+        sock->quick_acks--;
+        tcp_ack_now(pcb);
+    }
     net_ready(sock, POLL_READABLE, true);
     return ERR_OK;
 }
@@ -190,30 +207,101 @@ static void attach(struct inet_sock *sock, struct tcp_pcb *pcb)
 {
     inet_sock_ref(sock);
     sock->pcb = pcb;
+    sock->quick_acks = QUICK_ACKS;
     tcp_arg(pcb, sock);
     tcp_recv(pcb, on_received);
     tcp_sent(pcb, on_sent);
     tcp_err(pcb, on_error);
-    tcp_ext_arg_set(pcb, 0, sock);
-    tcp_ext_arg_set_callbacks(pcb, 0, &block_callbacks);
+    tcp_ext_arg_set(pcb, EXT_SOCK, sock);
+    tcp_ext_arg_set_callbacks(pcb, EXT_SOCK, &block_callbacks);
 }
 
-/* ---- the transport ---- */
+/* ---- opening, binding ---- */
+
+static int open_block(struct inet_sock *sock)
+{
+    bool is_v6 = sock->socket->family == AF_INET6;
+    struct tcp_pcb *pcb = tcp_new_ip_type(is_v6 ? IPADDR_TYPE_ANY : IPADDR_TYPE_V4);
+
+    if (pcb == NULL)
+        return -ENOBUFS;
+    attach(sock, pcb);
+    net_ready(sock, POLL_READABLE | POLLERR | POLLRDHUP, false);
+    net_ready(sock, POLL_WRITABLE | POLLHUP, true);
+    return 0;
+}
 
 static int tcp_open(struct inet_sock *sock)
 {
-    bool is_v6 = sock->socket->family == AF_INET6;
-    struct tcp_pcb *pcb;
+    int error;
 
     net_lock();
-    pcb = tcp_new_ip_type(is_v6 ? IPADDR_TYPE_ANY : IPADDR_TYPE_V4);
-    if (pcb != NULL) {
-        attach(sock, pcb);
-        net_ready(sock, POLL_WRITABLE | POLLHUP, true);
+    error = open_block(sock);
+    net_unlock();
+    return error;
+}
+
+static u16_t free_port(const struct tcp_pcb *pcb, const ip_addr_t *ip)
+{
+    for (unsigned tries = 0; tries < 4096; tries++) {
+        u16_t port = demux_choose_port(ip, ip, 0);
+
+        if (port == 0 || demux_bind_tcp(pcb, ip, port, false) == 0)
+            return port;
+    }
+    return 0;
+}
+
+/* tcp_bind() with our rules for ports that are in use. */
+static int bind_block(struct inet_sock *sock, const ip_addr_t *ip, u16_t port)
+{
+    struct tcp_pcb *pcb = sock->pcb;
+
+    if (!net_is_ours(ip))
+        return -EADDRNOTAVAIL;
+    if (sock->socket->reuse_address)
+        ip_set_option(pcb, SOF_REUSEADDR);
+    if (sock->socket->reuse_port)
+        ip_set_option(pcb, SOF_SHARES_PORT);
+    if (port == 0)
+        port = free_port(pcb, ip);
+    if (port == 0 || demux_bind_tcp(pcb, ip, port, false) != 0)
+        return -EADDRINUSE;
+    ip_addr_set(&pcb->local_ip, ip);
+    pcb->local_port = port;
+    TCP_REG(&tcp_bound_pcbs, pcb);
+    return 0;
+}
+
+static void bind_address(const struct inet_sock *sock, const struct inet_address *address,
+                         ip_addr_t *ip)
+{
+    net_address_to_lwip(address, sock->socket->family == AF_INET6, ip);
+    if (IP_IS_V6(ip) && ip_addr_isany(ip) && !sock->options.v6_only)
+        IP_SET_TYPE(ip, IPADDR_TYPE_ANY);
+}
+
+static int transport_bind(struct inet_sock *sock, const struct inet_address *address)
+{
+    ip_addr_t ip;
+    int error = -EINVAL;
+
+    net_lock();
+    if (sock->pcb != NULL && sock->state == INET_NEW) {
+        bind_address(sock, address, &ip);
+        error = bind_block(sock, &ip, address->port);
+        if (error == 0) {
+            WRITE_ONCE(sock->state, INET_BOUND);
+            sock->is_bound = true;
+            sock->local = *address;
+            sock->local.port = ((struct tcp_pcb *)sock->pcb)->local_port;
+        }
     }
     net_unlock();
-    return pcb != NULL ? 0 : -ENOBUFS;
+    return error;
 }
+
+/* ---- closing ---- */
 
 static void close_listener(struct inet_sock *sock)
 {
@@ -258,63 +346,111 @@ static void transport_close(struct inet_sock *sock, bool abort)
     net_unlock();
 }
 
-static int transport_bind(struct inet_sock *sock, const struct inet_address *address)
+/* Back to a socket that may connect or listen, with the address it was bound to. */
+static int start_anew(struct inet_sock *sock)
 {
+    struct inet_address local = sock->local;
+    bool was_bound = sock->is_bound;
     ip_addr_t ip;
-    int error = -EINVAL;
+    int error;
 
-    net_lock();
-    if (sock->pcb != NULL && sock->state == INET_NEW) {
-        struct tcp_pcb *pcb = sock->pcb;
-
-        net_address_to_lwip(address, sock->socket->family == AF_INET6, &ip);
-        if (IP_IS_V6(&ip) && ip_addr_isany(&ip) && !sock->options.v6_only)
-            IP_SET_TYPE_VAL(ip, IPADDR_TYPE_ANY);
-        if (sock->socket->reuse_address)
-            ip_set_option(pcb, SOF_REUSEADDR);
-        error = net_errno(tcp_bind(pcb, &ip, address->port));
-        if (error == 0) {
-            WRITE_ONCE(sock->state, INET_BOUND);
-            sock->local = *address;
-            sock->local.port = pcb->local_port;
-        }
+    if (sock->pcb != NULL && sock->state == INET_LISTENING) {
+        close_listener(sock);
+    } else if (sock->pcb != NULL) {
+        tcp_err(sock->pcb, NULL);
+        tcp_abort(sock->pcb);
     }
-    net_unlock();
+    free_received(sock);
+    sock->written = sock->acked = 0;
+    sock->shutdown = 0;
+    sock->is_connecting = sock->may_reconnect = false;
+    sock->local = sock->peer = (struct inet_address){0};
+    WRITE_ONCE(sock->state, INET_NEW);
+    error = open_block(sock);
+    if (error != 0 || !was_bound)
+        return error;
+    bind_address(sock, &local, &ip);
+    error = bind_block(sock, &ip, local.port);
+    if (error == 0) {
+        sock->local = local;
+        WRITE_ONCE(sock->state, INET_BOUND);
+    }
     return error;
+}
+
+/* ---- connecting ---- */
+
+/* The local address and a port for a connection to `remote`. */
+static int choose_local(struct tcp_pcb *pcb, const ip_addr_t *remote, u16_t port)
+{
+    struct netif *netif;
+    const ip_addr_t *source;
+
+    if (ip_addr_isany(&pcb->local_ip)) {
+        ip_addr_set_any(IP_IS_V6(remote), &pcb->local_ip);
+        netif = ip_route(&pcb->local_ip, remote);
+        source = netif != NULL ? ip_netif_get_local_ip(netif, remote) : NULL;
+        if (source == NULL)
+            return -ENETUNREACH;
+        ip_addr_copy(pcb->local_ip, *source);
+    }
+    if (pcb->local_port != 0)
+        return demux_find(&pcb->local_ip, pcb->local_port, remote, port) != NULL ? -EADDRNOTAVAIL
+                                                                                 : 0;
+    pcb->local_port = demux_choose_port(&pcb->local_ip, remote, port);
+    return pcb->local_port != 0 ? 0 : -EADDRNOTAVAIL;
+}
+
+static int start_connect(struct inet_sock *sock, const struct inet_address *to)
+{
+    struct tcp_pcb *pcb = sock->pcb;
+    ip_addr_t ip;
+    int error;
+
+    net_address_to_lwip(to, sock->socket->family == AF_INET6, &ip);
+    if (ip_addr_isany(&ip)) /* Linux: this machine */
+        ip_addr_set_loopback(IP_IS_V6(&ip), &ip);
+    if (ip_addr_ismulticast(&ip))
+        return -ENETUNREACH;
+    set_options(sock);
+    error = choose_local(pcb, &ip, to->port);
+    if (error == 0)
+        error = net_errno(tcp_connect(pcb, &ip, to->port, on_connected));
+    if (error != 0)
+        return error;
+    WRITE_ONCE(sock->state, INET_CONNECTING);
+    net_ready(sock, POLL_WRITABLE | POLLHUP, false);
+    net_address_from_lwip(&pcb->local_ip, pcb->local_port, &sock->local);
+    net_address_from_lwip(&ip, to->port, &sock->peer);
+    return -EINPROGRESS;
 }
 
 static int transport_connect(struct inet_sock *sock, const struct inet_address *to)
 {
-    ip_addr_t ip;
-    int error;
+    int error = 0;
 
     net_lock();
-    if (sock->pcb == NULL || sock->state > INET_BOUND) {
-        error = sock->state == INET_CONNECTED ? -EISCONN : -EALREADY;
-    } else {
-        struct tcp_pcb *pcb = sock->pcb;
-
-        net_address_to_lwip(to, sock->socket->family == AF_INET6, &ip);
-        if (ip_addr_isany(&ip)) { /* Linux: this machine */
-            if (IP_IS_V4(&ip))
-                ip_addr_set_loopback(false, &ip);
-            else
-                ip_addr_set_loopback(true, &ip);
-        }
-        set_options(sock);
-        if (ip_addr_isany(&pcb->local_ip))
-            ip_addr_set_any(IP_IS_V6(&ip), &pcb->local_ip);
-        error = net_errno(tcp_connect(pcb, &ip, to->port, on_connected));
-        if (error == 0) {
-            WRITE_ONCE(sock->state, INET_CONNECTING);
-            net_ready(sock, POLL_WRITABLE | POLLHUP, false);
-            net_address_from_lwip(&pcb->local_ip, pcb->local_port, &sock->local);
-            net_address_from_lwip(&ip, to->port, &sock->peer);
-            error = -EINPROGRESS;
-        }
-    }
+    if (to->family == AF_UNSPEC)
+        error = start_anew(sock);
+    else if (sock->state == INET_CONNECTING)
+        error = -EALREADY;
+    else if (sock->state == INET_DEAD && sock->may_reconnect)
+        error = start_anew(sock);
+    else if (sock->state > INET_BOUND)
+        error = -EISCONN;
+    if (error == 0 && to->family != AF_UNSPEC)
+        error = sock->pcb != NULL ? start_connect(sock, to) : -EINVAL;
     net_unlock();
     return error;
+}
+
+/* ---- listening ---- */
+
+bool inet_backlog_full(const void *listener)
+{
+    const struct inet_sock *sock = listener;
+
+    return sock == NULL || sock->backlog_count > sock->backlog_max;
 }
 
 /* A connection is complete: it waits in its listener's backlog. */
@@ -324,6 +460,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t error)
 
     if (error != ERR_OK || pcb == NULL || listener == NULL)
         return ERR_VAL;
+    demux_completed(pcb);
     sock =
         listener->backlog_count <= listener->backlog_max ? inet_sock_alloc(&tcp_transport) : NULL;
     if (sock == NULL)
@@ -342,35 +479,50 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t error)
     return ERR_OK;
 }
 
+static int start_listening(struct inet_sock *sock)
+{
+    struct tcp_pcb *pcb = sock->pcb, *listening;
+    u8_t options;
+    err_t error;
+    ip_addr_t any;
+    int status;
+
+    if (pcb->local_port == 0) {
+        bind_address(sock, &(struct inet_address){.family = sock->socket->family}, &any);
+        status = bind_block(sock, &any, 0);
+        if (status != 0)
+            return status;
+        sock->local.port = pcb->local_port;
+    }
+    if (demux_bind_tcp(pcb, &pcb->local_ip, pcb->local_port, true) != 0)
+        return -EADDRINUSE;
+    options = pcb->so_options;
+    ip_reset_option(pcb, SOF_REUSEADDR);            /* lwIP need not look */
+    tcp_ext_arg_set_callbacks(pcb, EXT_SOCK, NULL); /* the block is replaced, not gone */
+    listening = tcp_listen_with_backlog_and_err(pcb, 255, &error);
+    if (listening == NULL) {
+        tcp_ext_arg_set_callbacks(pcb, EXT_SOCK, &block_callbacks);
+        return net_errno(error);
+    }
+    listening->so_options = options;
+    sock->pcb = listening;
+    tcp_accept(listening, on_accept);
+    WRITE_ONCE(sock->state, INET_LISTENING);
+    net_ready(sock, POLL_WRITABLE | POLLHUP, false);
+    return 0;
+}
+
 static int transport_listen(struct inet_sock *sock, unsigned backlog)
 {
-    struct tcp_pcb *pcb, *listening;
-    err_t error = ERR_OK;
+    int error = 0;
 
     net_lock();
-    pcb = sock->pcb;
-    if (sock->state == INET_LISTENING) {
+    if (sock->state != INET_LISTENING)
+        error = sock->pcb == NULL || sock->state > INET_BOUND ? -EINVAL : start_listening(sock);
+    if (error == 0)
         sock->backlog_max = backlog;
-    } else if (pcb == NULL || sock->state > INET_BOUND) {
-        error = ERR_VAL;
-    } else {
-        if (pcb->local_port == 0)
-            error = tcp_bind(pcb, sock->socket->family == AF_INET6 ? IP_ANY_TYPE : IP4_ADDR_ANY, 0);
-        sock->local.port = pcb->local_port;
-        tcp_ext_arg_set_callbacks(pcb, 0, NULL); /* the block is replaced, not gone */
-        listening = error == ERR_OK ? tcp_listen_with_backlog_and_err(pcb, 255, &error) : NULL;
-        if (listening != NULL) {
-            sock->pcb = listening;
-            sock->backlog_max = backlog;
-            tcp_accept(listening, on_accept);
-            WRITE_ONCE(sock->state, INET_LISTENING);
-            net_ready(sock, POLL_WRITABLE | POLLHUP, false);
-        } else {
-            tcp_ext_arg_set_callbacks(pcb, 0, &block_callbacks);
-        }
-    }
     net_unlock();
-    return net_errno(error);
+    return error;
 }
 
 static struct inet_sock *transport_accept(struct inet_sock *sock)
@@ -382,7 +534,7 @@ static struct inet_sock *transport_accept(struct inet_sock *sock)
         child = list_first_entry(&sock->backlog, struct inet_sock, backlog_node);
         leave_backlog(child);
     }
-    if (list_empty(&sock->backlog))
+    if (list_empty(&sock->backlog) && sock->state == INET_LISTENING)
         net_ready(sock, POLL_READABLE, false);
     net_unlock();
     return child;
@@ -402,6 +554,8 @@ static size_t write_chunk(struct inet_sock *sock, struct inet_chunk *chunk, size
         tcp_write(pcb, chunk->data, (u16_t)taken, more ? TCP_WRITE_FLAG_MORE : 0) != ERR_OK)
         taken = 0;
     if (taken != 0) {
+        sock->is_interactive |= sock->has_heard; /* an answer: it carries the acknowledgement */
+        sock->has_heard = false;
         sock->written += taken;
         chunk->end = sock->written;
         chunk->next = NULL;
@@ -423,7 +577,7 @@ static int send_error(struct inet_sock *sock)
         return -EPIPE;
     if (sock->state == INET_DEAD || (sock->state == INET_CONNECTED && sock->pcb == NULL))
         return -EPIPE;
-    return sock->state != INET_CONNECTED ? -ENOTCONN : 0;
+    return sock->state != INET_CONNECTED ? -EPIPE : 0;
 }
 
 static ssize_t transport_send(struct inet_sock *sock, struct io *io, const struct inet_packet *to,
@@ -560,7 +714,9 @@ static int transport_shutdown(struct inet_sock *sock, unsigned how)
 
     net_lock();
     pcb = sock->pcb;
-    if (pcb == NULL || sock->state < INET_CONNECTING || sock->state == INET_LISTENING) {
+    if (sock->state == INET_LISTENING) {
+        error = how & INET_SHUT_RD ? start_anew(sock) : 0;
+    } else if (pcb == NULL || sock->state < INET_CONNECTING) {
         error = -ENOTCONN;
     } else {
         bool sends = (how & INET_SHUT_WR) && !(sock->shutdown & INET_SHUT_WR);

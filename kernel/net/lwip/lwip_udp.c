@@ -4,6 +4,7 @@
 
 #include <lwip/udp.h>
 
+#include "lwip_demux.h"
 #include "lwip_port.h"
 
 #define DATAGRAM_MAX 65507u
@@ -43,8 +44,11 @@ static void transport_close(struct inet_sock *sock, bool abort)
     (void)abort;
     net_lock();
     sock->socket = NULL;
-    if (sock->pcb != NULL)
+    if (sock->pcb != NULL) {
+        if (((struct udp_pcb *)sock->pcb)->so_options & SOF_SHARES_PORT)
+            demux_udp_shared(-1);
         udp_remove(sock->pcb);
+    }
     sock->pcb = NULL;
     net_datagrams_drop(sock);
     net_unlock();
@@ -55,6 +59,45 @@ static void note_local(struct inet_sock *sock)
     struct udp_pcb *pcb = sock->pcb;
 
     net_address_from_lwip(&pcb->local_ip, pcb->local_port, &sock->local);
+}
+
+static bool is_broadcast(const ip_addr_t *ip)
+{
+    struct netif *netif;
+
+    NETIF_FOREACH(netif)
+    {
+        if (ip_addr_isbroadcast(ip, netif))
+            return true;
+    }
+    return false;
+}
+
+/* udp_bind() with our rules for ports that are in use. */
+static int bind_locked(struct inet_sock *sock, const ip_addr_t *ip, u16_t port)
+{
+    struct udp_pcb *pcb = sock->pcb;
+    int error;
+
+    if (!net_is_ours(ip) && !ip_addr_ismulticast(ip) && !is_broadcast(ip))
+        return -EADDRNOTAVAIL;
+    if (sock->socket->reuse_address)
+        ip_set_option(pcb, SOF_REUSEADDR);
+    if (sock->socket->reuse_port)
+        ip_set_option(pcb, SOF_SHARES_PORT);
+    error = port != 0 ? demux_bind_udp(pcb, ip, port) : net_errno(udp_bind(pcb, ip, 0));
+    if (error != 0)
+        return error;
+    if (port != 0) {
+        ip_addr_set_ipaddr(&pcb->local_ip, ip);
+        pcb->local_port = port;
+        pcb->next = udp_pcbs;
+        udp_pcbs = pcb;
+    }
+    note_local(sock);
+    if (ip_get_option(pcb, SOF_SHARES_PORT))
+        demux_udp_shared(1);
+    return 0;
 }
 
 static int transport_bind(struct inet_sock *sock, const struct inet_address *address)
@@ -68,11 +111,7 @@ static int transport_bind(struct inet_sock *sock, const struct inet_address *add
         net_address_to_lwip(address, sock->socket->family == AF_INET6, &ip);
         if (IP_IS_V6(&ip) && ip_addr_isany(&ip) && !sock->options.v6_only)
             IP_SET_TYPE_VAL(ip, IPADDR_TYPE_ANY);
-        if (sock->socket->reuse_address || sock->socket->reuse_port)
-            ip_set_option(pcb, SOF_REUSEADDR);
-        error = net_errno(udp_bind(pcb, &ip, address->port));
-        if (error == 0)
-            note_local(sock);
+        error = bind_locked(sock, &ip, address->port);
     }
     net_unlock();
     return error;

@@ -6,6 +6,8 @@
 #ifndef LWIPOPTS_H
 #define LWIPOPTS_H
 
+#define LWIP_HOOK_FILENAME "lwip/hooks.h"
+
 #define NO_SYS               1
 #define SYS_LIGHTWEIGHT_PROT 0
 #define LWIP_NETCONN         0
@@ -77,7 +79,7 @@
 #define LWIP_TCP_MAX_SACK_NUM     4
 #define LWIP_TCP_TIMESTAMPS       1
 #define LWIP_TCP_KEEPALIVE        1
-#define LWIP_TCP_PCB_NUM_EXT_ARGS 1
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 4
 #define TCP_LISTEN_BACKLOG        0
 #define TCP_MSL                   30000UL
 #define TCP_TMR_INTERVAL          100
