@@ -4,10 +4,10 @@
  * header at a fixed offset and, in images made by `remora build` or `remora run`, an EROFS root
  * appended.
  *
- *     0                     struct image_header         image_size = length of the whole file
+ *     0                     struct image_header         image_size = length in memory
  *     IMAGE_REMORA_OFFSET   struct image_remora_header  names the root
- *     ...                   kernel
- *     root_offset           root (on a page of its own), root_size bytes
+ *     ...                   kernel; its file ends here, where .bss begins
+ *     root_offset           root (on a page of its own, behind .bss), root_size bytes
  *
  * All fields are little-endian. Shared by kernel, tool and the host tests; freestanding.
  */
@@ -29,7 +29,7 @@ struct image_header {
     uint32_t code0;
     uint32_t code1;
     uint64_t text_offset; /* 0 */
-    uint64_t image_size;  /* length of the file; the tool rewrites it when it appends a root */
+    uint64_t image_size;  /* length in memory; the tool rewrites it when it appends a root */
     uint64_t flags;
     uint64_t res2;
     uint64_t res3;
@@ -41,9 +41,9 @@ struct image_header {
 /* --- Remora's own header. ---------------------------------------------------------------------
  *
  * In a kernel without a root: root_offset = root_size = 0, root_digest zero. boot.S lays it down
- * with version and header_size; kernel_size is the linked length of the Image (a multiple of 4096).
- * The kernel reads it through its own mapping of the Image; if magic or version differ, there is no
- * appended root.
+ * with version and header_size; kernel_size is its length in memory (a multiple of 4096): where a
+ * root follows, zeroes fill the file up to it. The kernel reads it through its own mapping of the
+ * Image; if magic or version differ, there is no appended root.
  */
 #define IMAGE_REMORA_OFFSET  0x400
 #define IMAGE_REMORA_MAGIC   0x4d4941524f4d4552ull /* "REMORAIM" in memory */
@@ -59,7 +59,7 @@ struct image_remora_header {
     uint64_t magic;
     uint32_t version;
     uint32_t header_size; /* sizeof(struct image_remora_header) */
-    uint64_t kernel_size; /* bytes of the Image before padding and root */
+    uint64_t kernel_size; /* bytes that the kernel takes in memory, from the first of the Image */
     uint64_t
         root_offset; /* from the first byte of the Image; multiple of IMAGE_ROOT_ALIGN; 0: none */
     uint64_t root_size;      /* bytes, multiple of 4096 */

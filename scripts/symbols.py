@@ -1,39 +1,51 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Write the kernel's tables of function names and of relocations as assembly, for the last section.
+"""Write the kernel's tables of function names and of relocations as assembly, for the second link.
 
     symbols.py NM KERNEL_ELF OUTPUT
 
-Names, section .symbols, all little-endian, found between __symbols_start and __symbols_end and read
-by kernel/core/symbols.c:
+Names, section .symbols, found between __symbols_start and __symbols_end, decoded by kernel/core/symbols.c:
 
-    u32 magic 0x4d595352 ("RSYM")
-    u32 count
-    u32 address[count]      offset from __image_start, ascending
-    u32 name[(count + 15) / 16]   offset of every 16th name from the start of the names
-    names                   NUL-terminated, in the order of the addresses
+    u32 magic 0x32595352 ("RSY2"), little-endian
+    u8  pair[256][2]        what a byte of a name stands for: itself where both are it, else these two bytes' texts
+    entries, ascending:     how far the function starts behind the one before, in words of 4 bytes, in groups of
+                            7 bits, the lowest first, bit 7 set in all but the last; the bytes of its name; 0
+    0, 0                    the end
 
 Relocations, section .relocations, are .rela.dyn in the form of SHT_RELR, which early_map.c applies: what
 is relocated holds its link address already.
 """
+import collections
 import struct
 import subprocess
 import sys
 
-MAGIC = 0x4D595352
-GROUP = 16
+MAGIC = 0x32595352
+NAME_MAX = 63  # SYMBOL_SIZE of lib/printf.h, less the NUL
+DEPTH_MAX = 24  # pairs within pairs, as the kernel follows them
 R_AARCH64_RELATIVE = 1027
 
 
+def listing(nm, elf):
+    """(address, kind, name) of every symbol, by address."""
+    text = subprocess.run([nm, "-n", elf], check=True, capture_output=True, text=True).stdout
+    lines = (line.split() for line in text.splitlines())
+    return [(int(fields[0], 16), fields[1], fields[2]) for fields in lines if len(fields) == 3]
+
+
+def size_between(nm, elf, first, last):
+    places = {name: address for address, _, name in listing(nm, elf)}
+    for name in (first, last):
+        if name not in places:
+            sys.exit(f"symbols.py: {elf} has no symbol {name}; kernel.lds.S defines it")
+    return places[last] - places[first]
+
+
 def functions(nm, elf):
+    """(offset from __image_start, name) of every function."""
     base = None
     found = {}
-    listing = subprocess.run([nm, "-n", elf], check=True, capture_output=True, text=True).stdout
-    for line in listing.splitlines():
-        fields = line.split()
-        if len(fields) != 3:
-            continue
-        address, kind, name = int(fields[0], 16), fields[1], fields[2]
+    for address, kind, name in listing(nm, elf):
         if name == "__image_start":
             base = address
         # Mapping symbols ($x, $d) and local labels name no function.
@@ -44,7 +56,7 @@ def functions(nm, elf):
                 found[address] = rank
     if base is None:
         sys.exit(f"symbols.py: {elf} has no symbol __image_start; kernel.lds.S defines it")
-    return [(address - base, rank[2]) for address, rank in sorted(found.items()) if address >= base]
+    return [(address - base, rank[2][:NAME_MAX]) for address, rank in sorted(found.items()) if address >= base]
 
 
 def section(elf, wanted):
@@ -88,17 +100,62 @@ def relocations(path):
     return words
 
 
+def replace(text, pair, code):
+    """The bytes of `text` with each `pair`, from the left, made one."""
+    at = 0
+    while at < len(text) - 1:
+        if (text[at], text[at + 1]) == pair:
+            text[at:at + 2] = [code]
+        at += 1
+
+
+def shorten(names):
+    """(pairs, names): the commonest pair of neighbours becomes a byte that no name has, until none is free."""
+    texts = [list(name.encode()) for name in names]
+    used = {byte for text in texts for byte in text}
+    pairs = [(byte, byte) for byte in range(256)]
+    depth = dict.fromkeys(used, 0)
+    for code in range(1, 256):
+        if code in used:
+            continue
+        seen = collections.Counter()
+        for text in texts:
+            seen.update(zip(text, text[1:]))
+        fits = [(-count, pair) for pair, count in seen.items()
+                if max(depth[pair[0]], depth[pair[1]]) < DEPTH_MAX]
+        if not fits or min(fits)[0] > -4:
+            break
+        pairs[code] = min(fits)[1]
+        depth[code] = 1 + max(depth[byte] for byte in pairs[code])
+        for text in texts:
+            replace(text, pairs[code], code)
+    return pairs, [bytes(text) for text in texts]
+
+
+def entries(table, names):
+    last = 0
+    for (address, _), name in zip(table, names):
+        if address % 4:
+            sys.exit(f"symbols.py: a function at {address:#x}, which is no multiple of 4")
+        words, last = (address - last) // 4, address
+        while words >= 128:
+            yield bytes([words & 127 | 128])
+            words >>= 7
+        yield bytes([words]) + name + b"\0"
+    yield b"\0\0"
+
+
+def symbols(table):
+    """The bytes of section .symbols."""
+    pairs, names = shorten([name for _, name in table])
+    return struct.pack("<I", MAGIC) + bytes(byte for pair in pairs for byte in pair) + b"".join(entries(table, names))
+
+
 def main():
     nm, elf, output = sys.argv[1:4]
-    table = functions(nm, elf)
-    lines = ['.section .symbols, "a"', ".balign 8", f".4byte {MAGIC:#x}, {len(table)}"]
-    lines += [f".4byte {address:#x}" for address, _ in table]
-    offset = 0
-    for index, (_, name) in enumerate(table):
-        if index % GROUP == 0:
-            lines.append(f".4byte {offset:#x}")
-        offset += len(name) + 1
-    lines += [f'.asciz "{name}"' for _, name in table]
+    text = symbols(functions(nm, elf))
+    lines = ['.section .symbols, "a"', ".balign 4"]
+    lines += [".byte " + ",".join(map(str, text[at:at + 32])) for at in range(0, len(text), 32)]
     lines += ['.section .relocations, "a"', ".balign 8"]
     lines += [f".8byte {word:#x}" for word in relocations(elf)]
     lines.append('.section .note.GNU-stack, "", %progbits')
@@ -106,4 +163,5 @@ def main():
         assembly.write("\n".join(lines) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

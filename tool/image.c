@@ -16,6 +16,8 @@
 #include "message.h"
 #include "sha256.h"
 
+#define KERNEL_SIZE_MAX (64u << 20)
+
 static bool read_headers(struct image *image)
 {
     return pread(image->fd, &image->header, sizeof(image->header), 0) ==
@@ -44,6 +46,9 @@ static int check_remora_header(const struct image *image)
         return message_error("%s: image header version %u, this command knows %u; build kernel and "
                              "command from the same source",
                              image->path, remora->version, IMAGE_REMORA_VERSION);
+    if (remora->kernel_size > KERNEL_SIZE_MAX)
+        return message_error("%s: damaged: a kernel of %llu bytes; build it again", image->path,
+                             (unsigned long long)remora->kernel_size);
     if (remora->root_offset == 0)
         return 0;
     if (remora->root_offset % IMAGE_ROOT_ALIGN || remora->root_offset > image->size ||
@@ -142,6 +147,7 @@ static int copy_bytes(int from, uint64_t offset, uint64_t length, int to, uint64
     return 0;
 }
 
+/* What the file holds of the kernel: .bss is not stored, unless a root lies behind it. */
 static uint64_t kernel_length(const struct image *kernel)
 {
     uint64_t length = kernel->remora.kernel_size;
@@ -149,9 +155,12 @@ static uint64_t kernel_length(const struct image *kernel)
     return length && length <= kernel->size ? length : kernel->size;
 }
 
+/* Behind the kernel's .bss. */
 static uint64_t place_of_root(const struct image *kernel)
 {
-    return (kernel_length(kernel) + IMAGE_ROOT_ALIGN - 1) / IMAGE_ROOT_ALIGN * IMAGE_ROOT_ALIGN;
+    uint64_t end = kernel->remora.kernel_size ? kernel->remora.kernel_size : kernel->size;
+
+    return (end + IMAGE_ROOT_ALIGN - 1) / IMAGE_ROOT_ALIGN * IMAGE_ROOT_ALIGN;
 }
 
 /* The kernel with headers that name the root. */
@@ -164,7 +173,6 @@ static int write_kernel(const struct image *kernel, uint64_t root_size, const ui
 
     if (status)
         return status;
-    remora.kernel_size = kernel_length(kernel);
     remora.root_offset = place_of_root(kernel);
     remora.root_size = root_size;
     memcpy(remora.root_digest, digest, sizeof(remora.root_digest));

@@ -1,64 +1,78 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Look up kernel addresses in the symbol table that scripts/symbols.py makes and the second link
- * puts into the last section of the image. The layout is told there. The table may be absent (the
- * first link has none): then no address has a name.
+ * Look up kernel addresses in the table that scripts/symbols.py makes and the second link puts into
+ * the image; its form is told there. It is read from its start: names are wanted in
+ * messages about faults only. The first link has no table: then no address has a name.
  */
 #include <lib/printf.h>
-#include <lib/string.h>
 
-#define SYMBOLS_MAGIC 0x4d595352u /* "RSYM" */
-#define NAMES_GROUP   16u
+#define SYMBOLS_MAGIC 0x32595352u /* "RSY2" */
+#define DEPTH_MAX     24          /* pairs within pairs */
 
 struct symbol_table {
     uint32_t magic;
-    uint32_t count;
-    uint32_t address[];
+    uint8_t pair[256][2];
+    uint8_t entries[];
 };
 
 /* Given by kernel.lds.S. */
-extern const char __image_start[], __image_end[], __symbols_start[], __symbols_end[];
+extern const char __image_start[], __text_end[], __symbols_start[], __symbols_end[];
 
-/* Index of the last entry at or below `offset`; the caller knows that entry 0 is. */
-static uint32_t find_entry(const struct symbol_table *table, uint32_t offset)
+/* The text of the name at `from`, whose bytes stand for themselves or for two others. */
+static void name_expand(const struct symbol_table *table, const uint8_t *from, char *to)
 {
-    uint32_t low = 0, high = table->count;
+    uint8_t waiting[DEPTH_MAX + 1];
+    size_t depth = 0, length = 0;
 
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
+    while ((depth > 0 || *from != 0) && length < SYMBOL_SIZE - 1) {
+        uint8_t code = depth > 0 ? waiting[--depth] : *from++;
+        const uint8_t *pair = table->pair[code];
 
-        if (table->address[middle] <= offset)
-            low = middle;
-        else
-            high = middle;
+        for (; pair[0] != code && depth < DEPTH_MAX; pair = table->pair[code]) {
+            waiting[depth++] = pair[1];
+            code = pair[0];
+        }
+        to[length++] = (char)code;
     }
-    return low;
+    to[length] = '\0';
 }
 
-static const char *entry_name(const struct symbol_table *table, uint32_t index)
+/* The words by which an entry lies behind the one before; `at` moves on to its name. */
+static size_t read_words(const uint8_t **at)
 {
-    const uint32_t *group = table->address + table->count;
-    const char *name = (const char *)(group + (table->count + NAMES_GROUP - 1) / NAMES_GROUP);
+    size_t words = 0;
 
-    name += group[index / NAMES_GROUP];
-    for (uint32_t skip = index % NAMES_GROUP; skip > 0; skip--)
-        name += strlen(name) + 1;
-    return name;
+    for (unsigned shift = 0;; shift += 7) {
+        uint8_t byte = *(*at)++;
+
+        words |= (size_t)(byte & 127) << shift;
+        if (byte < 128)
+            return words;
+    }
 }
 
-const char *symbol_name(vaddr_t address, size_t *offset)
+bool symbol_name(vaddr_t address, char name[SYMBOL_SIZE], size_t *offset)
 {
     const struct symbol_table *table = (const struct symbol_table *)__symbols_start;
-    vaddr_t base = (vaddr_t)__image_start;
+    vaddr_t base = (vaddr_t)__image_start, start = base;
+    const uint8_t *found = NULL;
 
     if (&__symbols_start[0] == &__symbols_end[0] || table->magic != SYMBOLS_MAGIC ||
-        table->count == 0)
-        return NULL;
-    if (address < base + table->address[0] || address >= (vaddr_t)__image_end)
-        return NULL;
+        address >= (vaddr_t)__text_end)
+        return false;
+    for (const uint8_t *at = table->entries;;) {
+        vaddr_t next = start + read_words(&at) * 4;
 
-    uint32_t index = find_entry(table, (uint32_t)(address - base));
-
-    *offset = address - base - table->address[index];
-    return entry_name(table, index);
+        if (*at == 0 || next > address)
+            break;
+        start = next;
+        found = at;
+        while (*at++ != 0)
+            ;
+    }
+    if (found == NULL)
+        return false;
+    *offset = address - start;
+    name_expand(table, found, name);
+    return true;
 }

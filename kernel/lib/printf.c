@@ -92,10 +92,9 @@ static void put_number(struct output *out, const struct spec *spec, const char *
 static void put_symbol(struct output *out, const struct spec *spec, vaddr_t address)
 {
     size_t offset = 0, length;
-    const char *name = symbol_name(address, &offset);
-    char buffer[96];
+    char name[SYMBOL_SIZE], buffer[96];
 
-    if (name == NULL) {
+    if (!symbol_name(address, name, &offset)) {
         put_number(out, spec, "0x", address, 16);
         return;
     }

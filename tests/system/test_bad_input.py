@@ -85,7 +85,7 @@ def test_corrupt_root(build, run, tmp_path):
     image = tmp_path / "corrupt.img"
     with open(build.image(build.program("hello")), "rb") as good:
         data = bytearray(good.read())
-    root = os.path.getsize(build.kernel) + 0xFFF & ~0xFFF
+    root = int.from_bytes(data[0x418:0x420], "little")  # root_offset of abi/image.h
     data[root + 1024:root + 1024 + 128] = b"\xa5" * 128
     image.write_bytes(data)
     complaint(run("run", image), 125, "root")

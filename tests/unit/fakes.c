@@ -23,10 +23,11 @@ _Thread_local bool unit_irqs_masked;
 struct thread *unit_current;
 struct cpu unit_cpu;
 
-const char *symbol_name(vaddr_t address, size_t *offset)
+bool symbol_name(vaddr_t address, char name[SYMBOL_SIZE], size_t *offset)
 {
     *offset = 4;
-    return address == 0x1234 ? "known" : NULL;
+    strcpy(name, "known");
+    return address == 0x1234;
 }
 
 char unit_log[512];

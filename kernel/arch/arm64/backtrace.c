@@ -44,9 +44,9 @@ size_t backtrace_collect(vaddr_t fp, vaddr_t *address, size_t count)
 static void print_place(vaddr_t address)
 {
     size_t offset;
-    const char *name = symbol_name(address, &offset);
+    char name[SYMBOL_SIZE];
 
-    if (name != NULL)
+    if (symbol_name(address, name, &offset))
         log_error("  %016lx %s+%#zx", address, name, offset);
     else
         log_error("  %016lx ?", address);

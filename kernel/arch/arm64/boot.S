@@ -55,6 +55,7 @@ primary_entry:
     bl      elect_cpu
 1:  bl      drop_to_el1
     bl      invalidate_tables
+    bl      clear_tables
     adr_l   x1, early_stack_top
     mov     sp, x1
     mov     x0, x21
@@ -81,6 +82,11 @@ primary_high:
     adr_l   x1, vectors
     msr     vbar_el1, x1
     isb
+    adr_l   x0, __bss_start
+    adr_l   x2, __bss_end
+    sub     x2, x2, x0
+    mov     x1, #0
+    bl      memset
     ldr     x1, =IMAGE_BASE
     sub     x0, x22, x1                     /* slide */
     bl      early_relocate
@@ -343,7 +349,21 @@ invalidate_tables:
     dsb     sy
     ret
 
-    .section .bss, "aw", %nobits
+/* .bss is not in the file. The tables are cleared here, with the caches off, the rest by primary_high. */
+clear_tables:
+    adr_l   x0, boot_tables_start
+    adr_l   x1, boot_tables_end
+1:  stp     xzr, xzr, [x0]
+    stp     xzr, xzr, [x0, #16]
+    stp     xzr, xzr, [x0, #32]
+    stp     xzr, xzr, [x0, #48]
+    add     x0, x0, #64
+    cmp     x0, x1
+    b.lo    1b
+    ret
+
+    /* What is used before .bss is cleared, or written past the caches. */
+    .data
     .balign 64
 election:       .skip 16                    /* last CPU that asked; door shut */
     .globl pen_mpidr
@@ -354,10 +374,6 @@ boot_entry:     .skip 64                    /* struct boot_entry of arch/boot.h 
     .globl secondary_boot
 secondary_boot: .skip 64
 
-    .balign 16
-early_stack:    .skip 2048
-early_stack_top:
-
     .macro table names:vararg
     .irp name, \names
     .globl \name
@@ -366,7 +382,7 @@ early_stack_top:
     .endr
     .endm
 
-    .section .boot_stack, "aw", %progbits
+    .section .boot_stack, "aw", %nobits
     .skip   BOOT_STACK_SIZE
 boot_stack_top:
 
@@ -376,4 +392,6 @@ boot_stack_top:
 boot_tables_start:
     table   kernel_root_table, idmap_root_table, empty_table, idmap_l1, idmap_l2, image_l1, image_l2, fixmap_l1, fixmap_l2, fixmap_l3, image_l3
     .skip   KERNEL_IMAGE_MAX / 512 - 4096   /* the rest of image_l3 */
+    .skip   2048                            /* for early_map_image */
+early_stack_top:
 boot_tables_end:

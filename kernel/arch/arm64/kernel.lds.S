@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel image. One position-independent file whose length is its size in memory: .bss is stored.
- * Text, read-only data and data start on pages of their own, to be mapped RX, RO and RW. The tables
- * of symbols and relocations come last, so that filling them moves nothing else.
+ * The kernel image: position-independent; text, read-only data and data start on pages of their own,
+ * to be mapped RX, RO and RW. The tables of symbols and relocations end the file: what they tell of
+ * lies before them, and filling them moves .bss alone. .bss is not stored; boot.S clears it.
  */
 #include <arch/memory_map.h>
 #include <arch/offsets.h>
@@ -15,7 +15,9 @@ PHDRS
     text PT_LOAD FLAGS(5);
     rodata PT_LOAD FLAGS(4);
     data PT_LOAD FLAGS(6);
+    bss PT_LOAD FLAGS(6);
     dynamic PT_DYNAMIC FLAGS(4);
+    relocations PT_LOAD FLAGS(4);
 }
 
 SECTIONS
@@ -63,36 +65,36 @@ SECTIONS
     __rodata_end = .;
 
     __data_start = .;
-    .data : {
-        *(.data .data.*)
-        . = ALIGN(64);
-        __bss_start = .;
-        *(.bss .bss.*)
-        *(COMMON)
-        . = ALIGN(64);
-        *(.bss_page_aligned)
-    } :data
-    . = ALIGN(BOOT_STACK_SIZE);
-    . = (. & STACK_SIZE) != 0 ? ((. + STACK_SIZE) & ~(STACK_SIZE - 1)) : .;
-    .boot_stack : { *(.boot_stack) } :data
-    . = ALIGN(4096);
-    __data_end = .;
-
+    .data : { *(.data .data.*) } :data
     .symbols : {
         __symbols_start = .;
         KEEP(*(.symbols))
         __symbols_end = .;
-        . = ALIGN(8);
+    } :data
+    .relocations : ALIGN(8) {
         __relocations_start = .;
         KEEP(*(.relocations))
         __relocations_end = .;
-        . = ALIGN(4096);
     } :data
+    __stored_end = .;
+
+    .bss (NOLOAD) : ALIGN(4096) {
+        *(.bss_page_aligned)
+        __bss_start = .;
+        *(.bss .bss.*)
+        *(COMMON)
+        . = ALIGN(64);
+        __bss_end = .;
+    } :bss
+    . = ALIGN(BOOT_STACK_SIZE);
+    . = (. & STACK_SIZE) != 0 ? ((. + STACK_SIZE) & ~(STACK_SIZE - 1)) : .;
+    .boot_stack (NOLOAD) : { *(.boot_stack) } :bss
+    . = ALIGN(4096);
     __image_end = .;
     __image_size = ABSOLUTE(__image_end - __image_start);
 
     /* Not in the Image: scripts/symbols.py packs these for .relocations. */
-    .rela.dyn : { *(.rela .rela.*) } :data
+    .rela.dyn : { *(.rela .rela.*) } :relocations
 
     /DISCARD/ : { *(.comment) *(.note .note.*) *(.eh_frame*) *(.interp) *(.gnu.version*) }
 }

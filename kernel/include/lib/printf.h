@@ -18,7 +18,10 @@ int snprintf(char *to, size_t size, const char *format, ...) __printf(3, 4);
 int vscnprintf(char *to, size_t size, const char *format, va_list args) __printf(3, 0);
 int scnprintf(char *to, size_t size, const char *format, ...) __printf(3, 4);
 
-/* Defined above (core/symbols.c): the function that holds `address`, or NULL. */
-const char *symbol_name(vaddr_t address, size_t *offset);
+#define SYMBOL_SIZE 64 /* the longest name, NUL included */
+
+/* Defined above (core/symbols.c): the name of the function that holds `address`, and how far into
+ * it that is; false if none does. */
+bool symbol_name(vaddr_t address, char name[SYMBOL_SIZE], size_t *offset);
 
 #endif

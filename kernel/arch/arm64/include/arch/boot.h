@@ -16,7 +16,7 @@ extern const struct boot_entry boot_entry;
 
 /* Bounds of the image's parts (kernel.lds.S), addresses in the kernel window. */
 extern const char __image_start[], __text_end[], __rodata_start[], __rodata_end[], __data_start[],
-    __data_end[], __image_end[];
+    __image_end[];
 
 /* Boot tables; the allocator's tables hang below kernel_root_table later. */
 extern uint64_t kernel_root_table[512], empty_table[512];
