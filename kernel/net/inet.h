@@ -94,7 +94,8 @@ struct inet_sock {
     void *pcb;             /* the transport's protocol block; NULL: none (any more) */
     enum inet_state state; /* read without the lock */
     bool is_connecting;    /* a connect whose end the program was not told yet */
-    bool is_bound;         /* by bind() */
+    bool is_bound;         /* to its port, by bind() */
+    bool is_address_bound; /* UDP: to its address */
     bool may_reconnect;    /* dead, but was never connected */
     unsigned ready;        /* POLL*: what holds now; read without the lock */
     unsigned shutdown;

@@ -112,6 +112,31 @@ CHECK(connect_chooses_the_address)
     close_pair();
 }
 
+CHECK(connect_chooses_the_address_anew)
+{
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    union name name = {.in6 = {.sin6_family = AF_INET6, .sin6_port = htons(7)}};
+    b = socket(AF_INET6, SOCK_DGRAM, 0);
+    EXPECT_OK(connect(b, &name.any, sizeof name.in6));
+    name = local_name(b);
+    EXPECT(IN6_IS_ADDR_LOOPBACK(&name.in6.sin6_addr));
+    EXPECT_OK(connect(b, &none, sizeof none));
+    name = local_name(b);
+    EXPECT(IN6_IS_ADDR_UNSPECIFIED(&name.in6.sin6_addr));
+    EXPECT_EQ(name.in6.sin6_port, 0);
+    EXPECT_OK(connect_to(b, AF_INET, 7));
+    name = local_name(b);
+    EXPECT(IN6_IS_ADDR_V4MAPPED(&name.in6.sin6_addr));
+    close(b);
+    b = bound(AF_INET, SOCK_DGRAM); // what bind chose stays
+    unsigned port = local_port(b);
+    EXPECT_OK(connect_to(b, AF_INET, 7));
+    EXPECT_OK(connect(b, &none, sizeof none));
+    EXPECT_EQ(local_name(b).in.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+    EXPECT(local_port(b) == 0 || local_port(b) == port);
+    close(b);
+}
+
 CHECK(refused_by_nobody)
 {
     char text[4];

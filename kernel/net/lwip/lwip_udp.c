@@ -95,6 +95,8 @@ static int bind_locked(struct inet_sock *sock, const ip_addr_t *ip, u16_t port)
         udp_pcbs = pcb;
     }
     note_local(sock);
+    sock->is_bound = port != 0;
+    sock->is_address_bound = !ip_addr_isany(ip);
     if (ip_get_option(pcb, SOF_SHARES_PORT))
         demux_udp_shared(1);
     return 0;
@@ -117,38 +119,76 @@ static int transport_bind(struct inet_sock *sock, const struct inet_address *add
     return error;
 }
 
-static int transport_connect(struct inet_sock *sock, const struct inet_address *to)
+/* What connect() chose, and bind() did not, is chosen anew by the next one. */
+static void forget_source(struct inet_sock *sock)
+{
+    struct udp_pcb *pcb = sock->pcb;
+
+    if (sock->is_address_bound)
+        return;
+    if (sock->socket->family == AF_INET)
+        ip_addr_set_any(false, &pcb->local_ip);
+    else if (sock->options.v6_only)
+        ip_addr_set_any(true, &pcb->local_ip);
+    else
+        ip_addr_copy(pcb->local_ip, *IP_ANY_TYPE);
+}
+
+static void disconnect(struct inet_sock *sock)
+{
+    struct udp_pcb *pcb = sock->pcb, **link = &udp_pcbs;
+
+    udp_disconnect(pcb);
+    forget_source(sock);
+    if (!sock->is_bound) {
+        while (*link != NULL && *link != pcb)
+            link = &(*link)->next;
+        if (*link == pcb)
+            *link = pcb->next;
+        pcb->next = NULL;
+        pcb->local_port = 0;
+    }
+    note_local(sock);
+    WRITE_ONCE(sock->state, INET_NEW);
+    sock->peer = (struct inet_address){0};
+}
+
+static int connect_locked(struct inet_sock *sock, const struct inet_address *to)
 {
     struct udp_pcb *pcb = sock->pcb;
     ip_addr_t ip;
+    int error;
+
+    net_address_to_lwip(to, sock->socket->family == AF_INET6, &ip);
+    if (ip_addr_isany(&ip))
+        ip_addr_set_loopback(IP_IS_V6(&ip), &ip);
+    forget_source(sock);
+    if (ip_addr_isany(&pcb->local_ip)) {
+        struct netif *netif = ip_route(&pcb->local_ip, &ip);
+        const ip_addr_t *source = netif != NULL ? ip_netif_get_local_ip(netif, &ip) : NULL;
+
+        if (source == NULL)
+            return -ENETUNREACH;
+        ip_addr_copy(pcb->local_ip, *source);
+    }
+    error = net_errno(udp_connect(pcb, &ip, to->port));
+    if (error != 0)
+        return error;
+    net_address_from_lwip(&ip, to->port, &sock->peer);
+    WRITE_ONCE(sock->state, INET_CONNECTED);
+    note_local(sock);
+    return 0;
+}
+
+static int transport_connect(struct inet_sock *sock, const struct inet_address *to)
+{
     int error = 0;
 
     net_lock();
-    if (to->family == AF_UNSPEC) {
-        udp_disconnect(pcb);
-        WRITE_ONCE(sock->state, INET_NEW);
-        sock->peer = *to;
-    } else {
-        net_address_to_lwip(to, sock->socket->family == AF_INET6, &ip);
-        if (ip_addr_isany(&ip))
-            ip_addr_set_loopback(IP_IS_V6(&ip), &ip);
-        if (ip_addr_isany(&pcb->local_ip)) {
-            struct netif *netif = ip_route(&pcb->local_ip, &ip);
-            const ip_addr_t *source = netif != NULL ? ip_netif_get_local_ip(netif, &ip) : NULL;
-
-            if (source == NULL)
-                error = -ENETUNREACH;
-            else
-                ip_addr_copy(pcb->local_ip, *source);
-        }
-        if (error == 0)
-            error = net_errno(udp_connect(pcb, &ip, to->port));
-        if (error == 0) {
-            net_address_from_lwip(&ip, to->port, &sock->peer);
-            WRITE_ONCE(sock->state, INET_CONNECTED);
-            note_local(sock);
-        }
-    }
+    if (to->family == AF_UNSPEC)
+        disconnect(sock);
+    else
+        error = connect_locked(sock, to);
     net_unlock();
     return error;
 }

@@ -35,6 +35,7 @@
 #define LWIP_IGMP                      1
 #define LWIP_IPV6_MLD                  1
 #define LWIP_IPV6_AUTOCONFIG           1
+#define LWIP_IPV6_DUP_DETECT_ATTEMPTS  0 /* an address is used at once: a program would not wait */
 #define LWIP_IPV6_DHCP6                0
 #define LWIP_DHCP_DOES_ACD_CHECK       0
 #define LWIP_DHCP_GET_NTP_SRV          0
