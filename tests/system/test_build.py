@@ -48,10 +48,12 @@ def test_clang(tmp_path):
 def test_debug_kernel(build, tmp_path):
     """With lock order and freed memory checked while running: threads, signals and files."""
     answers = tmp_path / "answers"
-    answers.write_text("CONFIG_DEBUG_LOCKS=y\nCONFIG_DEBUG_MEMORY=y\n")
+    answers.write_text("CONFIG_DEBUG_CHECKS=y\n")
     result = make("configure", f"BUILD={tmp_path}/build", f"CONFIG={answers}")
     assert result.returncode == 0, result.stderr
     subprocess.run(["ninja", "-C", f"{tmp_path}/build", "Image"], check=True, capture_output=True, timeout=900)
+    names = subprocess.run(["aarch64-linux-gnu-nm", f"{tmp_path}/build/kernel.elf"], capture_output=True, text=True).stdout
+    assert "spin_check_taken" in names and "memory_check_mappings" in names
     for program in ("programs/cpus", "tests/linux/threads", "tests/linux/signals", "tests/linux/futex",
                     "tests/linux/files", "tests/linux/unix", "tests/linux/mmap"):
         image = tmp_path / "image"

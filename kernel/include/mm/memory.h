@@ -76,7 +76,7 @@ void memory_get_stats(struct memory_stats *stats);
 
 /* In debug builds: panics on a wrong mapping in the kernel's half. Thread context, other CPUs idle
  * or not started. */
-#ifdef CONFIG_DEBUG_MEMORY
+#ifdef CONFIG_DEBUG_CHECKS
 void memory_check_mappings(void);
 #else
 static inline void memory_check_mappings(void)
