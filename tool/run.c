@@ -173,7 +173,7 @@ static int check_features(const char *path, const struct options *options,
     if (network->kind != NETWORK_NONE && !(features & IMAGE_FEATURE_NETWORK))
         return message_error(
             "%s: the kernel was built without network: build one with CONFIG_INET=y "
-            "(make menuconfig), or name one by --kernel",
+            "(the default; make menuconfig), or name one by --kernel",
             options->ports.count ? "-p" : "--net");
     if (options->volumes.count && !(features & IMAGE_FEATURE_9P))
         return message_error("-v: the kernel %s was built without the 9p file system", path);
