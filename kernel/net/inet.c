@@ -13,8 +13,11 @@
 #include <mm/slab.h>
 #include <net/inet.h>
 
+#include "inet_ioctl.h"
 #include "inet_option.h"
 #include "inet_packet.h"
+#include "inet_proc.h"
+#include "netlink.h"
 
 #define SIGPIPE         13
 #define IPPROTO_ICMP    1
@@ -509,4 +512,7 @@ void inet_init(void)
     net_stack_init();
     socket_family_register(&inet_family);
     socket_family_register(&inet6_family);
+    socket_set_device_ioctl(inet_device_ioctl);
+    netlink_init();
+    inet_proc_init();
 }

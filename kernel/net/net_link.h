@@ -52,6 +52,7 @@ struct net_route {
     unsigned link, table, metric;
     uint8_t family, prefix, type, scope, protocol;
     bool has_gateway, has_source;
+    bool is_lookup; /* how one address goes, no entry of a table */
     uint8_t destination[16], gateway[16], source[16];
 };
 bool net_route_at(unsigned position, struct net_route *out);

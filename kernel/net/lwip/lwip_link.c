@@ -22,7 +22,6 @@
 #define ADDRESS_DEPRECATED 0x20
 #define ADDRESS_PERMANENT  0x80
 #define TABLE_MAIN         254
-#define TABLE_LOCAL        255
 #define TYPE_UNICAST       1
 #define TYPE_LOCAL         2
 #define PROTOCOL_KERNEL    2
@@ -439,7 +438,8 @@ int net_route_to(unsigned family, const uint8_t *address, struct net_route *out)
                                   .family = (uint8_t)family,
                                   .prefix = (uint8_t)(size * 8),
                                   .type = TYPE_UNICAST,
-                                  .has_source = true};
+                                  .has_source = true,
+                                  .is_lookup = true};
         memcpy(out->destination, address, size);
         memcpy(out->source,
                IP_IS_V4(source) ? (const void *)&ip_2_ip4(source)->addr
@@ -447,7 +447,6 @@ int net_route_to(unsigned family, const uint8_t *address, struct net_route *out)
                size);
         if (is_own(netif, &ip)) {
             out->type = TYPE_LOCAL;
-            out->table = TABLE_LOCAL;
             out->link = 1;
         } else if (IP_IS_V4(&ip) && !ip4_addr_net_eq(ip_2_ip4(&ip), netif_ip4_addr(netif),
                                                      netif_ip4_netmask(netif))) {

@@ -372,6 +372,7 @@ void net_stack_init(void)
     net_lock();
     lwip_init();
     net_icmp_init();
+    net_links_init();
     net_unlock();
     net_devices_init();
 }

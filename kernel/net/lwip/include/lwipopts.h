@@ -17,12 +17,14 @@
 #define LWIP_NOASSERT        1
 #define LWIP_PROVIDE_ERRNO   0
 #define LWIP_SINGLE_NETIF    0
-#define LWIP_DNS             0
+#define LWIP_DNS             1 /* the servers' addresses only: lwip_dns.c */
+#define DNS_MAX_SERVERS      5
 
 #define MEM_LIBC_MALLOC 1
 #define MEMP_MEM_MALLOC 1
 #define MEM_ALIGNMENT   8
 
+#define IP_DEFAULT_TTL                 64
 #define LWIP_IPV4                      1
 #define LWIP_IPV6                      1
 #define LWIP_ARP                       1
@@ -41,6 +43,7 @@
 #define LWIP_DHCP_GET_NTP_SRV          0
 #define DHCP_DOES_ARP_CHECK            0
 #define LWIP_DHCP_MAX_DNS_SERVERS      3
+#define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 2
 #define LWIP_HAVE_LOOPIF               1
 #define LWIP_NETIF_LOOPBACK            1
 #define LWIP_LOOPIF_MULTICAST          1
