@@ -45,6 +45,9 @@ int irqchip_register(struct irqchip *chip)
         return -ENOMEM;
     chip->first_irq = next_irq;
     next_irq += chip->line_count;
+    chip->list.next = &chips;
+    smp_wmb(); /* all of the chip before it is in the list, which find_chip() reads without a lock
+                */
     list_add_tail(&chips, &chip->list);
     if (root_chip == NULL) {
         root_chip = chip;

@@ -2,8 +2,9 @@
 /*
  * Generic Interrupt Controller version 3 and 4 (Arm IHI 0069): distributor with affinity routing, a
  * redistributor per CPU, CPU interface by system registers. All interrupts are in group 1. Message
- * interrupts (LPIs, ITS) and direct injection are left out.
+ * interrupts are in gicv3_lpi.c and gicv3_its.c; direct injection is left out.
  */
+#include "gicv3.h"
 #include "gic.h"
 
 #include <arch/barrier.h>
@@ -71,6 +72,7 @@ static struct {
     unsigned redistributor_count;
     struct redistributor *of_cpu[MAX_CPUS]; /* by logical number, from cpu_init on */
     uint64_t mpidr[MAX_CPUS];
+    struct irqchip *lpi_chip; /* NULL: there are no LPIs */
 } gic;
 
 static uint32_t affinity_of(uint64_t mpidr)
@@ -101,12 +103,14 @@ static void gicv3_handle(struct irqchip *chip)
 
         dsb(sy); /* the acknowledge is done before the handler talks to the device (section 4.1.1)
                   */
-        if (hw >= GIC_LINES_MAX)
-            return;
         if (hw < GIC_SGI_COUNT)
             ipi_dispatch(hw);
-        else
+        else if (hw < GIC_LINES_MAX)
             irq_dispatch(chip, hw);
+        else if (hw >= GIC_LPI_FIRST && gic.lpi_chip != NULL)
+            irq_dispatch(gic.lpi_chip, hw - GIC_LPI_FIRST);
+        else
+            return; /* 1020 to 1023 are no interrupts (section 2.2.1) */
         icc_write(ICC_EOIR1_EL1, hw);
         isb(); /* priority dropped before interrupts are unmasked or IAR is read again */
     }
@@ -174,6 +178,27 @@ static void gicv3_send_ipi(struct irqchip *chip, const struct cpumask *mask, uns
         icc_write(ICC_SGI1R_EL1, cluster | (uint64_t)ipi << 24 | list);
     }
     isb();
+}
+
+bool gicv3_redistributor(unsigned cpu, void **control, paddr_t *phys)
+{
+    const struct redistributor *r = gic.of_cpu[cpu];
+
+    if (r == NULL)
+        return false;
+    *control = r->control;
+    *phys = r->private_phys - GICR_SGI_FRAME;
+    return true;
+}
+
+uint32_t gicv3_type(void)
+{
+    return readl(gic.distributor + GICD_TYPER);
+}
+
+void gicv3_set_lpi_chip(struct irqchip *chip)
+{
+    WRITE_ONCE(gic.lpi_chip, chip);
 }
 
 /* Wakes this CPU's redistributor (section 11.1): it then accepts interrupts for the CPU. */

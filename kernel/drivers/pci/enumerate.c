@@ -40,7 +40,9 @@
 #define EXPRESS_FLAGS      2U
 #define EXPRESS_TYPE(x)    ((x) >> 4 & 0xfU)
 #define EXPRESS_ROOT_PORT  4U
+#define EXPRESS_UPSTREAM   5U
 #define EXPRESS_DOWNSTREAM 6U
+#define EXPRESS_NONE       16U
 
 const struct bus pci_bus = {"pci"};
 
@@ -95,15 +97,12 @@ static struct pci_branch *make_branch(struct pci_host *host, const struct pci_br
 /* --- bridges ------------------------------------------------------------------------------------
  */
 
-/* Root ports and ports of switches lead to one device. */
-static bool leads_to_link(const struct pci_device *bridge)
+/* What kind of port it is; conventional bridges have no such capability. */
+static unsigned express_type(const struct pci_device *bridge)
 {
-    unsigned at = pci_find_capability(bridge, CAPABILITY_EXPRESS, 0), type;
+    unsigned at = pci_find_capability(bridge, CAPABILITY_EXPRESS, 0);
 
-    if (at == 0)
-        return false;
-    type = EXPRESS_TYPE(pci_read16(bridge, at + EXPRESS_FLAGS));
-    return type == EXPRESS_ROOT_PORT || type == EXPRESS_DOWNSTREAM;
+    return at != 0 ? EXPRESS_TYPE(pci_read16(bridge, at + EXPRESS_FLAGS)) : EXPRESS_NONE;
 }
 
 /* The next free bus address, in units of bridges. */
@@ -145,6 +144,8 @@ static void add_bridge(struct pci_device *bridge)
 {
     const struct pci_branch *above = bridge->branch;
     struct pci_host *host = above->host;
+    unsigned type = express_type(bridge);
+    bool is_link = type == EXPRESS_ROOT_PORT || type == EXPRESS_DOWNSTREAM;
     struct pci_branch *branch = NULL;
     uint64_t low, high;
 
@@ -153,11 +154,12 @@ static void add_bridge(struct pci_device *bridge)
                  "deep; left out",
                  bridge->name, DEPTH_MAX);
     else if (pci_set_up_bars(bridge, BRIDGE_BARS) == 0)
-        branch = make_branch(host, above, host->next_bus, leads_to_link(bridge));
+        branch = make_branch(host, above, host->next_bus, is_link);
     if (branch == NULL)
         return;
     host->next_bus++;
     branch->slot = bridge->slot;
+    branch->is_shared = above->is_shared || (!is_link && type != EXPRESS_UPSTREAM);
     branch->passes_high = host->high.size != 0 && (above->above == NULL || above->passes_high) &&
                           (pci_read16(bridge, BRIDGE_PREFETCH) & 0xf) == BRIDGE_WINDOW_64BIT;
     low = align_window(&host->low);

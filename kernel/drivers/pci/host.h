@@ -14,6 +14,7 @@
 #define CONFIG_BAR          0x10
 #define CONFIG_CAPABILITIES 0x34
 #define CONFIG_PIN          0x3d
+#define CONFIG_SPACE        0x100 /* bytes that every function has */
 
 #define COMMAND_IO          1U
 #define COMMAND_MEMORY      2U
@@ -44,6 +45,7 @@ struct pci_branch {
     uint8_t number, depth;
     uint8_t slot;     /* of the bridge on the bus above */
     bool passes_high; /* prefetchable memory above 4 GiB gets here */
+    bool is_shared;   /* conventional: what is on it writes memory in the bridge's name */
     bool is_link;     /* PCI Express: there is only slot 0 */
     void *config;     /* registers of all its functions */
 };

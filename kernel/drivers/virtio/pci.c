@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Virtio over PCI (OASIS Virtual I/O Device 1.2 section 4.1): modern devices, and transitional ones
- * through their modern registers. Interrupts by INTx. Left out: the legacy I/O BAR, MSI-X.
+ * through their modern registers. Interrupts by MSI-X, one vector for changes of the configuration
+ * and one a queue, as far as there are some; else by INTx. Left out: the legacy I/O BAR.
  */
 #include "virtio.h"
 
@@ -12,6 +13,8 @@
 #include <device/pci.h>
 #include <lib/endian.h>
 #include <lib/errno.h>
+#include <lib/minmax.h>
+#include <lib/printf.h>
 #include <mm/page.h>
 #include <mm/slab.h>
 
@@ -35,10 +38,13 @@ enum cap_type { CAP_COMMON = 1, CAP_NOTIFY = 2, CAP_ISR = 3, CAP_CONFIG = 4, CAP
 #define DEVICE_FEATURE        4
 #define DRIVER_FEATURE_SELECT 8
 #define DRIVER_FEATURE        12
+#define CONFIG_VECTOR         16
+#define QUEUE_COUNT           18
 #define STATUS                20
 #define CONFIG_GENERATION     21
 #define QUEUE_SELECT          22
 #define QUEUE_SIZE            24
+#define QUEUE_VECTOR          26
 #define QUEUE_ENABLE          28
 #define QUEUE_NOTIFY_OFF      30
 #define QUEUE_DESC            32
@@ -52,16 +58,31 @@ enum cap_type { CAP_COMMON = 1, CAP_NOTIFY = 2, CAP_ISR = 3, CAP_CONFIG = 4, CAP
 #define STATUS_FEATURES_OK 8U
 #define STATUS_FAILED      0x80U
 
-#define QUEUES_MAX   20U
+#define NO_VECTOR 0xffffU /* also what a register holds whose write the device refused */
+
+#define QUEUES_MAX   130U /* pairs for 64 CPUs, and two */
 #define RESET_POLLS  1000000U
 #define CONFIG_TRIES 16U
+
+/* An interrupt of a queue's own. */
+struct queue_vector {
+    struct virtqueue *queue;
+    unsigned irq;  /* valid with a name */
+    char name[24]; /* empty: the queue uses vector 0 with others */
+};
 
 struct virtio_pci {
     struct virtio_device virtio;
     struct pci_device *pci;
     void *common, *notify, *isr, *config;
     uint32_t notify_size, notify_multiplier, config_size;
-    void *doorbell[QUEUES_MAX];
+    unsigned queue_count;
+    void **doorbell; /* by queue; NULL: not looked up yet */
+    /* MSI-X: vector 0 is for configuration changes and for queues without one of their own, which
+     * have vector 1 and on. vector_count 0: INTx instead. */
+    unsigned vector_count;
+    bool shares_vector;
+    struct queue_vector *vector; /* by queue */
 };
 
 static struct virtio_pci *pci_of(struct virtio_device *device)
@@ -82,8 +103,11 @@ static uint64_t vpci_features(struct virtio_device *device)
 
 static int vpci_accept(struct virtio_device *device, uint64_t features)
 {
-    void *common = pci_of(device)->common;
+    struct virtio_pci *v = pci_of(device);
+    void *common = v->common;
 
+    if (v->vector_count != 0)
+        writew(0, common + CONFIG_VECTOR); /* a reset took it */
     writel(0, common + DRIVER_FEATURE_SELECT);
     writel((uint32_t)features, common + DRIVER_FEATURE);
     writel(1, common + DRIVER_FEATURE_SELECT);
@@ -98,7 +122,7 @@ static uint32_t vpci_queue_size(struct virtio_device *device, unsigned index)
     struct virtio_pci *v = pci_of(device);
     uint64_t offset;
 
-    if (index >= QUEUES_MAX)
+    if (index >= v->queue_count)
         return 0;
     writew((uint16_t)index, v->common + QUEUE_SELECT);
     offset = (uint64_t)readw(v->common + QUEUE_NOTIFY_OFF) * v->notify_multiplier;
@@ -116,15 +140,132 @@ static void set_address(void *common, unsigned offset, const void *memory)
     writel((uint32_t)(address >> 32), common + offset + 4);
 }
 
+/* --- message interrupts -------------------------------------------------------------------------
+ */
+
+static void queue_interrupt(void *arg)
+{
+    struct virtqueue *queue = ((const struct queue_vector *)arg)->queue;
+
+    if (queue->interrupt != NULL)
+        queue->interrupt(queue);
+    else if (queue->device->interrupt != NULL)
+        queue->device->interrupt(queue->device);
+}
+
+/* Vector 0 does not say what for. */
+static void shared_interrupt(void *arg)
+{
+    struct virtio_pci *v = arg;
+
+    if (v->shares_vector && v->virtio.interrupt != NULL)
+        v->virtio.interrupt(&v->virtio);
+    if (v->virtio.config_changed != NULL)
+        v->virtio.config_changed(&v->virtio);
+}
+
+/* A vector of the queue's own, once. False: there is none left. */
+static bool take_vector(struct virtio_pci *v, struct virtqueue *queue)
+{
+    struct queue_vector *vector = &v->vector[queue->index];
+    int irq;
+
+    vector->queue = queue;
+    if (vector->name[0] != '\0')
+        return true;
+    if (queue->index + 1 >= v->vector_count)
+        return false;
+    irq = pci_msix_map(v->pci, queue->index + 1, msi_next_cpu());
+    if (irq < 0)
+        return false;
+    snprintf(vector->name, sizeof(vector->name), "%s-%u", v->pci->name, queue->index);
+    if (irq_request((unsigned)irq, queue_interrupt, vector, vector->name) != 0) {
+        pci_msix_unmap(v->pci, queue->index + 1, (unsigned)irq);
+        vector->name[0] = '\0';
+        return false;
+    }
+    vector->irq = (unsigned)irq;
+    return true;
+}
+
+/* The queue is selected. */
+static void set_queue_vector(struct virtio_pci *v, struct virtqueue *queue)
+{
+    unsigned number = take_vector(v, queue) ? queue->index + 1 : 0;
+
+    writew((uint16_t)number, v->common + QUEUE_VECTOR);
+    if (number != 0 && readw(v->common + QUEUE_VECTOR) != NO_VECTOR)
+        return;
+    v->shares_vector = true;
+    writew(0, v->common + QUEUE_VECTOR);
+}
+
+static void vpci_queue_affinity(struct virtio_device *device, unsigned index, unsigned cpu)
+{
+    struct virtio_pci *v = pci_of(device);
+    struct cpumask mask = cpumask_of(cpu);
+
+    if (v->vector_count != 0 && index < v->queue_count && v->vector[index].name[0] != '\0')
+        irq_set_affinity(v->vector[index].irq, &mask);
+}
+
+static void free_vectors(struct virtio_pci *v)
+{
+    if (v->vector_count == 0)
+        return;
+    for (unsigned i = 0; i < v->queue_count; i++) {
+        if (v->vector[i].name[0] == '\0')
+            continue;
+        irq_free(v->vector[i].irq, &v->vector[i]);
+        pci_msix_unmap(v->pci, i + 1, v->vector[i].irq);
+    }
+    irq_free((unsigned)v->virtio.irq, v);
+    pci_msix_unmap(v->pci, 0, (unsigned)v->virtio.irq);
+    pci_msix_disable(v->pci);
+    kfree(v->vector);
+    v->vector_count = 0;
+}
+
+/* -errno: no message interrupts here, which is no fault. */
+static int use_messages(struct virtio_pci *v)
+{
+    int count = pci_msix_enable(v->pci, v->queue_count + 1), error;
+
+    if (count < 0)
+        return count;
+    v->vector = kzalloc_array(v->queue_count, sizeof(*v->vector));
+    error = v->vector != NULL ? pci_msix_map(v->pci, 0, 0) : -ENOMEM;
+    if (error < 0)
+        goto disable;
+    v->virtio.irq = error;
+    error = irq_request((unsigned)v->virtio.irq, shared_interrupt, v, v->pci->name);
+    if (error != 0)
+        goto unmap;
+    v->vector_count = (unsigned)count;
+    return 0;
+unmap:
+    pci_msix_unmap(v->pci, 0, (unsigned)v->virtio.irq);
+disable:
+    kfree(v->vector);
+    pci_msix_disable(v->pci);
+    return error;
+}
+
+/* --- transport ----------------------------------------------------------------------------------
+ */
+
 static void vpci_queue_start(struct virtio_device *device, struct virtqueue *queue)
 {
-    void *common = pci_of(device)->common;
+    struct virtio_pci *v = pci_of(device);
+    void *common = v->common;
 
     writew((uint16_t)queue->index, common + QUEUE_SELECT);
     writew((uint16_t)queue->size, common + QUEUE_SIZE);
     set_address(common, QUEUE_DESC, queue->descriptor);
     set_address(common, QUEUE_DRIVER, queue->available);
     set_address(common, QUEUE_DEVICE, queue->used);
+    if (v->vector_count != 0)
+        set_queue_vector(v, queue);
     writew(1, common + QUEUE_ENABLE);
 }
 
@@ -176,6 +317,7 @@ static const struct virtio_transport_ops vpci_ops = {
     .ready = vpci_ready,
     .reset = vpci_reset,
     .config_read = vpci_config_read,
+    .queue_affinity = vpci_queue_affinity,
 };
 
 /* The line is shared; to read the status acknowledges it (section 4.1.4.5). */
@@ -229,25 +371,56 @@ static int map_structures(struct virtio_pci *v)
     return 0;
 }
 
+static int use_line(struct virtio_pci *v)
+{
+    v->virtio.irq = pci_irq(v->pci);
+    if (v->virtio.irq < 0)
+        return v->virtio.irq;
+    return irq_request((unsigned)v->virtio.irq, vpci_interrupt, v, v->pci->name);
+}
+
+/* After a reset. A vector that the device refuses leaves it without interrupts. */
+static int start_interrupts(struct virtio_pci *v)
+{
+    if (use_messages(v) != 0)
+        return use_line(v);
+    writew(0, v->common + CONFIG_VECTOR);
+    if (readw(v->common + CONFIG_VECTOR) != NO_VECTOR)
+        return 0;
+    free_vectors(v);
+    return use_line(v);
+}
+
+static void stop_interrupts(struct virtio_pci *v)
+{
+    if (v->vector_count != 0)
+        free_vectors(v);
+    else
+        irq_free((unsigned)v->virtio.irq, v);
+}
+
 static int start(struct virtio_pci *v)
 {
     int error = map_structures(v);
 
     if (error != 0)
         return error;
-    v->virtio.irq = pci_irq(v->pci);
-    if (v->virtio.irq < 0)
-        return v->virtio.irq;
+    v->queue_count = min((unsigned)readw(v->common + QUEUE_COUNT), QUEUES_MAX);
+    v->doorbell = kzalloc_array(v->queue_count + 1, sizeof(*v->doorbell));
+    if (v->doorbell == NULL)
+        return -ENOMEM;
     vpci_reset(&v->virtio);
-    writeb(STATUS_ACKNOWLEDGE | STATUS_DRIVER, v->common + STATUS);
-    error = irq_request((unsigned)v->virtio.irq, vpci_interrupt, v, v->pci->name);
+    error = start_interrupts(v);
     if (error != 0)
         return error;
+    writeb(STATUS_ACKNOWLEDGE | STATUS_DRIVER, v->common + STATUS);
     error = virtio_add(&v->virtio);
     if (error == 0)
         return 0;
-    writeb(error == -ENODEV ? 0 : STATUS_FAILED, v->common + STATUS);
-    irq_free((unsigned)v->virtio.irq, v);
+    vpci_reset(&v->virtio);
+    if (error != -ENODEV)
+        writeb(STATUS_FAILED, v->common + STATUS);
+    stop_interrupts(v);
     return error;
 }
 
@@ -266,8 +439,10 @@ static int vpci_probe(struct device *base)
     v->virtio.type = pci->id >= ID_MODERN ? pci->id - ID_MODERN : pci_read16(pci, SUBSYSTEM_ID);
     base->data = v;
     error = start(v);
-    if (error != 0)
+    if (error != 0) {
+        kfree(v->doorbell);
         kfree(v);
+    }
     return error;
 }
 

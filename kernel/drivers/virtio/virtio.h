@@ -32,6 +32,8 @@ struct virtio_transport_ops {
     void (*reset)(struct virtio_device *device); /* it has let go of all memory afterwards */
     /* A field of the configuration space, 1, 2, 4 or 8 bytes, or an array of bytes. */
     void (*config_read)(struct virtio_device *device, unsigned offset, void *to, unsigned size);
+    /* Which CPU takes a started queue's interrupts, if it has some of its own; NULL: none has. */
+    void (*queue_affinity)(struct virtio_device *device, unsigned index, unsigned cpu);
 };
 
 struct virtio_device {

@@ -44,6 +44,7 @@ enum lock_rank {
     RANK_PAGE,
     RANK_ASID,
     RANK_IRQ,
+    RANK_IRQCHIP, /* a controller's command queue: lines change under RANK_IRQ */
     RANK_DEFER,
     RANK_RNG,
     RANK_LOG,      /* a sink writes to the console under it */

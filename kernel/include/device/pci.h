@@ -8,6 +8,7 @@
 #define DEVICE_PCI_H
 
 #include <device/device.h>
+#include <device/msi.h>
 #include <lib/types.h>
 
 #define PCI_BARS 6
@@ -27,6 +28,9 @@ struct pci_device {
     uint8_t slot, function;
     uint16_t vendor, id;
     struct pci_bar bar[PCI_BARS];
+    struct msi_device msi; /* the rest is msix.c's */
+    void *msix_table;      /* NULL: not enabled */
+    uint8_t msix_capability;
     char name[16];
 };
 
@@ -60,5 +64,16 @@ void *pci_map(const struct pci_device *device, unsigned bar, uint64_t offset, ui
 
 /* Its INTx line for irq_request(), which others may share; -ENOENT: it has none. */
 int pci_irq(const struct pci_device *device);
+
+/*
+ * Message interrupts instead of the INTx line. Enabling: how many vectors there are of the `wanted`
+ * (over 0); -ENODEV: the function or the machine has none; other -errno (logged). Mapping: the line
+ * of a vector for irq_request(), to begin with on that CPU; -ENOSPC. To unmap, first silence the
+ * vector's user and free its handler; to disable, first unmap all.
+ */
+int pci_msix_enable(struct pci_device *device, unsigned wanted);
+int pci_msix_map(struct pci_device *device, unsigned vector, unsigned cpu);
+void pci_msix_unmap(struct pci_device *device, unsigned vector, unsigned irq);
+void pci_msix_disable(struct pci_device *device);
 
 #endif
