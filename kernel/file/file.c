@@ -3,6 +3,7 @@
 #include <arch/barrier.h>
 #include <core/percpu.h>
 #include <core/preempt.h>
+#include <file/async.h>
 #include <file/epoll.h>
 #include <file/file.h>
 #include <lib/compiler.h>
@@ -112,8 +113,7 @@ struct file *file_create(const struct file_ops *ops, void *data, unsigned flags)
     file->mount = NULL;
     file->pos = 0;
     file->id = ops != NULL && ops->name != NULL ? file_new_id() : 0;
-    file->owner = 0;
-    file->owner_signal = 0;
+    file->async = NULL;
     smp_store_release(&file->refs.v, 1); /* pairs with file_try_ref() */
     return file;
 }
@@ -127,6 +127,8 @@ static void file_release(struct file *file)
 {
     if (!list_empty(&file->watches))
         epoll_file_released(file);
+    if (file->async != NULL)
+        file_async_release(file);
     if (file->ops->release != NULL)
         file->ops->release(file);
     if (file->inode != NULL)
@@ -320,15 +322,17 @@ int64_t file_seek_sized(struct file *file, int64_t offset, int whence, uint64_t 
     return base;
 }
 
-int file_set_flags(struct file *file, unsigned flags)
+int file_set_flags(struct file *file, int number, unsigned flags)
 {
     unsigned updated;
 
-    /* Nobody would send the signal. Files that are always ready never do on Linux either. */
-    if ((flags & ~file->flags & O_ASYNC) && file->ops->poll != NULL)
-        return -EINVAL;
     if (file->ops->set_flags != NULL) {
         int error = file->ops->set_flags(file, flags);
+        if (error != 0)
+            return error;
+    }
+    if (((flags | file->flags) & O_ASYNC) && (file->ops->flags & FILE_OPS_ASYNC)) {
+        int error = file_async_set(file, number, (flags & O_ASYNC) != 0);
         if (error != 0)
             return error;
     }

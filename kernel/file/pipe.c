@@ -190,7 +190,7 @@ static int wait_readable(struct pipe *pipe)
         wait_event_exclusive(&pipe->readable, can_read(pipe), WAIT_FOREVER, WAIT_INTERRUPTIBLE);
 
     if (error != 0 && can_read(pipe))
-        waitq_wake(&pipe->readable, 1, POLL_READABLE);
+        waitq_wake(&pipe->readable, 1, POLL_READABLE | POLL_QUIET);
     return error;
 }
 
@@ -221,7 +221,7 @@ static ssize_t pipe_take(struct pipe *pipe, size_t len, take_fn *take, void *arg
     if (wake_writer && waitq_active(&pipe->writable))
         waitq_wake(&pipe->writable, 1, POLL_WRITABLE);
     if (wake_reader && waitq_active(&pipe->readable))
-        waitq_wake(&pipe->readable, 1, POLL_READABLE);
+        waitq_wake(&pipe->readable, 1, POLL_READABLE | POLL_QUIET);
     return result;
 }
 
@@ -256,7 +256,7 @@ static int wait_writable(struct pipe *pipe, size_t n, bool is_packet)
                                      WAIT_INTERRUPTIBLE);
 
     if (error != 0)
-        waitq_wake(&pipe->writable, 1, POLL_WRITABLE);
+        waitq_wake(&pipe->writable, 1, POLL_WRITABLE | POLL_QUIET);
     return error;
 }
 
@@ -277,7 +277,7 @@ static int append(struct pipe *pipe, const void *data, size_t n, struct page **p
             if (waitq_active(&pipe->readable))
                 waitq_wake(&pipe->readable, 1, POLL_READABLE);
             if (has_room && waitq_active(&pipe->writable))
-                waitq_wake(&pipe->writable, 1, POLL_WRITABLE);
+                waitq_wake(&pipe->writable, 1, POLL_WRITABLE | POLL_QUIET);
         }
         if (error != -EAGAIN || nowait)
             return error;
@@ -674,7 +674,7 @@ ssize_t pipe_tee(struct file *in, struct file *out, size_t len, bool nowait)
 static const struct file_ops pipe_ops = {
     .name = "pipe",
     .mode = S_IFIFO | 0600,
-    .flags = FILE_OPS_STREAM,
+    .flags = FILE_OPS_STREAM | FILE_OPS_ASYNC,
     .read = pipe_read,
     .write = pipe_write,
     .ioctl = pipe_ioctl,
@@ -684,7 +684,7 @@ static const struct file_ops pipe_ops = {
 };
 
 static const struct file_ops fifo_ops = {
-    .flags = FILE_OPS_STREAM,
+    .flags = FILE_OPS_STREAM | FILE_OPS_ASYNC,
     .read = pipe_read,
     .write = pipe_write,
     .ioctl = pipe_ioctl,

@@ -11,6 +11,7 @@
 
 #include "abi64/stat.h"
 #include "files.h"
+#include "sigio.h"
 
 enum {
     F_DUPFD,
@@ -21,12 +22,6 @@ enum {
     F_GETLK,
     F_SETLK,
     F_SETLKW,
-    F_SETOWN,
-    F_GETOWN,
-    F_SETSIG,
-    F_GETSIG,
-    F_SETOWN_EX = 15,
-    F_GETOWN_EX,
     F_OFD_GETLK = 36,
     F_OFD_SETLK,
     F_OFD_SETLKW,
@@ -130,27 +125,6 @@ static long set_lock(struct file *file, vaddr_t user, bool is_ofd, bool wait)
 
 /* ---- fcntl ---- */
 
-static long get_owner_ex(struct file *file, vaddr_t user)
-{
-    struct abi64_owner_ex owner = {1 /* F_OWNER_PID */, file->owner};
-
-    if (file->owner < 0)
-        owner = (struct abi64_owner_ex){2 /* F_OWNER_PGRP */, -file->owner};
-    return copy_to_user(user, &owner, sizeof(owner));
-}
-
-static long set_owner_ex(struct file *file, vaddr_t user)
-{
-    struct abi64_owner_ex owner;
-
-    if (copy_from_user(&owner, user, sizeof(owner)) != 0)
-        return -EFAULT;
-    if (owner.type < 0 || owner.type > 2)
-        return -EINVAL;
-    file->owner = owner.type == 2 ? -owner.pid : owner.pid;
-    return 0;
-}
-
 static long pipe_fcntl(struct file *file, unsigned cmd, reg_t arg)
 {
     struct pipe *pipe = pipe_of(file);
@@ -182,11 +156,11 @@ static long descriptor_fcntl(struct file *file, unsigned fd, unsigned cmd, reg_t
     }
 }
 
-static long file_fcntl(struct file *file, unsigned cmd, reg_t arg)
+static long file_fcntl(struct file *file, unsigned fd, unsigned cmd, reg_t arg)
 {
     switch (cmd) {
     case F_SETFL:
-        return file_set_flags(file, (unsigned)arg);
+        return file_set_flags(file, (int)fd, (unsigned)arg);
     case F_GETLK:
     case F_OFD_GETLK:
         return get_lock(file, arg, cmd == F_OFD_GETLK);
@@ -197,23 +171,12 @@ static long file_fcntl(struct file *file, unsigned cmd, reg_t arg)
     case F_OFD_SETLKW:
         return set_lock(file, arg, true, cmd == F_OFD_SETLKW);
     case F_SETOWN:
-        if ((int)arg == INT32_MIN)
-            return -EINVAL;
-        file->owner = (int)arg;
-        return 0;
     case F_GETOWN:
-        return file->owner;
     case F_SETSIG:
-        if (arg > SIGNALS)
-            return -EINVAL;
-        file->owner_signal = (int)arg;
-        return 0;
     case F_GETSIG:
-        return file->owner_signal;
     case F_SETOWN_EX:
-        return set_owner_ex(file, arg);
     case F_GETOWN_EX:
-        return get_owner_ex(file, arg);
+        return sigio_fcntl(file, cmd, arg);
     case F_GETLEASE:
         return F_UNLCK;
     case F_SETPIPE_SZ:
@@ -237,7 +200,7 @@ static long do_fcntl(unsigned fd, unsigned cmd, reg_t arg)
         return -EBADF;
     result = descriptor_fcntl(found.file, fd, cmd, arg);
     if (result == -EOPNOTSUPP)
-        result = found.file->access & FILE_PATH ? -EBADF : file_fcntl(found.file, cmd, arg);
+        result = found.file->access & FILE_PATH ? -EBADF : file_fcntl(found.file, fd, cmd, arg);
     fd_put(found);
     return result;
 }

@@ -8,6 +8,7 @@
 #include <linux/syscalls.h>
 
 #include "files.h"
+#include "sigio.h"
 
 #define CLOSE_RANGE_UNSHARE 2u
 #define CLOSE_RANGE_CLOEXEC 4u
@@ -102,13 +103,13 @@ long sys_dup3(const reg_t arg[6])
 
 /* ---- ioctl ---- */
 
-static long set_flag_by_int(struct file *file, unsigned flag, vaddr_t user)
+static long set_flag_by_int(struct file *file, unsigned fd, unsigned flag, vaddr_t user)
 {
     uint32_t on;
 
     if (get_user32(&on, user) != 0)
         return -EFAULT;
-    return file_set_flags(file, on != 0 ? file->flags | flag : file->flags & ~flag);
+    return file_set_flags(file, (int)fd, on != 0 ? file->flags | flag : file->flags & ~flag);
 }
 
 static long bytes_left_in_file(struct file *file, vaddr_t user)
@@ -138,9 +139,18 @@ static long file_ioctl(struct file *file, unsigned fd, unsigned cmd, reg_t arg)
     case FIONCLEX:
         return fd_set_cloexec(current_files(), fd, cmd == FIOCLEX);
     case FIONBIO:
-        return set_flag_by_int(file, O_NONBLOCK, arg);
+        return set_flag_by_int(file, fd, O_NONBLOCK, arg);
     case FIOASYNC:
-        return set_flag_by_int(file, O_ASYNC, arg);
+        if (!(file->ops->flags & FILE_OPS_ASYNC))
+            return -ENOTTY;
+        return set_flag_by_int(file, fd, O_ASYNC, arg);
+    case FIOSETOWN:
+    case SIOCSPGRP:
+    case FIOGETOWN:
+    case SIOCGPGRP:
+        if (S_ISSOCK(file->ops->mode))
+            return sigio_socket_ioctl(file, cmd, arg);
+        break;
     case FIONREAD:
         if (is_regular)
             return bytes_left_in_file(file, arg);

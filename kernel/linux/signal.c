@@ -21,6 +21,8 @@
 
 SLAB_CACHE(entry_cache, struct signal_entry);
 
+#define NSIGPOLL 6 /* si_code of what happens to files, 1 and on */
+
 /* A queue shorter than this is kept whatever RLIMIT_SIGPENDING says about standard signals. */
 #define STANDARD_SIGNALS 31
 
@@ -522,8 +524,8 @@ enum signal_info_kind signal_info_kind(const struct signal_info *info)
         return SIGNAL_INFO_IO;
     case SIGSYS:
         return SIGNAL_INFO_CALL;
-    default:
-        return SIGNAL_INFO_QUEUE;
+    default: /* F_SETSIG chose the signal */
+        return info->code <= NSIGPOLL ? SIGNAL_INFO_IO : SIGNAL_INFO_QUEUE;
     }
 }
 

@@ -178,7 +178,7 @@ static int stream_reopen(struct file *file, unsigned flags, struct file **out)
 static const struct file_ops stream_ops = {
     .name = "pipe",
     .mode = S_IFIFO | 0600,
-    .flags = FILE_OPS_STREAM,
+    .flags = FILE_OPS_STREAM | FILE_OPS_ASYNC,
     .read = stream_read,
     .write = stream_write,
     .ioctl = stream_ioctl,
@@ -355,7 +355,7 @@ static long terminal_ioctl(struct file *file, unsigned cmd, reg_t arg)
 }
 
 static const struct file_ops terminal_ops = {
-    .flags = FILE_OPS_STREAM,
+    .flags = FILE_OPS_STREAM | FILE_OPS_ASYNC,
     .read = terminal_read,
     .write = terminal_write,
     .ioctl = terminal_ioctl,

@@ -5,6 +5,7 @@
 #include <arch/trap.h>
 #include <arch/uaccess.h>
 #include <core/thread.h>
+#include <file/async.h>
 #include <lib/compiler.h>
 #include <lib/errno.h>
 #include <linux/process.h>
@@ -87,6 +88,8 @@ void trap_user_work(struct trapframe *frame)
 
     if (thread_has_work(thread, WORK_RESCHEDULE))
         schedule();
+    if (thread_has_work(thread, WORK_ASYNC))
+        file_async_flush();
     if (thread_has_work(thread, WORK_SIGNAL | WORK_KILL))
         signal_deliver(frame);
 }

@@ -215,7 +215,7 @@ static void socket_release(struct file *file)
 static const struct file_ops socket_file_ops = {
     .name = "socket",
     .mode = S_IFSOCK | 0777,
-    .flags = FILE_OPS_STREAM,
+    .flags = FILE_OPS_STREAM | FILE_OPS_ASYNC,
     .read = socket_read,
     .write = socket_write,
     .ioctl = socket_ioctl,

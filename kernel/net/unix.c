@@ -419,13 +419,14 @@ static int unix_accept(struct socket *socket, struct socket *to, bool nowait)
             (waiting = leave_backlog(sock)) != NULL || (READ_ONCE(sock->shutdown) & UNIX_SHUT_RD),
             socket_deadline(socket->receive_timeout_ns), WAIT_INTERRUPTIBLE);
         if (error != 0) {
-            waitq_wake(&sock->readable, 1, POLL_READABLE); /* the wake may have been ours */
+            /* the wake may have been ours */
+            waitq_wake(&sock->readable, 1, POLL_READABLE | POLL_QUIET);
             return socket_wait_error(error, socket->receive_timeout_ns);
         }
         if (waiting == NULL)
             return -EINVAL;
     }
-    waitq_wake(&sock->writable, 1, POLL_WRITABLE);
+    waitq_wake(&sock->writable, 1, POLL_WRITABLE | POLL_QUIET);
     return attach(to, waiting);
 }
 

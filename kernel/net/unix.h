@@ -64,6 +64,7 @@ struct unix_sock {
 
     struct list_node backlog_node; /* under the listener's lock */
     atomic_t sent;                 /* bytes of ours, with overhead, in others' queues */
+    bool lacks_room;               /* a send found too much of it, and nobody was told since */
     struct waitq readable;
     struct waitq writable; /* sender: less sent; receiver and listener: room in the queue */
 

@@ -46,8 +46,12 @@ static void message_free(struct unix_message *message)
 
     atomic_sub((int)message->charge, &sender->sent);
     smp_mb(); /* pairs with a sender's between queueing and testing */
-    if (waitq_active(&sender->writable) && unix_is_writable(sender))
-        waitq_wake(&sender->writable, 1, POLL_WRITABLE);
+    if (waitq_active(&sender->writable) && unix_is_writable(sender)) {
+        unsigned quiet = READ_ONCE(sender->lacks_room) ? 0 : POLL_QUIET;
+
+        WRITE_ONCE(sender->lacks_room, false);
+        waitq_wake(&sender->writable, 1, POLL_WRITABLE | quiet);
+    }
     unix_name_unref(message->from);
     unix_sock_unref(sender);
     kfree(message);
@@ -151,6 +155,10 @@ static int wait_send_room(struct socket *socket, unsigned flags)
     struct unix_sock *sock = socket->protocol;
     int error;
 
+    if (send_may_go_on(sock, socket))
+        return 0;
+    WRITE_ONCE(sock->lacks_room, true);
+    smp_mb(); /* pairs with message_free() */
     if (send_may_go_on(sock, socket))
         return 0;
     if (flags & MSG_DONTWAIT)
@@ -380,7 +388,7 @@ static void wake_receiver(struct unix_sock *sock)
 {
     smp_mb();
     if (waitq_active(&sock->readable) && can_receive(sock))
-        waitq_wake(&sock->readable, 1, POLL_READABLE);
+        waitq_wake(&sock->readable, 1, POLL_READABLE | POLL_QUIET);
 }
 
 /*
@@ -447,7 +455,7 @@ static void give_first(struct unix_sock *sock, struct unix_message *message, boo
     if (remove) {
         smp_mb();
         if (sock->type != SOCK_STREAM && waitq_active(&sock->writable))
-            waitq_wake(&sock->writable, 1, POLL_WRITABLE);
+            waitq_wake(&sock->writable, 1, POLL_WRITABLE | POLL_QUIET);
     }
     wake_receiver(sock);
 }

@@ -8,10 +8,11 @@
 
 enum lock_rank {
     /* sleeping locks */
-    RANK_FILE,      /* position of an open file: held over whole calls, user access included */
-    RANK_FILE_TEXT, /* the text of an open /proc file: held while it is made and copied */
-    RANK_PROCESS,   /* a process: threads, exec */
-    RANK_FS_RENAME, /* renames of directories */
+    RANK_FILE,       /* position of an open file: held over whole calls, user access included */
+    RANK_FILE_ASYNC, /* signals of files: switched on and off, and sent */
+    RANK_FILE_TEXT,  /* the text of an open /proc file: held while it is made and copied */
+    RANK_PROCESS,    /* a process: threads, exec */
+    RANK_FS_RENAME,  /* renames of directories */
     RANK_FS_MOUNT,
     RANK_INODE,       /* parent before child, else by address */
     RANK_PSEUDO_FILL, /* entries of /proc and /sys are registered on first use, under it */

@@ -18,6 +18,7 @@
 #define WORK_FPU        0x8U /* its FP registers are not in the CPU */
 #define WORK_TRACE      0x10U
 #define WORK_SVE        0x20U /* has SVE registers, which a system call ends; no reason to turn */
+#define WORK_ASYNC      0x40U /* it woke somebody who is told by a signal: file/async.h */
 
 /* Fields of struct thread, before that is complete. */
 static inline uint32_t *preempt_count(void)

@@ -21,6 +21,7 @@ struct inode;
 struct dentry;
 struct mount;
 struct vm_object;
+struct file_async;
 
 /*
  * Receives directory entries. emit returns false when it takes no more; that entry was not taken
@@ -72,7 +73,8 @@ struct file_ops {
 };
 
 #define FILE_OPS_STREAM \
-    0x01u /* no position: no pos lock; pread and pwrite and lseek give -ESPIPE */
+    0x01u                    /* no position: no pos lock; pread and pwrite and lseek give -ESPIPE */
+#define FILE_OPS_ASYNC 0x04u /* O_ASYNC has a meaning: file/async.h */
 #define FILE_OPS_NOPOS \
     0x02u /* seekable in name only (/dev/zero): pread works, position stays 0, no pos lock */
 
@@ -80,7 +82,6 @@ struct file {
     atomic_t refs;
     unsigned flags;  /* O_* status flags; changed by file_set_flags only, read without a lock */
     unsigned access; /* FILE_READ ...; constant once the file is published */
-    int owner_signal;
     const struct file_ops *ops;
     void *data;            /* of ops */
     struct inode *inode;   /* set and dropped by fs; NULL for pipes, sockets, anonymous files */
@@ -91,7 +92,7 @@ struct file {
         pos_lock; /* held over a whole read, write, seek or readdir at the file's own position;
                      it is the outermost lock of all, the one that is held over user access */
     uint64_t id;  /* inode number of a file without inode; unique */
-    int owner;    /* F_SETOWN: pid, or -pgid; 0 = none */
+    struct file_async *async; /* whom signals go to; NULL: was never set; file/async.c */
     struct list_node watches; /* epoll items on this file; under epoll's lock (file/epoll.c) */
     struct deferred free;
 };
@@ -154,9 +155,9 @@ static inline unsigned file_poll(struct file *file, struct poll_waiter *pw)
  */
 int file_limit_write(struct io *io, uint64_t max_bytes);
 
-/* F_SETFL: replace O_APPEND, O_NONBLOCK, O_DIRECT, O_NOATIME, O_ASYNC. 0 or -errno of
- * ops.set_flags. */
-int file_set_flags(struct file *file, unsigned flags);
+/* F_SETFL, by descriptor `number`: replace O_APPEND, O_NONBLOCK, O_DIRECT, O_NOATIME, O_ASYNC. 0 or
+ * -errno of ops.set_flags or file_async_set(). */
+int file_set_flags(struct file *file, int number, unsigned flags);
 
 /* Numbers for files without inode, also used by fs for FIFO and socket inodes of its own. Never 0.
  */

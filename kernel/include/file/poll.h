@@ -26,6 +26,9 @@
 #define POLLMSG    0x0400u
 #define POLLRDHUP  0x2000u
 
+/* Beside the events of a wake: they are not new, it is passed on. No signal is sent for it. */
+#define POLL_QUIET 0x80000000u
+
 #define POLL_READABLE (POLLIN | POLLRDNORM)
 #define POLL_WRITABLE (POLLOUT | POLLWRNORM)
 

@@ -12,6 +12,7 @@
 #include <core/defer.h>
 #include <core/wait.h>
 #include <device/rng.h>
+#include <file/async.h>
 #include <file/epoll.h>
 #include <file/file.h>
 #include <file/pipe.h>
@@ -105,6 +106,19 @@ void thread_cancel_sleep(void)
 void rng_bytes(void *to, size_t size)
 {
     memset(to, 0x5a, size);
+}
+
+void file_async_release(struct file *file)
+{
+    (void)file;
+}
+
+int file_async_set(struct file *file, int number, bool on)
+{
+    (void)file;
+    (void)number;
+    (void)on;
+    return 0;
 }
 
 void epoll_file_released(struct file *file)
