@@ -256,11 +256,7 @@ static int set_special(struct socket *socket, int level, int number, const void 
     if (size >= sizeof(asked))
         memcpy(&asked, value, sizeof(asked));
     if (level == SOL_SOCKET && number == SO_BINDTOIF) {
-        struct net_link link;
-
-        return asked == 0 || net_link_find((unsigned)asked, &link)
-                   ? bind_to_link(socket, (unsigned)asked)
-                   : -ENODEV;
+        return asked < 0 || asked > UINT8_MAX ? -EINVAL : bind_to_link(socket, (unsigned)asked);
     }
     if (level == IPPROTO_TCP && number == 2 && socket->type == SOCK_STREAM)
         return size >= sizeof(asked) ? set_max_segment(socket, asked) : -EINVAL;
@@ -379,7 +375,11 @@ static int get_special(struct socket *socket, int level, int number, void *value
         *size = 0;
         return 0;
     }
-    return -ENOPROTOOPT;
+    /* Linux: the IPv4 layer has another errno for levels that it does not know */
+    return socket->family == AF_INET && level != IPPROTO_IP && level != SOL_SOCKET &&
+                   (level != IPPROTO_TCP || socket->type != SOCK_STREAM)
+               ? -EOPNOTSUPP
+               : -ENOPROTOOPT;
 }
 
 int inet_get_option(struct socket *socket, int level, int number, void *value, size_t *size)

@@ -217,6 +217,17 @@ static err_t send_as(struct udp_pcb *pcb, struct pbuf *p, const struct inet_pack
     return error;
 }
 
+/* The interface that a datagram leaves by: the one that is asked for, else the route's. */
+static struct netif *find_netif(const struct udp_pcb *pcb, const struct inet_packet *to,
+                                const ip_addr_t *ip)
+{
+    unsigned index = to->interface != 0 ? to->interface : pcb->netif_idx;
+
+    if (index == 0 && ip_addr_ismulticast(ip))
+        index = pcb->mcast_ifindex;
+    return index != 0 ? netif_get_by_index((u8_t)index) : ip_route(&pcb->local_ip, ip);
+}
+
 static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet_packet *to)
 {
     bool is_plain =
@@ -236,7 +247,7 @@ static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet
                         sock->socket->family == AF_INET6, &ip);
     if (ip_addr_isany(&ip))
         ip_addr_set_loopback(IP_IS_V6(&ip), &ip);
-    netif = ip_route(&pcb->local_ip, &ip);
+    netif = find_netif(pcb, to, &ip);
     if (netif == NULL)
         return -ENETUNREACH;
     if (sock->socket->broadcast)
