@@ -35,6 +35,7 @@ struct pipe {
     unsigned slots;      /* a power of two */
     unsigned head, tail; /* free-running: writers add at head, readers take at tail */
     bool is_taken;       /* a reader copies out of the buffers from tail on */
+    bool was_full;       /* before that reader emptied a buffer: there may be who waits for room */
     struct page *spare;  /* of the last emptied buffer */
     unsigned readers, writers;
     unsigned reader_opens, writer_opens; /* ever, for FIFO opens and hang-ups */
@@ -143,6 +144,7 @@ static void consume_locked(struct pipe *pipe, size_t taken)
     if (buffer->length != 0 && !buffer->is_packet)
         return;
     drop_page_locked(pipe, buffer->page);
+    pipe->was_full |= is_full(pipe); /* writers go on while a reader copies */
     pipe->tail++;
 }
 
@@ -198,7 +200,7 @@ static int wait_readable(struct pipe *pipe)
 static ssize_t pipe_take(struct pipe *pipe, size_t len, take_fn *take, void *arg, bool consume,
                          bool nowait)
 {
-    bool was_full, wake_reader, wake_writer;
+    bool wake_reader, wake_writer;
     ssize_t result;
 
     for (;;) {
@@ -212,9 +214,9 @@ static ssize_t pipe_take(struct pipe *pipe, size_t len, take_fn *take, void *arg
         if (result != 0)
             return result;
     }
-    was_full = is_full(pipe);
+    pipe->was_full = false;
     result = take_locked(pipe, len, take, arg, consume);
-    wake_writer = was_full && !is_full(pipe);
+    wake_writer = pipe->was_full && !is_full(pipe);
     wake_reader = !is_empty(pipe) || pipe->writers == 0;
     spin_unlock(&pipe->lock);
     smp_mb(); /* pairs with the one of a waiter between queueing and testing */

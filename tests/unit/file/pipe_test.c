@@ -80,6 +80,50 @@ static void full_pipe(void **state)
     close_pipe();
 }
 
+static struct waiter writer;
+static unsigned room_wakes;
+
+static bool count_wake(struct waiter *waiter, unsigned events)
+{
+    room_wakes += waiter == &writer && (events & POLLOUT) != 0;
+    return true;
+}
+
+static void queue_writer(struct poll_waiter *pw, struct waitq *queue)
+{
+    (void)pw;
+    waitq_add(queue, &writer);
+}
+
+static void fill(void)
+{
+    while_copying = NULL;
+    assert_int_equal(put(big, 4096), 4096);
+    assert_int_equal(put(big, 4096), -EAGAIN);
+}
+
+static void full_only_while_being_read(void **state)
+{
+    struct poll_waiter waits = {.add = queue_writer, .events = POLLOUT};
+
+    (void)state;
+    open_pipe(O_NONBLOCK);
+    assert_int_equal(put(big, 15 * 4096), 15 * 4096);
+    waiter_init(&writer);
+    writer.notify = count_wake;
+    room_wakes = 0;
+    file_poll(ends[1], &waits);
+    assert_int_equal(get(back, 4096), 4096);
+    assert_int_equal(room_wakes, 0); /* nobody can have waited for room */
+    assert_int_equal(put(big, 4096), 4096);
+    room_wakes = 0;
+    while_copying = fill;
+    assert_int_equal(get(back, 4096), 4096);
+    assert_int_equal(room_wakes, 1);
+    waitq_remove(&writer);
+    close_pipe();
+}
+
 static void one_byte_writes_fill_pages(void **state)
 {
     unsigned count = 0;
@@ -280,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_keep_their_order),
         cmocka_unit_test(full_pipe),
+        cmocka_unit_test(full_only_while_being_read),
         cmocka_unit_test(one_byte_writes_fill_pages),
         cmocka_unit_test(small_writes_are_atomic),
         cmocka_unit_test(packets),

@@ -19,7 +19,7 @@
 #define FRAMES 2048u
 
 uintptr_t user_edge = UINTPTR_MAX, user_end = UINTPTR_MAX;
-void (*while_asleep)(void);
+void (*while_asleep)(void), (*while_copying)(void);
 int last_signal;
 unsigned pages_in_use, wakes;
 
@@ -44,6 +44,8 @@ size_t copy_to_user_partial(vaddr_t to, const void *from, size_t n)
 {
     size_t can = reachable(to, n);
 
+    if (while_copying != NULL)
+        while_copying();
     memcpy((void *)to, from, can);
     return n - can;
 }

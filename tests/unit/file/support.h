@@ -14,6 +14,9 @@ extern uintptr_t user_edge, user_end;
 /* Called instead of sleeping; NULL: the sleep is interrupted by a signal. */
 extern void (*while_asleep)(void);
 
+/* Called before bytes go to "user memory", if set. */
+extern void (*while_copying)(void);
+
 extern int last_signal;       /* of file_signal() */
 extern unsigned pages_in_use; /* by page_alloc() */
 extern unsigned wakes;        /* of threads */
