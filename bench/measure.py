@@ -5,6 +5,8 @@ A system is a name and the QEMU arguments that boot a program in it; all else of
 Instructions come from the counting plugin (count.c) under -icount, where time follows the instructions and so
 timer interrupts fall at the same places in every run. Times come from runs without either.
 """
+import bisect
+import collections
 import os
 import re
 import select
@@ -62,7 +64,7 @@ class Programs:
     def __init__(self, build):
         self.build, self.folder = build, os.path.join(build, 'bench')
         os.makedirs(self.folder, exist_ok=True)
-        for name in ('micro', 'hello', 'idle'):
+        for name in ('micro', 'hello', 'idle', 'net'):
             musl_compile(os.path.join(HERE, name + '.c'), self.path(name))
         musl_compile(os.path.join(HERE, 'hello.c'), self.path('hello-init'), '-DLINUX_INIT')
         flat = self.path('floor')
@@ -79,10 +81,10 @@ class Programs:
                        stdout=subprocess.DEVNULL)
         return ['-kernel', image]
 
-    def linux(self, name, words):
+    def linux(self, name, words, *arguments):
         """Debian's kernel with an initramfs that runs the program; hello is its own first process."""
         initramfs = self.path(name + '.initramfs')
-        runs = [oracle.Run(name, ['/t/' + name], timeout=LIMIT_S)]
+        runs = [oracle.Run(name, ['/t/' + name, *arguments], timeout=LIMIT_S)]
         with open(initramfs, 'wb') as file:
             cpio = oracle.Cpio(file)
             for folder in ('dev', 'proc', 'sys', 'tmp', 'run', 't'):
@@ -204,3 +206,32 @@ def smallest_memory(arguments, low, high):
         else:
             low = middle + 1
     return high
+
+
+def symbols(elf):
+    """(addresses, names) of the kernel's functions, sorted. Without a seed the kernel is at its link address."""
+    rows = []
+    for line in output(PREFIX + 'nm', elf).splitlines():
+        address, kind, name = line.split()
+        if kind in 'tTwW' and not name.startswith('$'):
+            rows.append((int(address, 16), name))
+    rows.sort()
+    return [row[0] for row in rows], [row[1] for row in rows]
+
+
+def read_hot(path):
+    """[(address, count)...] of the plugin's hot= file."""
+    with open(path) as file:
+        return [(int(address, 16), int(n)) for address, n in (line.split() for line in file)]
+
+
+def show_profile(counts, elf, operations, lines):
+    """Prints the kernel's functions by instructions an operation."""
+    addresses, names = symbols(elf)
+    total = collections.Counter()
+    for address, count in counts:
+        at = bisect.bisect_right(addresses, address) - 1
+        total[names[at] if at >= 0 and address >> 63 else '(the program)'] += count
+    for name, count in total.most_common(lines):
+        print('%10.1f  %s' % (count / operations, name))
+    print('%10.1f  in all, an operation (%d operations)' % (sum(total.values()) / operations, operations))

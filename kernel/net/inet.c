@@ -43,7 +43,6 @@ struct inet_sock *inet_sock_alloc(const struct transport_ops *transport)
         return NULL;
     atomic_set(&sock->refs, 1);
     sock->transport = transport;
-    sock->chunks_end = &sock->chunks;
     inet_options_init(&sock->options);
     list_init(&sock->backlog);
     list_init(&sock->backlog_node);
@@ -131,7 +130,8 @@ static void inet_linger(struct socket *socket)
         sock->transport->shutdown(sock, INET_SHUT_WR) != 0)
         return;
     (void)wait_event(
-        &sock->writable, READ_ONCE(sock->chunks) == NULL || READ_ONCE(sock->state) == INET_DEAD,
+        &sock->writable,
+        READ_ONCE(sock->acked) == READ_ONCE(sock->written) || READ_ONCE(sock->state) == INET_DEAD,
         socket_deadline((uint64_t)socket->linger_seconds * NS_PER_SECOND), WAIT_INTERRUPTIBLE);
 }
 

@@ -119,9 +119,9 @@ struct inet_sock {
     bool has_heard, is_interactive; /* something came since we sent; our sends are answers */
     uint8_t quick_acks;             /* left */
 
-    /* sent and not acknowledged: memory that the transport refers to */
-    struct inet_chunk *chunks, **chunks_end;
-    uint64_t written, acked; /* positions in the stream */
+    uint64_t written, acked; /* positions in the stream; read without the lock */
+    uint32_t segment_max,
+        gso_limit; /* bytes of the largest segment to make; 0: not by the device */
 
     /* a listener's connections, oldest first; a connection's place among them */
     struct list_node backlog;

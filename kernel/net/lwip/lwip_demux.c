@@ -21,6 +21,7 @@
 
 #include "lwip_demux.h"
 #include "lwip_port.h"
+#include "lwip_tcp.h"
 
 #define HASH_BITS     11
 #define SYN_RCVD_MAX  1024u /* connections that have not answered our SYN yet */
@@ -136,7 +137,7 @@ static void hash_insert(struct tcp_pcb *pcb)
 
 /* ---- lwIP's lists ---- */
 
-void demux_done(void)
+static void restore(void)
 {
     if (!hidden.on)
         return;
@@ -148,6 +149,15 @@ void demux_done(void)
     tcp_active_pcbs = hidden.active;
     tcp_tw_pcbs = hidden.time_wait;
     tcp_listen_pcbs.listen_pcbs = hidden.listen;
+}
+
+void demux_done(void)
+{
+    struct tcp_pcb *pcb = hidden.on ? hidden.shown : NULL;
+
+    restore();
+    if (pcb != NULL && pcb->unsent != NULL && pcb->state != TIME_WAIT)
+        tcp_data_fit(pcb);
 }
 
 /* From here lwIP sees one connection, or one listener, or nobody. */
@@ -179,7 +189,7 @@ static bool is_hashed_list(struct tcp_pcb **list)
 
 void demux_register(struct tcp_pcb **list, struct tcp_pcb *pcb)
 {
-    demux_done();
+    restore();
     if (list == &tcp_tw_pcbs && time_wait_count >= TIME_WAIT_MAX)
         tcp_abort(oldest_waiting);
     pcb->next = *list;
@@ -199,7 +209,7 @@ void demux_remove(struct tcp_pcb **list, struct tcp_pcb *pcb)
 {
     struct tcp_pcb **link = list;
 
-    demux_done();
+    restore();
     if (is_hashed_list(list)) {
         struct tcp_pcb *previous = pcb->ext_args[EXT_PREVIOUS].data;
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Network devices as lwIP's interfaces. Received buffers are wrapped, not copied: the pbuf lies in
- * the buffer's own room. A frame to send is gathered into one buffer, which goes when the device is
- * done with it: lwIP changes the headers of its own when it sends a segment again.
+ * the buffer's own room. What is sent: lwip_frame.c.
  */
 #include <core/log.h>
 #include <device/netdev.h>
@@ -17,19 +16,8 @@
 #include <netif/ethernet.h>
 
 #include "lwip_demux.h"
+#include "lwip_frame.h"
 #include "lwip_port.h"
-
-struct interface {
-    struct netif netif;
-    struct netdev *device;
-    bool kick; /* something was sent since the last kick; net_lock */
-};
-
-struct tx_frame {
-    struct netbuf buffer;
-    uint8_t room[NETBUF_HEADROOM]; /* the device's header */
-    uint8_t data[];
-};
 
 static struct interface *interfaces[8]; /* net_lock */
 static unsigned interface_count;
@@ -41,32 +29,9 @@ struct netdev *net_interface_device(const struct netif *netif)
 
 /* ---- out ---- */
 
-static void tx_release(struct netbuf *first)
-{
-    kfree(container_of(first, struct tx_frame, buffer));
-}
-
-static err_t link_output(struct netif *netif, struct pbuf *p)
-{
-    struct interface *interface = netif->state;
-    struct tx_frame *frame = kmalloc(sizeof(*frame) + p->tot_len);
-
-    if (frame == NULL)
-        return ERR_MEM;
-    frame->buffer = (struct netbuf){
-        .data = frame->data, .size = p->tot_len, .total = p->tot_len, .release = tx_release};
-    pbuf_copy_partial(p, frame->data, p->tot_len, 0);
-    if (netdev_send(interface->device, 0, &frame->buffer) != 0) {
-        kfree(frame); /* the ring is full: as if lost on the way */
-        return ERR_MEM;
-    }
-    interface->kick = true;
-    net_active();
-    return ERR_OK;
-}
-
 void net_devices_kick(void)
 {
+    net_kick_wanted = false;
     for (unsigned i = 0; i < interface_count; i++) {
         if (interfaces[i]->kick) {
             interfaces[i]->kick = false;
@@ -76,6 +41,8 @@ void net_devices_kick(void)
 }
 
 /* ---- in ---- */
+
+#define TRANSPORT_CHECKS (NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP)
 
 static void rx_free(struct pbuf *p)
 {
@@ -117,10 +84,11 @@ static void input_one(struct interface *interface, struct netbuf *frame)
 
     if (p == NULL)
         return;
-    NETIF_SET_CHECKSUM_CTRL(&interface->netif,
-                            is_checked ? NETIF_CHECKSUM_ENABLE_ALL &
-                                             ~(NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP)
-                                       : NETIF_CHECKSUM_ENABLE_ALL);
+    if (is_checked)
+        interface->netif.chksum_flags &= (u16_t)~TRANSPORT_CHECKS;
+    else
+        interface->netif.chksum_flags |= TRANSPORT_CHECKS;
+    net_copies.packets_in++;
     if (interface->netif.input(p, &interface->netif) != ERR_OK)
         pbuf_free(p);
     demux_done();
@@ -168,8 +136,10 @@ static err_t interface_init(struct netif *netif)
     netif->name[1] = 'n';
     netif->output = etharp_output;
     netif->output_ip6 = ethip6_output;
-    netif->linkoutput = link_output;
+    netif->linkoutput = frame_output;
     netif->mtu = (u16_t)device->mtu;
+    if (device->features & NETDEV_TX_CSUM)
+        netif->chksum_flags &= (u16_t) ~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP);
     netif->hwaddr_len = 6;
     memcpy(netif->hwaddr, device->mac, 6);
     netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET |

@@ -30,12 +30,15 @@
 
 #include "lwip_demux.h"
 #include "lwip_port.h"
+#include "lwip_tcp.h"
 
 #define ACTIVE_MS   15000u /* how long slow timers run after traffic */
 #define CATCH_UP_MS 300000u
 
 static struct mutex lock = MUTEX_INIT(RANK_NET);
 static struct inet_sock *to_wake; /* the lock */
+struct net_copies net_copies;
+bool net_kick_wanted;
 
 /* ---- what lwIP asks for ---- */
 
@@ -211,7 +214,8 @@ static void move_loopback(void)
     } while (moved);
 }
 
-void net_unlock(void)
+/* Gives up the lock, then tells who waits, some at a time. */
+static __noinline void unlock_and_wake(void)
 {
     struct {
         struct inet_sock *sock;
@@ -220,8 +224,6 @@ void net_unlock(void)
     unsigned count;
     bool more;
 
-    move_loopback();
-    net_devices_kick();
     do {
         for (count = 0; to_wake != NULL && count < 16; count++) {
             batch[count].sock = to_wake;
@@ -231,8 +233,7 @@ void net_unlock(void)
         }
         more = to_wake != NULL;
         mutex_unlock(&lock);
-        if (count != 0)
-            smp_mb(); /* ready, then who waits: pairs with waiter_enqueue() */
+        smp_mb(); /* ready, then who waits: pairs with waiter_enqueue() */
         for (unsigned i = 0; i < count; i++) {
             wake(batch[i].sock, batch[i].events);
             inet_sock_unref(batch[i].sock);
@@ -240,6 +241,18 @@ void net_unlock(void)
         if (more)
             mutex_lock(&lock);
     } while (more);
+}
+
+void net_unlock(void)
+{
+    if (netif_list->loop_first != NULL || netif_list->next != NULL)
+        move_loopback();
+    if (net_kick_wanted)
+        net_devices_kick();
+    if (to_wake != NULL)
+        unlock_and_wake();
+    else
+        mutex_unlock(&lock);
 }
 
 /* ---- timers, under the lock ---- */
@@ -307,6 +320,8 @@ static void run_tcp(uint32_t now)
         return;
     tcp_tmr();
     demux_lists_changed();
+    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next)
+        tcp_data_fit(pcb);
     tcp_needed = tcp_active_pcbs != NULL || tcp_tw_pcbs != NULL;
     tcp_next_ms = now + TCP_TMR_INTERVAL;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP by lwIP's raw API. What a program writes is copied once into a chunk, to which lwIP's
- * segments refer until it is acknowledged; what arrives stays in the device's buffers until it is
- * read. A struct inet_sock lives as long as its protocol block, after its socket was closed, too:
- * the block holds a reference, which goes by the block's `destroy` callback.
+ * TCP connections by lwIP's raw API; lwip_tcp_data.c moves their bytes. A struct inet_sock lives as
+ * long as its protocol block, after its socket was closed, too: the block holds a reference, which
+ * goes by the block's `destroy` callback.
  */
 #include <core/lock.h>
 #include <lib/errno.h>
@@ -15,48 +14,13 @@
 
 #include "lwip_demux.h"
 #include "lwip_port.h"
-
-#define SEND_LOW  (TCP_SND_BUF / 3) /* free bytes from which on a socket is writable */
-#define CHUNK_MAX 32768u            /* bytes copied from a program at once */
+#include "lwip_tcp.h"
 
 /* So many segments are acknowledged at once while only the other end speaks: it may hold back small
  * ones until then (Nagle). Linux begins in the same way. */
 #define QUICK_ACKS 16
 
-struct inet_chunk {
-    struct inet_chunk *next;
-    uint64_t end; /* position in the stream: goes when acknowledged up to here */
-    char data[];
-};
-
 /* ---- the protocol block and its sock ---- */
-
-static void free_chunks(struct inet_sock *sock, uint64_t acked)
-{
-    while (sock->chunks != NULL && sock->chunks->end <= acked) {
-        struct inet_chunk *chunk = sock->chunks;
-
-        sock->chunks = chunk->next;
-        if (sock->chunks == NULL)
-            sock->chunks_end = &sock->chunks;
-        kfree(chunk);
-    }
-}
-
-static void free_received(struct inet_sock *sock)
-{
-    struct pbuf *p = sock->first;
-
-    while (p != NULL) {
-        struct pbuf *next = p->next;
-
-        p->next = NULL;
-        pbuf_free(p);
-        p = next;
-    }
-    sock->first = sock->last = NULL;
-    sock->received = sock->offset = 0;
-}
 
 static void leave_backlog(struct inet_sock *sock)
 {
@@ -73,21 +37,15 @@ static void block_gone(u8_t id, void *data)
 
     (void)id;
     sock->pcb = NULL;
-    free_chunks(sock, UINT64_MAX);
     if (sock->socket == NULL && sock->listener != NULL) {
         leave_backlog(sock);
-        free_received(sock);
+        tcp_data_drop(sock);
         inet_sock_unref(sock); /* the backlog's */
     }
     inet_sock_unref(sock);
 }
 
 static const struct tcp_ext_arg_callbacks block_callbacks = {.destroy = block_gone};
-
-static bool has_room(const struct tcp_pcb *pcb)
-{
-    return pcb->snd_buf >= SEND_LOW && tcp_sndqueuelen(pcb) < TCP_SNDQUEUELOWAT;
-}
 
 static void fail(struct inet_sock *sock, int error)
 {
@@ -119,63 +77,13 @@ static void on_error(void *arg, err_t error)
     }
 }
 
-static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t length)
-{
-    struct inet_sock *sock = arg;
-
-    sock->acked += length;
-    free_chunks(sock, sock->acked);
-    if (sock->socket != NULL && ((!(sock->ready & POLLOUT) && has_room(pcb)) ||
-                                 (sock->chunks == NULL && (sock->shutdown & INET_SHUT_WR))))
-        net_ready(sock, POLL_WRITABLE, true);
-    return ERR_OK;
-}
-
-static void append(struct inet_sock *sock, struct pbuf *p)
-{
-    sock->received += p->tot_len;
-    if (sock->last != NULL)
-        ((struct pbuf *)sock->last)->next = p;
-    else
-        sock->first = p;
-    while (p->next != NULL)
-        p = p->next;
-    sock->last = p;
-}
-
-static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
-{
-    struct inet_sock *sock = arg;
-
-    (void)error;
-    if (p == NULL) {
-        sock->shutdown |= INET_SHUT_RD;
-        net_ready(sock, POLL_READABLE | POLLRDHUP, true);
-        if (sock->shutdown == (INET_SHUT_RD | INET_SHUT_WR))
-            net_ready(sock, POLLHUP, true);
-        return ERR_OK;
-    }
-    if (sock->shutdown & INET_SHUT_RD) { /* shutdown(SHUT_RD): taken and dropped */
-        tcp_recved(pcb, p->tot_len);
-        pbuf_free(p);
-        return ERR_OK;
-    }
-    append(sock, p);
-    sock->has_heard = true;
-    if (sock->quick_acks != 0 && !sock->is_interactive) {
-        sock->quick_acks--;
-        tcp_ack_now(pcb);
-    }
-    net_ready(sock, POLL_READABLE, true);
-    return ERR_OK;
-}
-
 static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t error)
 {
     struct inet_sock *sock = arg;
 
     (void)error;
     net_address_from_lwip(&pcb->local_ip, pcb->local_port, &sock->local);
+    tcp_data_start(sock);
     WRITE_ONCE(sock->state, INET_CONNECTED);
     net_ready(sock, POLL_WRITABLE, true);
     return ERR_OK;
@@ -209,8 +117,8 @@ static void attach(struct inet_sock *sock, struct tcp_pcb *pcb)
     sock->pcb = pcb;
     sock->quick_acks = QUICK_ACKS;
     tcp_arg(pcb, sock);
-    tcp_recv(pcb, on_received);
-    tcp_sent(pcb, on_sent);
+    tcp_recv(pcb, tcp_data_received);
+    tcp_sent(pcb, tcp_data_sent);
     tcp_err(pcb, on_error);
     tcp_ext_arg_set(pcb, EXT_SOCK, sock);
     tcp_ext_arg_set_callbacks(pcb, EXT_SOCK, &block_callbacks);
@@ -310,7 +218,7 @@ static void close_listener(struct inet_sock *sock)
 
     list_for_each_entry_safe (child, next, &sock->backlog, backlog_node) {
         leave_backlog(child);
-        free_received(child);
+        tcp_data_drop(child);
         if (child->pcb != NULL)
             tcp_abort(child->pcb);
         inet_sock_unref(child);
@@ -333,7 +241,8 @@ static void transport_close(struct inet_sock *sock, bool abort)
     } else if (pcb != NULL) {
         bool unread = sock->received != 0;
 
-        free_received(sock);
+        tcp_err(pcb, NULL); /* nobody is left to be told, and lwIP tells after block_gone() */
+        tcp_data_drop(sock);
         if (!unread) /* lwIP takes a window that is not whole for unread bytes */
             pcb->rcv_wnd = TCP_WND_MAX(pcb);
         if (abort)
@@ -341,7 +250,7 @@ static void transport_close(struct inet_sock *sock, bool abort)
         else
             tcp_close(pcb);
     } else {
-        free_received(sock);
+        tcp_data_drop(sock);
     }
     net_unlock();
 }
@@ -360,7 +269,7 @@ static int start_anew(struct inet_sock *sock)
         tcp_err(sock->pcb, NULL);
         tcp_abort(sock->pcb);
     }
-    free_received(sock);
+    tcp_data_drop(sock);
     sock->written = sock->acked = 0;
     sock->shutdown = 0;
     sock->is_connecting = sock->may_reconnect = false;
@@ -467,7 +376,9 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t error)
         return ERR_MEM; /* lwIP resets it */
     sock->options = listener->options;
     attach(sock, pcb);
+    tcp_err(pcb, NULL); /* until it is accepted */
     set_options(sock);
+    tcp_data_start(sock);
     sock->state = INET_CONNECTED;
     net_address_from_lwip(&pcb->local_ip, pcb->local_port, &sock->local);
     net_address_from_lwip(&pcb->remote_ip, pcb->remote_port, &sock->peer);
@@ -533,6 +444,8 @@ static struct inet_sock *transport_accept(struct inet_sock *sock)
     if (!list_empty(&sock->backlog)) {
         child = list_first_entry(&sock->backlog, struct inet_sock, backlog_node);
         leave_backlog(child);
+        if (child->pcb != NULL)
+            tcp_err((struct tcp_pcb *)child->pcb, on_error);
     }
     if (list_empty(&sock->backlog) && sock->state == INET_LISTENING)
         net_ready(sock, POLL_READABLE, false);
@@ -541,166 +454,6 @@ static struct inet_sock *transport_accept(struct inet_sock *sock)
 }
 
 /* ---- bytes ---- */
-
-/* Hands a chunk to lwIP; what it does not take stays with the caller. Bytes taken. */
-static size_t write_chunk(struct inet_sock *sock, struct inet_chunk *chunk, size_t length,
-                          unsigned flags)
-{
-    struct tcp_pcb *pcb = sock->pcb;
-    size_t taken = min(length, (size_t)tcp_sndbuf(pcb));
-    bool more = (flags & MSG_MORE) || sock->options.cork;
-
-    if (taken == 0 ||
-        tcp_write(pcb, chunk->data, (u16_t)taken, more ? TCP_WRITE_FLAG_MORE : 0) != ERR_OK)
-        taken = 0;
-    if (taken != 0) {
-        sock->is_interactive |= sock->has_heard; /* an answer: it carries the acknowledgement */
-        sock->has_heard = false;
-        sock->written += taken;
-        chunk->end = sock->written;
-        chunk->next = NULL;
-        *sock->chunks_end = chunk;
-        sock->chunks_end = &chunk->next;
-        if (more && pcb->unsent != NULL && pcb->unsent->next == NULL && pcb->unsent->len < pcb->mss)
-            return taken;
-        (void)tcp_output_nagle(pcb);
-    }
-    return taken;
-}
-
-/* 0, or why nothing can be sent; under the lock. */
-static int send_error(struct inet_sock *sock)
-{
-    if (sock->state == INET_CONNECTING)
-        return -EAGAIN;
-    if (sock->shutdown & INET_SHUT_WR)
-        return -EPIPE;
-    if (sock->state == INET_DEAD || (sock->state == INET_CONNECTED && sock->pcb == NULL))
-        return -EPIPE;
-    return sock->state != INET_CONNECTED ? -EPIPE : 0;
-}
-
-static ssize_t transport_send(struct inet_sock *sock, struct io *io, const struct inet_packet *to,
-                              unsigned flags)
-{
-    size_t length = min(io_left(io), (size_t)CHUNK_MAX), taken = 0;
-    struct inet_chunk *chunk = kmalloc(sizeof(*chunk) + length);
-    ssize_t copied;
-    int error;
-
-    (void)to;
-    if (chunk == NULL)
-        return -ENOBUFS;
-    copied = io_copy_from(io, chunk->data, length);
-    if (copied <= 0) {
-        kfree(chunk);
-        return copied;
-    }
-    net_lock();
-    error = send_error(sock);
-    if (error == 0) {
-        struct tcp_pcb *pcb = sock->pcb;
-
-        taken = write_chunk(sock, chunk, (size_t)copied, flags);
-        if (taken == 0)
-            error = -EAGAIN;
-        if (!has_room(pcb))
-            net_ready(sock, POLL_WRITABLE, false);
-    }
-    net_unlock();
-    if (taken < (size_t)copied)
-        io_rewind(io, (size_t)copied - taken);
-    if (taken == 0)
-        kfree(chunk);
-    return error != 0 ? error : (ssize_t)taken;
-}
-
-/* Bytes out of the queue, which only readers shorten: the lock is not needed meanwhile. */
-static ssize_t copy_out(struct inet_sock *sock, struct io *io, size_t length)
-{
-    const struct pbuf *p = sock->first;
-    size_t offset = sock->offset, done = 0;
-
-    while (done < length) {
-        size_t n = min((size_t)p->len - offset, length - done);
-        ssize_t copied = n != 0 ? io_copy_to(io, (const char *)p->payload + offset, n) : 0;
-
-        if (copied < 0)
-            return done != 0 ? (ssize_t)done : copied;
-        done += (size_t)copied;
-        if ((size_t)copied < n)
-            break;
-        offset = 0;
-        if (done < length)
-            p = p->next;
-    }
-    return (ssize_t)done;
-}
-
-/* The bytes were read: their buffers go, the window opens. */
-static void consume(struct inet_sock *sock, size_t length)
-{
-    struct tcp_pcb *pcb = sock->pcb;
-    size_t left = length;
-
-    sock->received -= length;
-    while (left != 0) {
-        struct pbuf *p = sock->first;
-        size_t n = min((size_t)p->len - sock->offset, left);
-
-        left -= n;
-        sock->offset += n;
-        if (sock->offset < p->len)
-            break;
-        sock->first = p->next;
-        if (sock->first == NULL)
-            sock->last = NULL;
-        sock->offset = 0;
-        p->next = NULL;
-        pbuf_free(p);
-    }
-    if (sock->received == 0 && !(sock->shutdown & INET_SHUT_RD) && sock->state == INET_CONNECTED)
-        net_ready(sock, POLL_READABLE, false);
-    for (; pcb != NULL && length != 0; length -= left) {
-        left = min(length, (size_t)UINT16_MAX);
-        tcp_recved(pcb, (u16_t)left);
-    }
-}
-
-static int receive_error(struct inet_sock *sock)
-{
-    if (sock->shutdown & INET_SHUT_RD)
-        return 0;
-    if (sock->state == INET_CONNECTED && sock->pcb != NULL)
-        return -EAGAIN;
-    if (sock->state == INET_CONNECTING)
-        return -EAGAIN;
-    return sock->state == INET_DEAD ? 0 : -ENOTCONN;
-}
-
-static ssize_t transport_receive(struct inet_sock *sock, struct io *io, struct inet_packet *from,
-                                 unsigned *flags)
-{
-    size_t length;
-    ssize_t done;
-
-    from->address.family = AF_UNSPEC;
-    mutex_lock(&sock->read_lock);
-    net_lock();
-    length = min(sock->received, io_left(io));
-    done = length == 0 ? receive_error(sock) : 0;
-    net_unlock();
-    if (length != 0) {
-        done = *flags & MSG_TRUNC ? (ssize_t)length : copy_out(sock, io, length);
-        if (done > 0 && !(*flags & MSG_PEEK)) {
-            net_lock();
-            consume(sock, (size_t)done);
-            net_unlock();
-        }
-    }
-    mutex_unlock(&sock->read_lock);
-    return done;
-}
 
 static int bytes_waiting(struct inet_sock *sock)
 {
@@ -751,8 +504,8 @@ const struct transport_ops tcp_transport = {
     .connect = transport_connect,
     .listen = transport_listen,
     .accept = transport_accept,
-    .send = transport_send,
-    .receive = transport_receive,
+    .send = tcp_data_send,
+    .receive = tcp_data_receive,
     .shutdown = transport_shutdown,
     .waiting = bytes_waiting,
     .options_changed = options_changed,

@@ -4,6 +4,7 @@
 
 #include <lwip/udp.h>
 
+#include "lwip_chunk.h"
 #include "lwip_demux.h"
 #include "lwip_port.h"
 
@@ -265,22 +266,23 @@ static ssize_t transport_send(struct inet_sock *sock, struct io *io, const struc
                               unsigned flags)
 {
     size_t length = io_left(io);
-    struct pbuf *p;
+    struct net_chunk *chunk;
     int error;
 
     (void)flags;
     if (length > DATAGRAM_MAX)
         return -EMSGSIZE;
-    p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)length, PBUF_RAM);
-    if (p == NULL)
+    chunk = net_chunk_alloc(length);
+    if (chunk == NULL)
         return -ENOBUFS;
-    if (io_copy_from(io, p->payload, length) != (ssize_t)length) {
-        pbuf_free(p);
+    if (io_copy_from(io, chunk->data, length) != (ssize_t)length) {
+        net_chunk_put(chunk);
         return -EFAULT;
     }
     net_lock();
-    error = send_locked(sock, p, to);
-    pbuf_free(p);
+    net_copies.in += length;
+    error = send_locked(sock, net_chunk_pbuf(chunk), to);
+    pbuf_free(net_chunk_pbuf(chunk));
     net_unlock();
     return error != 0 ? error : (ssize_t)length;
 }

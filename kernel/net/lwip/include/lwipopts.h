@@ -54,7 +54,8 @@
 #define LWIP_SUPPORT_CUSTOM_PBUF       1
 #define LWIP_BROADCAST_PING            0
 #define IP_REASSEMBLY                  1
-#define IP_FRAG                        1
+#define IP_FRAG                        0 /* lwip_fragment.c */
+#define LWIP_IPV6_FRAG                 0
 #define IP_REASS_MAX_PBUFS             128
 #define IP_SOF_BROADCAST               1
 #define IP_SOF_BROADCAST_RECV          0
@@ -69,15 +70,18 @@
 #define PBUF_LINK_HLEN                 14
 
 /* A segment is as large as the interface takes, and at most (loopback) what lwIP's counts allow. */
-#define TCP_MSS                   8192
-#define TCP_WND                   (512 * 1024)
-#define LWIP_WND_SCALE            1
-#define TCP_RCV_SCALE             4
-#define TCP_SND_BUF               (256 * 1024)
-#define TCP_SND_QUEUELEN          1024
-#define TCP_SNDLOWAT              32000
-#define TCP_SNDQUEUELOWAT         512
-#define TCP_OVERSIZE              0
+#define TCP_MSS                        32000
+#define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they are about the socket layer, which is not built */
+#define TCP_WND                        (512 * 1024)
+#define LWIP_WND_SCALE                 1
+#define TCP_RCV_SCALE                  4
+#define TCP_SND_BUF                    (512 * 1024)
+#define TCP_SND_QUEUELEN               1024
+#define TCP_SNDLOWAT                   32000
+#define TCP_SNDQUEUELOWAT              512
+#define TCP_OVERSIZE                   0
+#define LWIP_TCP_CALC_INITIAL_CWND(mss) \
+    LWIP_MIN(10U * (mss), LWIP_MAX(2U * (mss), 14600U)) /* RFC 6928 */
 #define TCP_QUEUE_OOSEQ           1
 #define LWIP_TCP_SACK_OUT         1
 #define LWIP_TCP_MAX_SACK_NUM     4

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bytes of TCP connections. What a program writes is copied into chunks before the lock is
+ * taken, and lwIP's segments are made of them here: larger than a packet where the device cuts
+ * them. What arrives stays in the device's buffers until it is read; the lock is taken only to give
+ * these back.
+ */
+#include <arch/barrier.h>
+#include <core/lock.h>
+#include <lib/errno.h>
+#include <lib/minmax.h>
+
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/tcp.h>
+
+#include "lwip_chunk.h"
+#include "lwip_frame.h"
+#include "lwip_tcp.h"
+
+#define BATCH_MAX     65536u /* bytes copied before the lock is taken */
+#define CHUNK_MAX     (CHUNK_DATA(32768) & ~7u)
+#define PARTS_MAX     12u /* chunks that make one segment */
+#define SEGMENT_LEAST 536u
+
+/* ---- sending ---- */
+
+/* Bytes that may wait for their acknowledgement: SO_SNDBUF, if the program has set it. */
+static size_t send_limit(const struct inet_sock *sock)
+{
+    int asked = sock->socket != NULL ? sock->socket->send_buffer : SOCKET_BUFFER_BYTES;
+
+    return asked == SOCKET_BUFFER_BYTES ? TCP_SND_BUF : min((size_t)asked, (size_t)TCP_SND_BUF);
+}
+
+static size_t send_room(const struct inet_sock *sock)
+{
+    size_t limit = send_limit(sock);
+    size_t waiting = READ_ONCE(sock->written) - READ_ONCE(sock->acked);
+
+    return waiting < limit ? limit - waiting : 0;
+}
+
+static bool is_writable(const struct inet_sock *sock, const struct tcp_pcb *pcb)
+{
+    return send_room(sock) >= send_limit(sock) / 3 && tcp_sndqueuelen(pcb) < TCP_SNDQUEUELOWAT;
+}
+
+static unsigned options_size(const struct tcp_pcb *pcb)
+{
+    return pcb->flags & TF_TIMESTAMP ? LWIP_TCP_OPT_LEN_TS_OUT : 0;
+}
+
+/* The largest segment to make now: whole packets' worth, and no more than half a window. */
+static size_t segment_limit(const struct inet_sock *sock, const struct tcp_pcb *pcb)
+{
+    size_t packet = pcb->mss - options_size(pcb);
+    size_t window = min((size_t)pcb->cwnd, (size_t)pcb->snd_wnd_max) / 2;
+    size_t most = min((size_t)sock->gso_limit, window) / packet * packet;
+
+    if (most < packet)
+        most = pcb->snd_wnd_max != 0 ? min(packet, max((size_t)pcb->snd_wnd_max / 2, (size_t)1))
+                                     : packet;
+    return min(most, (size_t)CHUNK_MAX);
+}
+
+void tcp_data_start(struct inet_sock *sock)
+{
+    struct tcp_pcb *pcb = sock->pcb;
+    struct netif *netif = ip_route(&pcb->local_ip, &pcb->remote_ip);
+    int asked = sock->socket != NULL ? sock->socket->receive_buffer : SOCKET_BUFFER_BYTES;
+
+    sock->gso_limit =
+        netif != NULL ? (uint32_t)frame_gso_limit(netif, IP_IS_V6(&pcb->remote_ip)) : 0;
+    sock->segment_max = (uint32_t)segment_limit(sock, pcb);
+    if (asked != SOCKET_BUFFER_BYTES && (tcpwnd_size_t)asked < pcb->rcv_wnd)
+        pcb->rcv_wnd = pcb->rcv_ann_wnd = (tcpwnd_size_t)max(asked, 2 * (int)pcb->mss);
+}
+
+/* tcp_create_segment() of lwIP, over a chunk. NULL: no memory. */
+static struct tcp_seg *make_segment(struct tcp_pcb *pcb, struct pbuf *p)
+{
+    struct tcp_seg *segment = memp_malloc(MEMP_TCP_SEG);
+    unsigned options = options_size(pcb);
+
+    if (segment == NULL)
+        return NULL;
+    segment->next = NULL;
+    segment->p = p;
+    segment->len = p->len;
+    segment->flags = options != 0 ? TF_SEG_OPTS_TS : 0;
+    pbuf_add_header(p, TCP_HLEN + options);
+    segment->tcphdr = p->payload;
+    segment->tcphdr->src = lwip_htons(pcb->local_port);
+    segment->tcphdr->dest = lwip_htons(pcb->remote_port);
+    segment->tcphdr->seqno = lwip_htonl(pcb->snd_lbb);
+    TCPH_HDRLEN_FLAGS_SET(segment->tcphdr, (5 + options / 4), 0);
+    segment->tcphdr->urgp = 0;
+    return segment;
+}
+
+static struct tcp_seg *last_unsent(const struct tcp_pcb *pcb)
+{
+    struct tcp_seg *segment = pcb->unsent;
+
+    while (segment != NULL && segment->next != NULL)
+        segment = segment->next;
+    return segment;
+}
+
+static bool may_extend(const struct tcp_seg *segment, size_t length, size_t limit)
+{
+    return segment != NULL && segment->len != 0 && segment->len + length <= limit &&
+           !(TCPH_FLAGS(segment->tcphdr) & (TCP_SYN | TCP_FIN | TCP_RST)) && segment->p->ref == 1 &&
+           pbuf_clen(segment->p) < PARTS_MAX;
+}
+
+/* Takes the chunk's bytes into the stream; `*last` is the last segment not sent. */
+static bool queue_chunk(struct inet_sock *sock, struct net_chunk *chunk, size_t limit,
+                        struct tcp_seg **last)
+{
+    struct tcp_pcb *pcb = sock->pcb;
+    struct pbuf *p = net_chunk_pbuf(chunk);
+    u16_t length = p->len;
+
+    if (may_extend(*last, length, limit)) {
+        pbuf_cat((*last)->p, p);
+        (*last)->len += length;
+    } else {
+        struct tcp_seg *segment = make_segment(pcb, p);
+
+        if (segment == NULL)
+            return false;
+        if (*last != NULL)
+            (*last)->next = segment;
+        else
+            pcb->unsent = segment;
+        *last = segment;
+    }
+    pcb->snd_queuelen++;
+    pcb->snd_lbb += length;
+    pcb->snd_buf -= length;
+    WRITE_ONCE(sock->written, sock->written + length);
+    return true;
+}
+
+/* As many of the list's chunks as there is room for: bytes; what is left stays in the list. */
+static size_t queue_list(struct inet_sock *sock, struct net_chunk **list, bool more)
+{
+    struct tcp_pcb *pcb = sock->pcb;
+    struct tcp_seg *last = last_unsent(pcb);
+    size_t limit = segment_limit(sock, pcb), taken = 0;
+
+    while (*list != NULL) {
+        struct net_chunk *chunk = *list, *next = chunk->next;
+        struct pbuf *p = net_chunk_pbuf(chunk);
+        size_t room = min(send_room(sock), (size_t)tcp_sndbuf(pcb));
+
+        if (room == 0 || pcb->snd_queuelen >= TCP_SND_QUEUELEN)
+            break;
+        if (p->len > room) {
+            p->tot_len = p->len = (u16_t)room;
+            more = false;
+        }
+        room = p->len;
+        if (!queue_chunk(sock, chunk, limit, &last))
+            break;
+        taken += room;
+        *list = next;
+    }
+    if (taken != 0 && !more)
+        TCPH_SET_FLAG(last->tcphdr, TCP_PSH);
+    sock->segment_max = (uint32_t)limit;
+    return taken;
+}
+
+void tcp_data_fit(struct tcp_pcb *pcb)
+{
+    struct tcp_seg *head = pcb->unsent;
+    size_t packet = pcb->mss - options_size(pcb), window, ahead;
+
+    if (head == NULL || head->len <= packet)
+        return;
+    ahead = lwip_ntohl(head->tcphdr->seqno) - pcb->lastack;
+    window = min(pcb->cwnd, pcb->snd_wnd);
+    if (ahead + head->len <= window || window < ahead + packet ||
+        (pcb->unacked != NULL && !TCP_SEQ_LT(lwip_ntohl(head->tcphdr->seqno), pcb->snd_nxt)))
+        return;
+    if (tcp_split_unsent_seg(pcb, (u16_t)((window - ahead) / packet * packet)) == ERR_OK)
+        (void)tcp_output(pcb);
+}
+
+/* 0, or why nothing can be sent. */
+static int send_error(struct inet_sock *sock)
+{
+    if (sock->state == INET_CONNECTING)
+        return -EAGAIN;
+    if (sock->state != INET_CONNECTED || (sock->shutdown & INET_SHUT_WR) || sock->pcb == NULL)
+        return -EPIPE;
+    return 0;
+}
+
+/* Copies what the program wrote, in pieces of a segment each: bytes, or -errno and no list. */
+static ssize_t copy_in(struct inet_sock *sock, struct io *io, struct net_chunk **list)
+{
+    size_t limit = READ_ONCE(sock->segment_max), done = 0;
+    size_t want = min(min(io_left(io), (size_t)BATCH_MAX), max(send_room(sock), (size_t)1));
+
+    if (limit < SEGMENT_LEAST)
+        limit = SEGMENT_LEAST;
+    while (done < want) {
+        size_t size = min(limit, want - done);
+        struct net_chunk *chunk = net_chunk_alloc(size);
+        ssize_t copied = chunk != NULL ? io_copy_from(io, chunk->data, size) : -ENOBUFS;
+
+        if (copied <= 0) {
+            if (chunk != NULL)
+                net_chunk_put(chunk);
+            return done != 0 ? (ssize_t)done : copied;
+        }
+        net_chunk_pbuf(chunk)->tot_len = net_chunk_pbuf(chunk)->len = (u16_t)copied;
+        *list = chunk;
+        list = &chunk->next;
+        done += (size_t)copied;
+        if ((size_t)copied < size)
+            break;
+    }
+    return (ssize_t)done;
+}
+
+static void free_list(struct net_chunk *list)
+{
+    while (list != NULL) {
+        struct net_chunk *next = list->next;
+
+        net_chunk_put(list);
+        list = next;
+    }
+}
+
+/* An answer carries the acknowledgement of what it answers. */
+static void note_answer(struct inet_sock *sock)
+{
+    sock->is_interactive |= sock->has_heard;
+    sock->has_heard = false;
+}
+
+static void push(struct tcp_pcb *pcb, bool more)
+{
+    if (more && pcb->unsent != NULL && pcb->unsent->next == NULL && pcb->unsent->len < pcb->mss)
+        return; /* held back until it is worth a packet, or for 200 ms */
+    (void)tcp_output_nagle(pcb);
+    if (pcb->unsent != NULL)
+        tcp_data_fit(pcb);
+}
+
+ssize_t tcp_data_send(struct inet_sock *sock, struct io *io, const struct inet_packet *to,
+                      unsigned flags)
+{
+    bool more = (flags & MSG_MORE) || sock->options.cork;
+    struct net_chunk *list = NULL;
+    ssize_t copied = copy_in(sock, io, &list);
+    size_t taken = 0;
+    int error;
+
+    (void)to;
+    if (copied <= 0)
+        return copied;
+    net_lock();
+    error = send_error(sock);
+    if (error == 0) {
+        struct tcp_pcb *pcb = sock->pcb;
+
+        taken = queue_list(sock, &list, more || io_left(io) != 0);
+        net_copies.in += taken;
+        if (taken == 0)
+            error = -EAGAIN;
+        note_answer(sock);
+        push(pcb, more);
+        if (sock->pcb == pcb && !is_writable(sock, pcb))
+            net_ready(sock, POLL_WRITABLE, false);
+    }
+    net_unlock();
+    free_list(list);
+    if (taken < (size_t)copied)
+        io_rewind(io, (size_t)copied - taken);
+    return error != 0 ? error : (ssize_t)taken;
+}
+
+err_t tcp_data_sent(void *arg, struct tcp_pcb *pcb, u16_t length)
+{
+    struct inet_sock *sock = arg;
+
+    WRITE_ONCE(sock->acked, sock->acked + length);
+    if (sock->socket != NULL && ((!(sock->ready & POLLOUT) && is_writable(sock, pcb)) ||
+                                 (sock->acked == sock->written && (sock->shutdown & INET_SHUT_WR))))
+        net_ready(sock, POLL_WRITABLE, true);
+    return ERR_OK;
+}
+
+/* ---- receiving ---- */
+
+void tcp_data_drop(struct inet_sock *sock)
+{
+    struct pbuf *p = sock->first;
+
+    while (p != NULL) {
+        struct pbuf *next = p->next;
+
+        p->next = NULL;
+        pbuf_free(p);
+        p = next;
+    }
+    sock->first = sock->last = NULL;
+    sock->received = sock->offset = 0;
+}
+
+static void append(struct inet_sock *sock, struct pbuf *p)
+{
+    size_t length = p->tot_len;
+
+    if (sock->last != NULL)
+        ((struct pbuf *)sock->last)->next = p;
+    else
+        sock->first = p;
+    while (p->next != NULL)
+        p = p->next;
+    sock->last = p;
+    /* The list, then its length: pairs with tcp_data_receive(). */
+    smp_store_release(&sock->received, sock->received + length);
+}
+
+err_t tcp_data_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
+{
+    struct inet_sock *sock = arg;
+
+    (void)error;
+    if (p == NULL) {
+        sock->shutdown |= INET_SHUT_RD;
+        net_ready(sock, POLL_READABLE | POLLRDHUP, true);
+        if (sock->shutdown == (INET_SHUT_RD | INET_SHUT_WR))
+            net_ready(sock, POLLHUP, true);
+        return ERR_OK;
+    }
+    if (sock->shutdown & INET_SHUT_RD) { /* shutdown(SHUT_RD): taken and dropped */
+        tcp_recved(pcb, p->tot_len);
+        pbuf_free(p);
+        return ERR_OK;
+    }
+    append(sock, p);
+    sock->has_heard = true;
+    if (sock->quick_acks != 0 && !sock->is_interactive) {
+        sock->quick_acks--;
+        tcp_ack_now(pcb);
+    }
+    net_ready(sock, POLL_READABLE, true);
+    return ERR_OK;
+}
+
+/* Bytes out of the queue, which only readers shorten: the lock is not needed meanwhile. */
+static ssize_t copy_out(struct inet_sock *sock, struct io *io, size_t length)
+{
+    const struct pbuf *p = sock->first;
+    size_t offset = sock->offset, done = 0;
+
+    while (done < length) {
+        size_t n = min((size_t)p->len - offset, length - done);
+        ssize_t copied = n != 0 ? io_copy_to(io, (const char *)p->payload + offset, n) : 0;
+
+        if (copied < 0)
+            return done != 0 ? (ssize_t)done : copied;
+        done += (size_t)copied;
+        if ((size_t)copied < n)
+            break;
+        offset = 0;
+        if (done < length)
+            p = p->next;
+    }
+    return (ssize_t)done;
+}
+
+/* The bytes were read: their buffers go, the window opens. */
+static void consume(struct inet_sock *sock, size_t length)
+{
+    struct tcp_pcb *pcb = sock->pcb;
+    size_t left = length;
+
+    sock->received -= length;
+    while (left != 0) {
+        struct pbuf *p = sock->first;
+        size_t n = min((size_t)p->len - sock->offset, left);
+
+        left -= n;
+        sock->offset += n;
+        if (sock->offset < p->len)
+            break;
+        sock->first = p->next;
+        if (sock->first == NULL)
+            sock->last = NULL;
+        sock->offset = 0;
+        p->next = NULL;
+        pbuf_free(p);
+    }
+    if (sock->received == 0 && !(sock->shutdown & INET_SHUT_RD) && sock->state == INET_CONNECTED)
+        net_ready(sock, POLL_READABLE, false);
+    for (; pcb != NULL && length != 0; length -= left) {
+        left = min(length, (size_t)UINT16_MAX);
+        tcp_recved(pcb, (u16_t)left);
+    }
+}
+
+static int receive_error(struct inet_sock *sock)
+{
+    if (sock->shutdown & INET_SHUT_RD)
+        return 0;
+    if (sock->state == INET_CONNECTED && sock->pcb != NULL)
+        return -EAGAIN;
+    if (sock->state == INET_CONNECTING)
+        return -EAGAIN;
+    return sock->state == INET_DEAD ? 0 : -ENOTCONN;
+}
+
+/* Nothing to read: why, with the lock to be sure. Bytes that came meanwhile: 1. */
+static ssize_t nothing_read(struct inet_sock *sock)
+{
+    ssize_t why;
+
+    net_lock();
+    why = sock->received != 0 ? 1 : receive_error(sock);
+    net_unlock();
+    return why;
+}
+
+ssize_t tcp_data_receive(struct inet_sock *sock, struct io *io, struct inet_packet *from,
+                         unsigned *flags)
+{
+    size_t length;
+    ssize_t done = 1;
+
+    from->address.family = AF_UNSPEC;
+    if (READ_ONCE(sock->received) == 0 && READ_ONCE(sock->state) == INET_CONNECTED &&
+        !(READ_ONCE(sock->ready) & (POLLIN | POLLERR | POLLHUP)))
+        return -EAGAIN;
+    mutex_lock(&sock->read_lock);
+    length = smp_load_acquire(&sock->received); /* pairs with append() */
+    if (length == 0) {
+        done = nothing_read(sock);
+        length = done > 0 ? smp_load_acquire(&sock->received) : 0;
+    }
+    length = min(length, io_left(io));
+    if (length != 0) {
+        done = *flags & MSG_TRUNC ? (ssize_t)length : copy_out(sock, io, length);
+        if (done > 0 && !(*flags & MSG_PEEK)) {
+            net_lock();
+            consume(sock, (size_t)done);
+            net_copies.out += (size_t)done;
+            net_unlock();
+        }
+    } else if (done > 0) {
+        done = 0;
+    }
+    mutex_unlock(&sock->read_lock);
+    return done;
+}
