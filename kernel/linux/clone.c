@@ -155,6 +155,7 @@ static int inherit(struct task *task, const struct clone_request *request)
     task->timer_slack_ns = parent->timer_slack_ns;
     sched_inherit(&task->thread, &parent->thread);
     pac_inherit(&task->thread);
+    task->thread.user_tags = parent->thread.user_tags;
     return fpu_inherit(&task->thread);
 }
 

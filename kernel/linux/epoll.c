@@ -140,7 +140,7 @@ static long do_epoll_wait(unsigned epfd, vaddr_t user, int max, uint64_t deadlin
 
     if (max <= 0 || max > EVENTS_MAX)
         return -EINVAL;
-    if (!user_range_ok(user, (size_t)max * sizeof(struct abi64_epoll_event)))
+    if (!user_access_ok(user, (size_t)max * sizeof(struct abi64_epoll_event)))
         return -EFAULT;
     set = fd_get(current_files(), epfd);
     if (set.file == NULL)

@@ -283,6 +283,7 @@ static void commit(struct exec *e, struct trapframe *frame)
     struct file *old = process->executable;
 
     futex_exec(task);
+    task->thread.user_tags = false;
     task->clear_child_tid = 0;
     timers_exec(process);
     signal_exec(task);

@@ -114,7 +114,7 @@ static int iov_check(struct iov *iov)
 
         if ((ssize_t)segment->len < 0)
             return -EINVAL;
-        if (!user_range_ok(segment->base, segment->len))
+        if (!user_access_ok(segment->base, segment->len))
             return -EFAULT;
         segment->len = min(segment->len, IO_BYTES_MAX - iov->total);
         iov->total += segment->len;

@@ -52,7 +52,7 @@ int futex_key_get(struct futex_key *key, vaddr_t address, bool is_private)
 
     if (address % sizeof(uint32_t))
         return -EINVAL;
-    if (!user_range_ok(address, sizeof(uint32_t)))
+    if (!user_access_ok(address, sizeof(uint32_t)))
         return -EFAULT;
     key->object = NULL;
     if (!is_private) {

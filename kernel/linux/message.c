@@ -257,7 +257,7 @@ static long do_sendto(unsigned fd, vaddr_t buf, size_t len, unsigned flags, vadd
     struct io io;
     long result;
 
-    if (!user_range_ok(buf, len))
+    if (!user_access_ok(buf, len))
         return -EFAULT;
     io_init_user(&io, buf, min(len, IO_BYTES_MAX), 0, 0);
     result = socket_get(fd, &ref);
@@ -377,7 +377,7 @@ static long do_recvfrom(unsigned fd, vaddr_t buf, size_t len, unsigned flags, va
     struct io io;
     long result;
 
-    if (!user_range_ok(buf, len))
+    if (!user_access_ok(buf, len))
         return -EFAULT;
     io_init_user(&io, buf, min(len, IO_BYTES_MAX), 0, 0);
     result = socket_get(fd, &ref);

@@ -62,12 +62,6 @@
 
 #define SEALS_AGAINST_WRITE (0x8 | 0x10) /* F_SEAL_WRITE, F_SEAL_FUTURE_WRITE */
 
-/* Bits 56 to 63 of a program's pointer are ignored by the CPU, and here. */
-static vaddr_t untag(reg_t address)
-{
-    return (vaddr_t)((int64_t)(address << 8) >> 8);
-}
-
 /* PROT_* as VM_*. PROT_BTI is nothing where the CPUs have none, and means nothing without access.
  */
 static unsigned area_prot(reg_t prot)
@@ -262,7 +256,7 @@ long sys_mmap(const reg_t arg[6])
 
 long sys_munmap(const reg_t arg[6])
 {
-    return vm_unmap(current_space(), untag(arg[0]), arg[1]);
+    return vm_unmap(current_space(), user_untagged(arg[0]), arg[1]);
 }
 
 /* --- mprotect --- */
@@ -315,13 +309,13 @@ static long do_mprotect(vaddr_t addr, size_t len, reg_t prot)
 
 long sys_mprotect(const reg_t arg[6])
 {
-    return do_mprotect(untag(arg[0]), arg[1], arg[2]);
+    return do_mprotect(user_untagged(arg[0]), arg[1], arg[2]);
 }
 
 /* Without protection keys in the CPU, -1 is the only key there is. */
 long sys_pkey_mprotect(const reg_t arg[6])
 {
-    return (int)arg[3] == -1 ? do_mprotect(untag(arg[0]), arg[1], arg[2]) : -EINVAL;
+    return (int)arg[3] == -1 ? do_mprotect(user_untagged(arg[0]), arg[1], arg[2]) : -EINVAL;
 }
 
 /* --- mremap, brk --- */
@@ -338,7 +332,7 @@ long sys_mremap(const reg_t arg[6])
     flags |= arg[3] & MREMAP_FIXED ? REMAP_FIXED : 0;
     flags |= arg[3] & MREMAP_DONTUNMAP ? REMAP_DONTUNMAP : 0;
     note_lock_privilege();
-    error = vm_remap(current_space(), untag(arg[0]), arg[1], arg[2], flags, arg[4], &addr);
+    error = vm_remap(current_space(), user_untagged(arg[0]), arg[1], arg[2], flags, arg[4], &addr);
     return error != 0 ? error : (long)addr;
 }
 
@@ -351,7 +345,7 @@ long sys_brk(const reg_t arg[6])
 
 long sys_madvise(const reg_t arg[6])
 {
-    return vm_advise(current_space(), untag(arg[0]), arg[1], (int)arg[2]);
+    return vm_advise(current_space(), user_untagged(arg[0]), arg[1], (int)arg[2]);
 }
 
 static long do_msync(vaddr_t addr, size_t len, unsigned flags)
@@ -370,7 +364,7 @@ static long do_msync(vaddr_t addr, size_t len, unsigned flags)
 
 long sys_msync(const reg_t arg[6])
 {
-    return do_msync(untag(arg[0]), arg[1], (unsigned)arg[2]);
+    return do_msync(user_untagged(arg[0]), arg[1], (unsigned)arg[2]);
 }
 
 #define MINCORE_STEP 4096UL /* pages asked about at once */
@@ -385,7 +379,7 @@ static long do_mincore(vaddr_t addr, size_t len, vaddr_t vec)
         return -EINVAL;
     if (!user_range_ok(addr, len))
         return -ENOMEM;
-    if (!user_range_ok(vec, pages))
+    if (!user_access_ok(vec, pages))
         return -EFAULT;
     answers = kmalloc(min(pages, MINCORE_STEP) + 1);
     if (answers == NULL)
@@ -406,7 +400,7 @@ static long do_mincore(vaddr_t addr, size_t len, vaddr_t vec)
 
 long sys_mincore(const reg_t arg[6])
 {
-    return do_mincore(untag(arg[0]), arg[1], arg[2]);
+    return do_mincore(user_untagged(arg[0]), arg[1], arg[2]);
 }
 
 /* --- locking --- */
@@ -418,20 +412,20 @@ static long do_mlock(vaddr_t addr, size_t len, unsigned flags)
 
 long sys_mlock(const reg_t arg[6])
 {
-    return do_mlock(untag(arg[0]), arg[1], VM_LOCKED);
+    return do_mlock(user_untagged(arg[0]), arg[1], VM_LOCKED);
 }
 
 long sys_mlock2(const reg_t arg[6])
 {
     if (arg[2] & ~(reg_t)MLOCK_ONFAULT)
         return -EINVAL;
-    return do_mlock(untag(arg[0]), arg[1],
+    return do_mlock(user_untagged(arg[0]), arg[1],
                     VM_LOCKED | (arg[2] & MLOCK_ONFAULT ? VM_LOCKONFAULT : 0));
 }
 
 long sys_munlock(const reg_t arg[6])
 {
-    return vm_lock(current_space(), untag(arg[0]), arg[1], 0);
+    return vm_lock(current_space(), user_untagged(arg[0]), arg[1], 0);
 }
 
 long sys_mlockall(const reg_t arg[6])

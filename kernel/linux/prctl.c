@@ -45,6 +45,8 @@ enum {
     PR_SVE_SET_VL = 50,
     PR_SVE_GET_VL = 51,
     PR_PAC_RESET_KEYS = 54,
+    PR_SET_TAGGED_ADDR_CTRL = 55,
+    PR_GET_TAGGED_ADDR_CTRL = 56,
     PR_PAC_SET_ENABLED_KEYS = 60,
     PR_PAC_GET_ENABLED_KEYS = 61,
 };
@@ -276,6 +278,22 @@ static long prctl_keys(const reg_t arg[6])
     }
 }
 
+#define PR_TAGGED_ADDR_ENABLE 1
+
+/* Pointers with tags as arguments of calls; the rest of the control is of MTE, which is not
+ * offered. */
+static long prctl_tags(const reg_t arg[6])
+{
+    reg_t rest = arg[2] | arg[3] | arg[4];
+
+    if ((int)arg[0] == PR_GET_TAGGED_ADDR_CTRL)
+        return arg[1] | rest ? -EINVAL : current()->user_tags * PR_TAGGED_ADDR_ENABLE;
+    if ((arg[1] & ~(reg_t)PR_TAGGED_ADDR_ENABLE) || rest)
+        return -EINVAL;
+    current()->user_tags = arg[1] != 0;
+    return 0;
+}
+
 long sys_prctl(const reg_t arg[6])
 {
     struct task *task = current_task();
@@ -293,6 +311,9 @@ long sys_prctl(const reg_t arg[6])
     case PR_PAC_SET_ENABLED_KEYS:
     case PR_PAC_GET_ENABLED_KEYS:
         return prctl_keys(arg);
+    case PR_SET_TAGGED_ADDR_CTRL:
+    case PR_GET_TAGGED_ADDR_CTRL:
+        return prctl_tags(arg);
     case PR_GET_TIMING:
         return 0;
     case PR_SET_TIMING:

@@ -24,7 +24,7 @@ static __always_inline long transfer(unsigned fd, vaddr_t buf, size_t count, uin
 
     if (unlikely(found.file == NULL))
         return -EBADF;
-    if (unlikely(!user_range_ok(buf, count))) {
+    if (unlikely(!user_access_ok(buf, count))) {
         result = found.file->access & access ? -EFAULT : -EBADF;
     } else {
         io_init_user(&io, buf, count < IO_BYTES_MAX ? count : IO_BYTES_MAX, pos, 0);

@@ -17,7 +17,8 @@
 
 static void send_fault(const struct fault *fault, int error)
 {
-    struct signal_info info = {.signo = SIGSEGV, .addr = fault->addr, .esr = fault->esr};
+    struct signal_info info = {
+        .signo = SIGSEGV, .addr = fault->addr, .tag = fault->tag, .esr = fault->esr};
 
     switch (error) {
     case -EACCES:

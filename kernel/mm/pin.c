@@ -33,6 +33,7 @@ static struct page *pin_present(struct vmspace *vs, vaddr_t addr, unsigned acces
 
 int page_pin_user(struct vmspace *vs, vaddr_t addr, unsigned access, struct page **page)
 {
+    addr = user_untagged(addr);
     for (;;) {
         bool device;
         int error;

@@ -44,7 +44,10 @@ static int find_area(struct remap *r)
         return -EINVAL; /* only shared memory can be had twice */
     if ((r->flags & REMAP_DONTUNMAP) && (r->area->flags & VM_IO))
         return -EINVAL;
-    return r->old_len > r->area->end - r->old ? -EFAULT : 0;
+    /* What is only cut off may lie in other areas. */
+    if (r->new_len <= r->old_len && !(r->flags & (REMAP_FIXED | REMAP_DONTUNMAP)))
+        return 0;
+    return min(r->old_len, r->new_len) > r->area->end - r->old ? -EFAULT : 0;
 }
 
 static int check_growth(const struct remap *r)

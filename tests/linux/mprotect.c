@@ -135,6 +135,25 @@ CHECK(brk_refusals_return_the_present_break)
     EXPECT_EQ(syscall(SYS_brk, 1L << 60), start);
 }
 
+// What is only cut off may lie in other areas, or in none; what is moved may not.
+CHECK(mremap_cuts_off_other_areas)
+{
+    char *page = mmap(NULL, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *to = mmap(NULL, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char in[1];
+    EXPECT(page != MAP_FAILED && to != MAP_FAILED);
+    EXPECT_OK(mprotect(page, PAGE, PROT_READ | PROT_WRITE));
+    EXPECT_OK(munmap(page + 2 * PAGE, PAGE));
+    EXPECT_ERR(mremap(page, 4 * PAGE, 5 * PAGE, MREMAP_MAYMOVE), EFAULT);
+    EXPECT_ERR(mremap(page, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to), EFAULT);
+    EXPECT_EQ((long)mremap(page, 4 * PAGE, 4 * PAGE, 0), (long)page);
+    EXPECT_EQ((long)mremap(page, 4 * PAGE, PAGE, 0), (long)page);
+    EXPECT_ERR(mincore(page + PAGE, PAGE, in), ENOMEM);
+    EXPECT_ERR(mincore(page + 3 * PAGE, PAGE, in), ENOMEM);
+    EXPECT_OK(mincore(page, PAGE, in));
+    munmap(page, PAGE);
+}
+
 CHECK(mremap_grows_in_place_or_moves)
 {
     char *p = map(2 * PAGE, PROT_READ | PROT_WRITE);

@@ -293,7 +293,7 @@ static int move_user(vaddr_t v, int (*move)(vaddr_t))
     struct thread *thread = current();
     int error;
 
-    if (!user_range_ok(v, sizeof(thread->fpu->regs.v)))
+    if (!user_access_ok(v, sizeof(thread->fpu->regs.v)))
         return -EFAULT;
     thread->user_faults_disabled++;
     pan_lift();

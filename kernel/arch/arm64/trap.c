@@ -61,6 +61,7 @@ static struct fault fault_decode(uint64_t esr, vaddr_t address, bool user)
                           : FAULT_READ,
         .user = user,
         .present = (esr & FSC_LEVEL_MASK) != FSC_TRANSLATION,
+        .tag = address >> 55 & 1 ? 0 : address >> 56,
         .esr = esr,
     };
 }

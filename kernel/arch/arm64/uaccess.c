@@ -20,23 +20,29 @@ int user_store32(vaddr_t destination, uint32_t value);
 int user_store64(vaddr_t destination, uint64_t value);
 int user_exclusive_cmpxchg(vaddr_t word, uint32_t *old, uint32_t desired);
 
+/* The rest of an address's upper half must be as of any: the tag's place is all that may differ. */
+bool user_tagged_range_ok(vaddr_t address, size_t length)
+{
+    return current()->user_tags && user_range_ok(user_untagged(address), length);
+}
+
 size_t copy_from_user_partial(void *destination, vaddr_t source, size_t length)
 {
-    if (!user_range_ok(source, length))
+    if (!user_access_ok(source, length))
         return length;
     return user_copy_in(destination, source, length);
 }
 
 size_t copy_to_user_partial(vaddr_t destination, const void *source, size_t length)
 {
-    if (!user_range_ok(destination, length))
+    if (!user_access_ok(destination, length))
         return length;
     return user_copy_out(destination, source, length);
 }
 
 size_t clear_user_partial(vaddr_t destination, size_t length)
 {
-    if (!user_range_ok(destination, length))
+    if (!user_access_ok(destination, length))
         return length;
     return user_clear(destination, length);
 }
@@ -58,48 +64,50 @@ int clear_user(vaddr_t destination, size_t length)
 
 ssize_t strncpy_from_user(char *destination, vaddr_t source, size_t size)
 {
-    if (source >= USER_TOP)
+    if (!user_access_ok(source, 1))
         return -EFAULT;
-    if (size <= USER_TOP - source)
-        return user_copy_string(destination, source, size);
-    ssize_t length = user_copy_string(destination, source, USER_TOP - source);
+    size_t left = USER_TOP - user_untagged(source);
 
-    return length == (ssize_t)(USER_TOP - source) ? -EFAULT : length;
+    if (size <= left)
+        return user_copy_string(destination, source, size);
+    ssize_t length = user_copy_string(destination, source, left);
+
+    return length == (ssize_t)left ? -EFAULT : length;
 }
 
 int get_user8(uint8_t *value, vaddr_t source)
 {
-    return user_range_ok(source, sizeof(*value)) ? user_load8(value, source) : -EFAULT;
+    return user_access_ok(source, sizeof(*value)) ? user_load8(value, source) : -EFAULT;
 }
 
 int get_user32(uint32_t *value, vaddr_t source)
 {
-    return user_range_ok(source, sizeof(*value)) ? user_load32(value, source) : -EFAULT;
+    return user_access_ok(source, sizeof(*value)) ? user_load32(value, source) : -EFAULT;
 }
 
 int get_user64(uint64_t *value, vaddr_t source)
 {
-    return user_range_ok(source, sizeof(*value)) ? user_load64(value, source) : -EFAULT;
+    return user_access_ok(source, sizeof(*value)) ? user_load64(value, source) : -EFAULT;
 }
 
 int put_user8(vaddr_t destination, uint8_t value)
 {
-    return user_range_ok(destination, sizeof(value)) ? user_store8(destination, value) : -EFAULT;
+    return user_access_ok(destination, sizeof(value)) ? user_store8(destination, value) : -EFAULT;
 }
 
 int put_user32(vaddr_t destination, uint32_t value)
 {
-    return user_range_ok(destination, sizeof(value)) ? user_store32(destination, value) : -EFAULT;
+    return user_access_ok(destination, sizeof(value)) ? user_store32(destination, value) : -EFAULT;
 }
 
 int put_user64(vaddr_t destination, uint64_t value)
 {
-    return user_range_ok(destination, sizeof(value)) ? user_store64(destination, value) : -EFAULT;
+    return user_access_ok(destination, sizeof(value)) ? user_store64(destination, value) : -EFAULT;
 }
 
 int user_cmpxchg32(vaddr_t word, uint32_t *old, uint32_t desired)
 {
-    if (!user_range_ok(word, sizeof(*old)) || (word & 3) != 0)
+    if (!user_access_ok(word, sizeof(*old)) || (word & 3) != 0)
         return -EFAULT;
     pan_lift();
     int error = user_exclusive_cmpxchg(word, old, desired);

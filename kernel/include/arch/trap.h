@@ -34,6 +34,7 @@ struct fault {
     unsigned access; /* enum fault_access */
     bool user;       /* the access was made at EL0 or on its behalf (LDTR/STTR) */
     bool present;    /* a translation existed but refused (permission, access flag) */
+    uint8_t tag;     /* bits 56 to 63 of the pointer, which `addr` is without */
     uint64_t esr;    /* syndrome, for the signal frame */
 };
 

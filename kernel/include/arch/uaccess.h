@@ -12,6 +12,7 @@
 
 #ifndef __ASSEMBLER__
 
+#include <lib/compiler.h>
 #include <lib/types.h>
 
 struct trapframe;
@@ -22,6 +23,20 @@ struct trapframe;
 static inline bool user_range_ok(vaddr_t address, size_t length)
 {
     return length <= USER_TOP && address <= USER_TOP - length;
+}
+
+/* The same of a range where a system call reads or writes: tags are ignored, if the thread wants
+ * it. */
+bool user_tagged_range_ok(vaddr_t address, size_t length);
+static inline bool user_access_ok(vaddr_t address, size_t length)
+{
+    return likely(user_range_ok(address, length)) || user_tagged_range_ok(address, length);
+}
+
+/* The address that a pointer of the program's names: bits 56 to 63 are a tag (TBI). */
+static inline vaddr_t user_untagged(vaddr_t pointer)
+{
+    return (vaddr_t)((int64_t)(pointer << 8) >> 8);
 }
 
 /* Whole or -EFAULT; on error some of the destination may have been written. */

@@ -37,6 +37,7 @@ struct thread {
     struct vmspace *vmspace; /* NULL: kernel thread, no program below 2^48 */
     struct fpu *fpu;         /* NULL until the program first uses FP */
     struct sve_length sve;   /* its vector length */
+    bool user_tags;          /* system calls take the program's pointers with tags */
 
     uint8_t state; /* enum thread_state; written by itself, or under the run queue's lock */
     uint8_t sleep_how;

@@ -124,7 +124,10 @@ struct signal_info {
         int overrun;  /* SI_TIMER */
         int band;     /* SIGIO */
     };
-    int status; /* SIGCHLD; number of the call for SIGSYS */
+    union {
+        int status;   /* SIGCHLD; number of the call for SIGSYS */
+        unsigned tag; /* faults: bits 56 to 63 of the pointer */
+    };
     union {
         uint64_t value; /* sigval */
         vaddr_t addr;   /* faults; call address for SIGSYS */

@@ -134,11 +134,14 @@ static void enter_handler(struct trapframe *frame, const struct signal_action *a
     frame->pstate |= ALTERNATIVE_VALUE(0, 0x800, CAP_BTI);
 }
 
-static int write_siginfo(vaddr_t at, const struct signal_info *info)
+static int write_siginfo(vaddr_t at, const struct signal_info *info, bool with_tag)
 {
     uint8_t siginfo[ABI64_SIGINFO_SIZE];
+    struct signal_info shown = *info;
 
-    abi64_siginfo_pack(siginfo, info);
+    if (with_tag && signal_info_kind(info) == SIGNAL_INFO_FAULT)
+        shown.addr |= (vaddr_t)info->tag << 56;
+    abi64_siginfo_pack(siginfo, &shown);
     return copy_to_user(at, siginfo, sizeof(siginfo));
 }
 
@@ -151,13 +154,14 @@ int abi64_sigframe_push(struct trapframe *frame, const struct signal_action *act
 
     record = align_down(frame_place(task, action, frame->sp), 16) - FRAME_RECORD;
     at = record - size;
-    if (!user_range_ok(at, size + FRAME_RECORD))
+    if (!user_access_ok(at, size + FRAME_RECORD))
         return -EFAULT;
     user_store_word(record, 0, frame->x[29], fault);
     user_store_word(record, 8, frame->x[30], fault);
     if (write_frame(at, frame, task, info, mask))
         return -EFAULT;
-    if ((action->flags & SA_SIGINFO) && write_siginfo(at, info))
+    if ((action->flags & SA_SIGINFO) &&
+        write_siginfo(at, info, (action->flags & SA_EXPOSE_TAGBITS) != 0))
         return -EFAULT;
     if (task->altstack.flags & SS_AUTODISARM)
         task->altstack = (struct signal_stack){.flags = SS_DISABLE};
@@ -200,7 +204,7 @@ static int restore(struct trapframe *frame, vaddr_t at)
     vaddr_t head = at + AT_UCONTEXT;
     uint64_t sp, flags, size, mask;
 
-    if (at % 16 != 0 || !user_range_ok(at, SIGFRAME_SIZE))
+    if (at % 16 != 0 || !user_access_ok(at, SIGFRAME_SIZE))
         return -EFAULT;
     user_load_word(&sp, head, HEAD(stack_sp), fault);
     user_load_word(&flags, head, HEAD(stack_flags), fault);
