@@ -215,6 +215,15 @@ int irq_set_affinity(unsigned irq, const struct cpumask *mask)
     return error;
 }
 
+unsigned irq_next_cpu(void)
+{
+    static unsigned last = MAX_CPUS - 1; /* a race gives two lines one CPU */
+    unsigned cpu = cpumask_next(&cpu_online_mask, last + 1);
+
+    last = cpu < MAX_CPUS ? cpu : cpumask_first(&cpu_online_mask);
+    return last;
+}
+
 /* A line that nobody asked for is masked: a level would come for ever. */
 static __noinline __cold void dispatch_unexpected(struct irqchip *chip, unsigned hw)
 {

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Who takes whose message interrupts: the bindings pci-msi.txt and interrupt-controller/msi.txt. */
 #include <core/log.h>
-#include <core/percpu.h>
 #include <device/msi.h>
-#include <lib/cpumask.h>
 #include <lib/endian.h>
 #include <lib/errno.h>
 
@@ -56,13 +54,4 @@ int msi_find(const struct fw_node *host, uint32_t requester, struct msi_device *
                                   load_be32(data + 8) + (requester - first));
     }
     return -ENODEV;
-}
-
-unsigned msi_next_cpu(void)
-{
-    static unsigned last = MAX_CPUS - 1; /* a race gives two lines one CPU */
-    unsigned cpu = cpumask_next(&cpu_online_mask, last + 1);
-
-    last = cpu < MAX_CPUS ? cpu : cpumask_first(&cpu_online_mask);
-    return last;
 }

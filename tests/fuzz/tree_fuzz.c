@@ -5,6 +5,7 @@
 
 #include <device/dt.h>
 #include <device/firmware.h>
+#include <device/msi.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -30,6 +31,14 @@ static void ask_node(const struct fw_node *node)
         (void)fw_interrupt(node, i, &interrupt);
         (void)fw_compatible(node, i);
         (void)fw_property_string_at(node, "compatible", i);
+    }
+    for (uint32_t i = 0; i < 16; i++) {
+        uint32_t unit[4] = {i << 11, 0, 0, 1 + i % 4};
+        struct msi_device device;
+
+        (void)fw_interrupt_map(node, unit, 4, &interrupt);
+        (void)fw_interrupt_map(node, unit, 1 + i % 3, &interrupt);
+        (void)msi_find(node, i << 6, &device);
     }
     (void)fw_is_compatible(node, "arm,pl011");
     (void)fw_interrupt_index(node, "virt");

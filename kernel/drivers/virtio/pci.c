@@ -175,7 +175,7 @@ static bool take_vector(struct virtio_pci *v, struct virtqueue *queue)
         return true;
     if (queue->index + 1 >= v->vector_count)
         return false;
-    irq = pci_msix_map(v->pci, queue->index + 1, msi_next_cpu());
+    irq = pci_msix_map(v->pci, queue->index + 1, irq_next_cpu());
     if (irq < 0)
         return false;
     snprintf(vector->name, sizeof(vector->name), "%s-%u", v->pci->name, queue->index);

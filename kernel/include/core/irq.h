@@ -37,6 +37,8 @@ void irq_disable_line(unsigned irq);
 int irq_set_trigger(unsigned irq, enum irq_trigger trigger);
 /* To one CPU of the mask; -EINVAL if none is online or the line is per-CPU. */
 int irq_set_affinity(unsigned irq, const struct cpumask *mask);
+/* A CPU for the next line of somebody who does not care: all online ones in turn. */
+unsigned irq_next_cpu(void);
 
 /* What this CPU has to do once, before it unmasks interrupts; the boot CPU's is done when the
  * controller is registered. */

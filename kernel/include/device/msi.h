@@ -51,7 +51,4 @@ void msi_controller_register(struct msi_controller *controller);
  * (logged). */
 int msi_find(const struct fw_node *host, uint32_t requester, struct msi_device *device);
 
-/* A CPU for the next line of somebody who does not care: all online ones in turn. */
-unsigned msi_next_cpu(void);
-
 #endif
