@@ -42,7 +42,11 @@ class Build:
         return subprocess.run([self.remora, *arguments], capture_output=True, timeout=timeout, **options)
 
     def image(self, source, *arguments, timeout=300):
-        """The image that `remora build` makes of a source; the same one for the same words."""
+        """The image that `remora build` makes of a source; the same one for the same words. A folder's lies beside it."""
+        if os.path.isdir(source):
+            made = self.command("build", source, *arguments, "-o", source + ".img", timeout=timeout)
+            assert made.returncode == 0, made.stderr.decode(errors="replace")
+            return source + ".img"
         key = "\0".join([source, *arguments])
         for word in [source, *arguments]:
             if os.path.isfile(word):

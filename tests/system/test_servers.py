@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: MIT
+"""Unmodified servers of Debian, reached from the host over QEMU's user network and over a tap."""
+import contextlib
+import json
+import os
+import random
+import re
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tapnet import HERE, TapNetwork
+
+GUEST_SECONDS = 280
+REDIS = ["deb:redis-server", "redis-server", "--bind", "0.0.0.0", "::", "--protected-mode", "no", "--save", "",
+         "--appendonly", "no", "--ignore-warnings", "ARM64-COW-BUG"]    # that check forks
+NGINX = """daemon off; master_process off; error_log stderr; pid /tmp/pid;
+events {{ worker_connections 512; }}
+http {{ access_log off; root /srv; keepalive_requests {requests};
+        server {{ listen 80; listen [::]:80; }} }}
+"""
+ASYNCIO_SERVER = """
+import asyncio
+async def serve(reader, writer):
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+async def main():
+    server = await asyncio.start_server(serve, None, 7)
+    await server.serve_forever()
+asyncio.run(main())
+"""
+THREADED_SERVER = """
+import socketserver
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        while data := self.request.recv(65536):
+            self.request.sendall(data)
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address, request_queue_size, daemon_threads = True, 128, True
+Server(("", 7), Echo).serve_forever()
+"""
+# Connected, and answered if something is said: QEMU's user network accepts before the guest does.
+PROBE = """
+import socket, sys
+try:
+    peer = socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)
+    peer.sendall(sys.argv[3].encode())
+    sys.exit(sys.argv[3] != "" and peer.recv(1) == b"")
+except OSError:
+    sys.exit(1)
+"""
+
+
+class Served:
+    """A guest with a server, and the host's side of its network."""
+
+    def __init__(self, process, log, network, address, ports):
+        self.process, self.log, self.network, self.address, self.ports = process, log, network, address, ports
+
+    def text(self):
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")
+
+    def run(self, *words, timeout=100, status=0):
+        """A client on the host; {} and {PORT} in its words become the guest's address and the port that leads there."""
+        words = [re.sub(r"\{(\d+)\}", lambda m: str(self.ports[int(m.group(1))]), word.replace("{}", self.address))
+                 for word in words]
+        command = self.network.command(words) if self.network else words
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+        assert ended.returncode == status, f"{words} ended with {ended.returncode}\n{ended.stdout[-3000:]}\n" \
+            f"{ended.stderr[-3000:]}\nthe guest:\n{self.text()[-3000:]}"
+        return ended.stdout
+
+    def wait(self, port, words, seconds=60):
+        """Until the server accepts a connection and, if these words are any, answers them."""
+        command = [sys.executable, "-c", PROBE, self.address, str(self.ports[port]), words]
+        until = time.monotonic() + seconds
+        while subprocess.run(self.network.command(command) if self.network else command, timeout=20).returncode:
+            assert self.process.poll() is None and time.monotonic() < until, self.text()
+            time.sleep(0.1)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serve(build, where, port, words, folder, options=(), name="server", probe=""):
+    """A guest on the network `where` (user, tap) whose server is ready on `port`: it answers `probe`."""
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(open(f"{folder}/log-{where}", "w+b"))
+        image = build.image(*words)     # here, since the tap's namespace has no way to packages
+        network = stack.enter_context(TapNetwork()) if where == "tap" else None
+        ports = {port: port if network else free_port()}
+        net = ["--net", "tap:t0"] if network else ["-p", f"127.0.0.1:{ports[port]}:{port}"]
+        command = [build.remora, "run", "--timeout", str(GUEST_SECONDS), "--name", name, *net, *options, image]
+        process = subprocess.Popen(network.command(command) if network else command, stdin=subprocess.DEVNULL,
+                                   stdout=log, stderr=subprocess.STDOUT)
+        served = Served(process, log, network, network.guest if network else "127.0.0.1", ports)
+        try:
+            served.wait(port, probe)
+            yield served
+            assert process.poll() is None, served.text()
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+@pytest.mark.parametrize("where", ["tap", pytest.param("user", marks=pytest.mark.long)])
+def test_redis(build, tmp_path, where):
+    """All tests that redis-benchmark has by default."""
+    with serve(build, where, 6379, REDIS, tmp_path, probe="PING\n") as served:
+        for pipeline, requests in ((1, 500), (16, 3200)):
+            lines = served.run("redis-benchmark", "-h", "{}", "-p", "{6379}", "-c", "50", "-P", str(pipeline), "-n", str(requests),
+                               "--csv", timeout=200).splitlines()
+            assert len(lines) == 21 and all(float(line.split('","')[1]) > 0 for line in lines[1:]), lines
+        assert len(served.run("redis-cli", "-h", "{}", "-p", "{6379}", "get", "key:__rand_int__").strip()) == 3
+
+
+def nginx_folder(folder, requests=1000):
+    """A source with nginx and files of known bytes: k of 1 KB, m of 1 MB, small of 600 bytes."""
+    os.makedirs(folder / "srv", exist_ok=True)
+    for name, size in (("small", 600), ("k", 1024), ("m", 1 << 20)):
+        (folder / "srv" / name).write_bytes(random.Random(name).randbytes(size))
+    (folder / "nginx.conf").write_text(NGINX.format(requests=requests))
+    (folder / "remora.conf").write_text("[program]\ncommand = /usr/sbin/nginx -c /nginx.conf\n[root]\nbase = deb:nginx-light\n"
+                                        "[files]\n/srv = srv\n/nginx.conf = nginx.conf\n")
+    return str(folder)
+
+
+@pytest.mark.parametrize("where", ["tap", "user"])
+def test_nginx(build, tmp_path, where):
+    # QEMU listens on the host with room for one: who comes then waits for seconds.
+    in_turn = ["--in-turn"] if where == "user" else []
+    with serve(build, where, 80, [nginx_folder(tmp_path)], tmp_path, probe="HEAD /k HTTP/1.0\r\n\r\n") as served:
+        for name, requests in (("k", 300), ("m", 20)):
+            for connections in (1, 64):
+                for close in ([], ["--close"]):
+                    url = f"http://{{}}:{{80}}/{name}"
+                    shown = served.run(sys.executable, f"{HERE}/http_check.py", "--connections", str(connections), "--requests",
+                                       str(requests), *close, *in_turn, url, str(tmp_path / "srv" / name))
+                    assert shown == f"{requests} replies right\n"
+                    header = ["-H", "Connection: close"] if close else []
+                    shown = served.run("wrk", "-t", "1", "-c", str(connections), "-d", "1", *header, url)
+                    assert "Non-2xx" not in shown and "Requests/sec" in shown, shown
+                    if where == "tap":
+                        assert "Socket errors" not in shown, shown
+
+
+def iperf3(served, *words):
+    """The end of the report. Between two tests the server is busy, or does not listen, for a moment; IPv6 starts later."""
+    until = time.monotonic() + 20
+    while True:
+        ended = served.network.run(["iperf3", "-J", *(word.replace("{}", served.address) for word in words)], capture_output=True, timeout=100)
+        report = json.loads(ended.stdout)
+        if ended.returncode == 0 and report["end"]:
+            return report["end"]
+        assert re.search("busy|refused|reset|No route", report.get("error", "")) and time.monotonic() < until, (report, ended, served.text())
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("family", ["-4", "-6"])
+def test_iperf3(build, tmp_path, family):
+    with serve(build, "tap", 5201, ["deb:iperf3", "iperf3", "-s"], tmp_path) as served:
+        address = served.network.guest6("server") if family == "-6" else "{}"
+        for kind in ([], ["-u", "-b", "8M"]):
+            for way in ([], ["-R"]):
+                end = iperf3(served, family, "-c", address, "-t", "1", *kind, *way)
+                if kind:
+                    assert end["sum"]["packets"] > 300 and end["sum"]["lost_packets"] * 20 < end["sum"]["packets"], end["sum"]
+                else:
+                    assert end["sum_received"]["bytes"] > 1 << 20, end["sum_received"]
+
+
+@pytest.mark.parametrize("server", [ASYNCIO_SERVER, THREADED_SERVER], ids=["asyncio", "threads"])
+@pytest.mark.parametrize("where", ["tap", pytest.param("user", marks=pytest.mark.long)])
+def test_python_server(build, tmp_path, where, server):
+    """What is sent comes back: eight connections at a time, half of them slow to read."""
+    (tmp_path / "server.py").write_text(server)
+    (tmp_path / "remora.conf").write_text("[program]\ncommand = /usr/bin/python3 /server.py\n[root]\nbase = deb:python3-minimal,python3\n"
+                                          "[files]\n/server.py = server.py\n")
+    with serve(build, where, 7, [str(tmp_path)], tmp_path, ["--cpus", "2"], probe="x") as served:
+        shown = served.run(sys.executable, f"{HERE}/echo_check.py", "--connections", "8", "--size", "300000", "{}", "{7}")
+        assert shown == "8 streams came back\n"
+
+
+def test_curl_in_the_guest(build, tmp_path):
+    """curl fetches from the host over HTTP and TLS, with the certificate checked."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-days", "3650",
+                    "-subj", "/CN=10.0.2.2", "-addext", "subjectAltName=IP:10.0.2.2,IP:fd00::2"], cwd=tmp_path, check=True, capture_output=True)
+    (tmp_path / "srv").mkdir()
+    data = random.Random(1).randbytes(3_000_000)
+    (tmp_path / "srv/data").write_bytes(data)
+    (tmp_path / "remora.conf").write_text("[program]\ncommand = /usr/bin/curl\n[root]\nbase = deb:curl\n[files]\n/cert.pem = cert.pem\n")
+    image = build.image(str(tmp_path))
+    with TapNetwork() as network, contextlib.ExitStack() as stack:
+        for words in (["8000"], ["8443", "cert.pem", "key.pem"]):
+            server = stack.enter_context(network.popen([sys.executable, f"{HERE}/file_server.py", "srv", *words], cwd=tmp_path,
+                                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            assert server.stdout.readline() == b"ready\n"
+        for url in ("http://10.0.2.2:8000", "https://10.0.2.2:8443", "https://[fd00::2]:8443"):
+            ended = network.run([build.remora, "run", "-q", "--timeout", "100", "--net", "tap:t0", image, "curl", "-sS", "-g", "--retry", "5", "--retry-all-errors", "--cacert", "/cert.pem", url + "/data"],
+                                stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+            assert ended.returncode == 0 and ended.stdout == data, (url, len(ended.stdout), ended.stderr)
