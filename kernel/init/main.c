@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The boot order, as calls that a breakpoint can be put on. boot.S calls kernel_main(). */
 #include "boot_tree.h"
+#include "resolver.h"
 #include "root.h"
 
 #include <arch/boot.h>
@@ -20,6 +21,7 @@
 #include <device/device.h>
 #include <device/dt.h>
 #include <device/machine.h>
+#include <device/netdev.h>
 #include <device/rng.h>
 #include <fs/mount.h>
 #include <linux/process.h>
@@ -72,6 +74,12 @@ static void init_thread(void *argument)
     inet_init();
 #endif
     root_mount(&boot);
+#ifdef CONFIG_INET
+    if (netdev_next(NULL) != NULL) {
+        resolver_link();
+        inet_wait_ready();
+    }
+#endif
     process_start_init();
 }
 

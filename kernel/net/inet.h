@@ -178,6 +178,9 @@ int net_tcp_max_segment(struct inet_sock *sock);
 /* net/lwip/lwip_icmp.c: the oldest error of the queue, the caller's to kfree; NULL. */
 struct inet_error *net_take_error(struct inet_sock *sock);
 
+/* net/lwip/lwip_boot.c: before net_stack_init(). */
+void net_boot_init(void);
+
 /* net/lwip/lwip_stack.c: once, at boot. */
 void net_stack_init(void);
 

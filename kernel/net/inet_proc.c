@@ -380,33 +380,55 @@ static const struct {
     {"net/pnp", resolver_show, NULL},
 };
 
-/* Settings that programs read: as they are here. */
-static const char settings[][2][48] = {
-    {"sys/net/core/somaxconn", "4096\n"},
-    {"sys/net/core/rmem_max", "212992\n"},
-    {"sys/net/core/rmem_default", "212992\n"},
-    {"sys/net/core/wmem_max", "212992\n"},
-    {"sys/net/core/wmem_default", "212992\n"},
-    {"sys/net/ipv4/ip_forward", "0\n"},
-    {"sys/net/ipv4/ip_local_port_range", "49152\t65535\n"},
-    {"sys/net/ipv4/ping_group_range", "0\t2147483647\n"},
-    {"sys/net/ipv4/tcp_congestion_control", "reno\n"},
-    {"sys/net/ipv4/tcp_available_congestion_control", "reno\n"},
-    {"sys/net/ipv4/tcp_fastopen", "0\n"},
-    {"sys/net/ipv4/tcp_keepalive_time", "7200\n"},
-    {"sys/net/ipv4/tcp_keepalive_intvl", "75\n"},
-    {"sys/net/ipv4/tcp_keepalive_probes", "9\n"},
-    {"sys/net/ipv6/conf/all/disable_ipv6", "0\n"},
-    {"sys/net/ipv6/conf/default/disable_ipv6", "0\n"},
-    {"sys/net/ipv6/bindv6only", "0\n"},
-};
+/* Settings that programs read, as they are here: name and text in turn, below /proc/sys/net. */
+static const char settings[] = "core/somaxconn\0"
+                               "4096\n\0"
+                               "core/rmem_max\0"
+                               "212992\n\0"
+                               "core/rmem_default\0"
+                               "212992\n\0"
+                               "core/wmem_max\0"
+                               "212992\n\0"
+                               "core/wmem_default\0"
+                               "212992\n\0"
+                               "ipv4/ip_forward\0"
+                               "0\n\0"
+                               "ipv4/ip_local_port_range\0"
+                               "49152\t65535\n\0"
+                               "ipv4/ping_group_range\0"
+                               "0\t2147483647\n\0"
+                               "ipv4/tcp_congestion_control\0"
+                               "reno\n\0"
+                               "ipv4/tcp_available_congestion_control\0"
+                               "reno\n\0"
+                               "ipv4/tcp_fastopen\0"
+                               "0\n\0"
+                               "ipv4/tcp_keepalive_time\0"
+                               "7200\n\0"
+                               "ipv4/tcp_keepalive_intvl\0"
+                               "75\n\0"
+                               "ipv4/tcp_keepalive_probes\0"
+                               "9\n\0"
+                               "ipv6/conf/all/disable_ipv6\0"
+                               "0\n\0"
+                               "ipv6/conf/default/disable_ipv6\0"
+                               "0\n\0"
+                               "ipv6/bindv6only\0"
+                               "0\n\0";
 
 static void fill_proc(void)
 {
+    char path[64];
+
     for (unsigned i = 0; i < ARRAY_SIZE(entries); i++)
         proc_register(entries[i].path, entries[i].show, entries[i].data);
-    for (unsigned i = 0; i < ARRAY_SIZE(settings); i++)
-        pseudo_register_text(PSEUDO_PROC, settings[i][0], settings[i][1]);
+    for (const char *name = settings; *name != '\0';) {
+        const char *text = name + strlen(name) + 1;
+
+        snprintf(path, sizeof(path), "sys/net/%s", name);
+        pseudo_register_text(PSEUDO_PROC, path, text);
+        name = text + strlen(text) + 1;
+    }
 }
 
 void inet_proc_init(void)

@@ -9,4 +9,8 @@
  */
 void inet_init(void);
 
+/* Waits a second at most until the interfaces have their addresses: a program that starts finds a
+ * network. */
+void inet_wait_ready(void);
+
 #endif

@@ -43,6 +43,7 @@ static void on_change(struct netif *netif, netif_nsc_reason_t reason,
         (LWIP_NSC_IPV4_SETTINGS_CHANGED | LWIP_NSC_IPV6_SET | LWIP_NSC_IPV6_ADDR_STATE_CHANGED))
         changed_addresses |= bit;
     work_queue(&change_work);
+    net_boot_changed();
 }
 
 void net_links_init(void)

@@ -177,8 +177,7 @@ static void added(struct netdev *device)
     if (device->link_up)
         netif_set_link_up(&interface->netif);
     netif_set_up(&interface->netif);
-    if (dhcp_start(&interface->netif) != ERR_OK)
-        log_warn("%s: DHCP does not start for lack of memory", device->name);
+    net_boot_configure(&interface->netif, device->name);
     net_active();
     net_unlock();
 }

@@ -60,6 +60,9 @@ void net_icmp_init(void);
 
 /* lwip_netif.c: the device of any interface but loopback. */
 struct netdev *net_interface_device(const struct netif *netif);
+/* lwip_boot.c, under the lock: an address for a new interface; addresses have changed. */
+void net_boot_configure(struct netif *netif, const char *name);
+void net_boot_changed(void);
 /* lwip_change.c: once, under the lock. */
 void net_links_init(void);
 
