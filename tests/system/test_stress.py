@@ -36,6 +36,24 @@ def test_all_cpus_at_one_thing(build):
     assert [line.split()[1].decode() for line in result.output.splitlines()] == list(STRESS), result
 
 
+SOCKETS = ("streams", "connects", "datagrams", "events", "open", "memory")
+
+
+@pytest.mark.parametrize("cpus", [1, 2, pytest.param(4, marks=pytest.mark.long)])
+def test_sockets(build, cpus):
+    """TCP and UDP over loopback: every byte arrives, nothing stalls, 4,000 connections are open at once, memory comes back."""
+    result = boot(stress(build, "sockets", "1"), Machine.parse(f"sockets gic=3 memory=256 cpus={cpus}"), timeout=240)
+    healthy(result)
+    assert [line.split()[1].decode() for line in result.output.splitlines()] == list(SOCKETS), result
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("what", SOCKETS)
+def test_sockets_for_half_a_minute(build, what):
+    machine = Machine.parse("sockets cpu=max gic=3 memory=256 cpus=4")
+    healthy(boot(stress(build, "sockets", "30", what), machine, timeout=600))
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("what", STRESS)
 def test_four_cpus_for_half_a_minute(build, what):
