@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Ends in the way its first argument says, so that the status can be looked at from outside:
-// tests/linux/ends lists the ways and what they give.
+// tests/linux/ends lists the ways and what they give. machine-off and machine-restart are for
+// tests/system/test_power.py.
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -93,6 +94,15 @@ static int end_by_fault(const char *kind)
     return 97;
 }
 
+// The machine's end, not only the program's.
+static int end_machine(const char *how)
+{
+    sleep(1); // the host sees what was printed
+    syscall(SYS_reboot, 0xfee1dead, 672274793, !strcmp(how, "restart") ? 0x01234567 : 0x4321fedc,
+            NULL);
+    return 98;
+}
+
 int main(int argc, char **argv)
 {
     const char *how = argc > 1 ? argv[1] : "";
@@ -112,5 +122,7 @@ int main(int argc, char **argv)
         return end_by_signal(how + 7);
     if (!strncmp(how, "fault-", 6))
         return end_by_fault(how + 6);
+    if (!strncmp(how, "machine-", 8))
+        return end_machine(how + 8);
     return end_by_thread(how);
 }

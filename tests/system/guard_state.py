@@ -39,6 +39,25 @@ def sleeping_program():
     return next(thread for thread in threads() if int(thread["vmspace"]) and number(thread) not in running())
 
 
+def leaf(space, address):
+    """The entry that translates a program's address, 0 where there is none."""
+    table = int(space["pagetable"]["root"])
+    for shift in LEVEL_SHIFT:
+        entry = physical(table + 8 * (address >> shift & 511))[0]
+        if shift == LEVEL_SHIFT[-1] or entry & 3 != 3:
+            return entry if entry & 1 else 0
+        table = entry & ADDRESS_MASK
+
+
+def executable(space):
+    """(name, entries that are there) of the areas of code."""
+    for area in tree_of(space["areas"], "vm_area", "node"):
+        if int(area["prot"]) & 4:
+            pages = range(int(area["start"]), int(area["end"]), 4096)
+            name = area["name"].string() if number(area["name"]) else ""
+            yield name, [entry for entry in (leaf(space, page) for page in pages) if entry]
+
+
 def at_program(thread):
     """Goes on until the program is back from its system call: key and control register there."""
     frame, keys = int(thread["stack"]) + stack_size - 288, pair(thread["context"]["keys"]["key"][0])
@@ -61,6 +80,7 @@ state = {
     "cpus": cpus(),
     "thread_keys": [pair(thread["context"]["kernel_key"]) for thread in threads()],
     "map": gdb.execute("remora-map", to_string=True).splitlines(),
+    "program_code": list(executable(sleeper["vmspace"])),
     "text": [int(gdb.parse_and_eval(f"(unsigned long)&{name}")) for name in ("__image_start", "__text_end")],
 }
 if int(gdb.parse_and_eval("$forge")):

@@ -40,6 +40,8 @@ class Machine:
     highmem: str = "on"
     load: int = 0               # physical address, by -device loader; 0: QEMU's own -kernel
     tree: str = ""              # of shuffle, rename, rephandle, cells
+    cntfrq: int = -1            # CNTFRQ_EL0 as firmware at EL3 leaves it; needs secure=on
+    frequency: int = 0          # `clock-frequency` of the timer's node
     banks: str = ""             # MiB from the start of QEMU's RAM: first-last,first-last
     only: str = ""              # "all": only in `make test-all`
 
@@ -47,7 +49,7 @@ class Machine:
     def parse(cls, line):
         name, *words = line.split()
         fields = dict(word.split("=", 1) for word in words)
-        for field in ("memory", "cpus", "load"):
+        for field in ("memory", "cpus", "load", "cntfrq", "frequency"):
             if field in fields:
                 fields[field] = _integer(fields[field])
         return cls(name=name, **fields)
@@ -112,6 +114,8 @@ def dump_tree(machine, folder, bootargs):
     if machine.needs_loader():
         devicetree.set_memory(root, machine.bank_list())
     root.child("chosen").properties["bootargs"] = bootargs.encode() + b"\0"
+    if machine.frequency:
+        root.child("timer").properties["clock-frequency"] = struct.pack(">I", machine.frequency)
     changes = machine.tree.split(",") if machine.tree else []
     if "cells" in changes:
         devicetree.resize_cells(root, 1, 1)
@@ -125,6 +129,11 @@ def dump_tree(machine, folder, bootargs):
     with open(changed, "wb") as out:
         out.write(devicetree.build(root))
     return changed
+
+
+def set_cntfrq(hertz):
+    """movz x5; movk x5, lsl 16; msr cntfrq_el0, x5; nop - which only the highest exception level may."""
+    return struct.pack("<4I", 0xD2800005 | (hertz & 0xFFFF) << 5, 0xF2A00005 | hertz >> 16 << 5, 0xD51BE005, 0xD503201F)
 
 
 def start_code(kernel, tree):
@@ -149,7 +158,7 @@ def command_line(image, machine, folder, bootargs, extra=()):
     start_at = base + size - 2 * MIB
     start = os.path.join(folder, "start.bin")
     with open(start, "wb") as out:
-        out.write(start_code(kernel, tree_at))
+        out.write((set_cntfrq(machine.cntfrq) if machine.cntfrq >= 0 else b"") + start_code(kernel, tree_at))
     loads = [(image, kernel), (dump_tree(machine, folder, bootargs), tree_at), (start, start_at)]
     for path, address in loads:
         common += ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]

@@ -92,6 +92,17 @@ def test_forged_return(build, tmp_path, machine):
         assert signed == plain and result.status == 0, result
 
 
+@pytest.mark.parametrize("machine", ("cpu=max cpus=1", "cpu=cortex-a72 cpus=1"))
+def test_vdso_is_guarded(build, tmp_path, machine):
+    """The vDSO's code is, where there is BTI; that of a program without the property note is not."""
+    state, _ = look(build, str(tmp_path / "gdb"), machine)
+    guard = 1 << 50
+    areas = {name: entries for name, entries in state["program_code"]}
+    vdso = areas.pop("[vdso]")
+    assert vdso and all(bool(entry & guard) == ("max" in machine) for entry in vdso), state["program_code"]
+    assert any(areas.values()) and not any(entry & guard for entries in areas.values() for entry in entries)
+
+
 LANDINGS = {0xD503245F: "bti c", 0xD50324DF: "bti jc", 0xD503233F: "paciasp", 0xD503237F: "pacibsp"}
 # Reached by RET only, and by PSCI with the MMU off.
 NO_LANDING = {"context_entry", "secondary_entry"}
