@@ -17,7 +17,7 @@ import symbols  # noqa: E402
 
 
 def differing(nm, unnamed, kernel):
-    """What the tables made of `unnamed` say wrongly of `kernel`; none if they are right."""
+    """What the tables made of `unnamed` say wrongly of `kernel`; None if they are right."""
     if symbols.functions(nm, unnamed) != symbols.functions(nm, kernel):
         return "functions"
     if symbols.relocations(unnamed) != symbols.relocations(kernel):
@@ -39,7 +39,7 @@ def main():
     moved = differing(nm, unnamed, kernel)
     if moved:
         sys.exit(f"image.py: {moved} lie elsewhere in {kernel} than in {unnamed}: its tables would be wrong. "
-                 "Both are linked of the same objects; delete them and build again")
+                 "Both must be linked of the same objects in the same order")
     data = raw(objcopy, kernel, image)
     if len(data) < 64 or data[56:60] != b"ARM\x64":
         sys.exit(f"image.py: {kernel} does not begin with an arm64 Image header (magic at byte 56)")
