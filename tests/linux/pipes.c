@@ -2,6 +2,7 @@
 // Pipes, splice and tee, sendfile, copy_file_range.
 #include "check.h"
 #include <poll.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
@@ -142,6 +143,49 @@ CHECK(pipe_large_write_blocks_until_read)
     EXPECT_EQ(total, (long)sizeof data);
     EXPECT_EQ(wrong_bytes, 0);
     close(reader);
+}
+
+#define PIECES 1024
+#define PIECE  128
+
+// Each piece of its buffer is on a page of its own that has to be made: it reads far more slowly
+// than the other thread writes.
+static void *drain_slowly(void *total)
+{
+    size_t size = PIECES * PAGE;
+    char *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct iovec pieces[PIECES];
+    ssize_t n;
+    madvise(data, size, MADV_NOHUGEPAGE);
+    for (size_t i = 0; i < PIECES; i++)
+        pieces[i] = (struct iovec){data + i * PAGE, PIECE};
+    while (madvise(data, size, MADV_DONTNEED) == 0 && (n = readv(reader, pieces, PIECES)) > 0)
+        *(long *)total += n;
+    munmap(data, size);
+    return NULL;
+}
+
+// The writer fills the pipe, and sleeps, while a read is under way that began with room in it.
+CHECK(pipe_writer_wakes_for_a_read_that_began_before)
+{
+    static unsigned char data[200000];
+    for (int round = 0; round < 5; round++) {
+        long total = 0;
+        int waiting;
+        pthread_t thread;
+        make_pipe(0);
+        EXPECT_EQ(write(writer, data, 15 * PAGE), (ssize_t)(15 * PAGE));
+        EXPECT_EQ(pthread_create(&thread, NULL, drain_slowly, &total), 0);
+        do {
+            sched_yield();
+            EXPECT_OK(ioctl(reader, FIONREAD, &waiting));
+        } while (waiting == (int)(15 * PAGE));
+        EXPECT_EQ(write(writer, data, sizeof data), (ssize_t)sizeof data);
+        close(writer);
+        pthread_join(thread, NULL);
+        EXPECT_EQ(total, (long)(sizeof data + 15 * PAGE));
+        close(reader);
+    }
 }
 
 CHECK(pipe_bad_pointer)
