@@ -18,6 +18,7 @@
 #include "inet_packet.h"
 #include "inet_proc.h"
 #include "netlink.h"
+#include "packet.h"
 
 #define SIGPIPE         13
 #define IPPROTO_ICMP    1
@@ -515,5 +516,6 @@ void inet_init(void)
     socket_family_register(&inet6_family);
     socket_set_device_ioctl(inet_device_ioctl);
     netlink_init();
+    packet_init();
     inet_proc_init();
 }
