@@ -80,6 +80,20 @@ static void drop(struct datagram *datagram)
     kfree(datagram);
 }
 
+/* Its buffers are ours alone, as a rule: then freeing them takes no lock. */
+static void drop_unlocked(struct datagram *datagram)
+{
+    bool is_shared = false;
+
+    for (const struct pbuf *p = datagram->p; p != NULL; p = p->next)
+        is_shared |= p->ref != 1;
+    if (is_shared)
+        net_lock();
+    drop(datagram);
+    if (is_shared)
+        net_unlock();
+}
+
 void net_datagrams_drop(struct inet_sock *sock)
 {
     struct datagram *datagram;
@@ -119,11 +133,15 @@ ssize_t net_datagram_receive(struct inet_sock *sock, struct io *io, struct inet_
     struct datagram *datagram;
     ssize_t done = -EAGAIN;
 
+    if (READ_ONCE(sock->received) == 0 && !(READ_ONCE(sock->ready) & (POLLIN | POLLERR | POLLHUP)))
+        return -EAGAIN;
     mutex_lock(&sock->read_lock);
     net_lock();
     datagram = is_peek ? sock->first : take(sock);
     if (datagram == NULL && (sock->shutdown & INET_SHUT_RD))
         done = 0;
+    if (datagram != NULL)
+        net_copies.out += datagram->p->tot_len;
     net_unlock();
     if (datagram != NULL) {
         size_t length = datagram->p->tot_len;
@@ -135,11 +153,8 @@ ssize_t net_datagram_receive(struct inet_sock *sock, struct io *io, struct inet_
             *flags |= MSG_TRUNC;
         if (done >= 0 && wants_length)
             done = (ssize_t)length;
-        if (!is_peek) {
-            net_lock(); /* loopback's buffers may be the sender's, too */
-            drop(datagram);
-            net_unlock();
-        }
+        if (!is_peek)
+            drop_unlocked(datagram);
     }
     mutex_unlock(&sock->read_lock);
     return done;

@@ -403,6 +403,7 @@ static bool input_tcp(const struct tuple *tuple, const struct tcp_hdr *header)
         (syn_rcvd_count >= SYN_RCVD_MAX || inet_backlog_full(listener->callback_arg)))
         return true; /* it comes again */
     show_only(pcb, listener);
+    tcp_timer_needed();
     return false;
 }
 

@@ -76,6 +76,36 @@ void lwip_port_assert(const char *message)
     panic("lwIP: %s", message);
 }
 
+/* 64 bits at a time: carries gather in a second word (RFC 1071, section 2). */
+uint16_t lwip_port_checksum(const void *data, int size)
+{
+    const uint8_t *from = data;
+    uint64_t sum = 0, carries = 0, word;
+
+    for (; size >= 8; size -= 8, from += 8) {
+        memcpy(&word, from, sizeof(word));
+        sum += word;
+        carries += sum < word;
+    }
+    if (size & 4) { /* the end of every IP and TCP header */
+        uint32_t half;
+
+        memcpy(&half, from, sizeof(half));
+        from += 4;
+        sum += half;
+        carries += sum < half;
+    }
+    word = 0;
+    for (int i = 0; i < (size & 3); i++)
+        word |= (uint64_t)from[i] << (8 * i);
+    sum += word;
+    carries += sum < word;
+    sum = (sum & 0xffffffff) + (sum >> 32) + carries;
+    sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+
 u32_t sys_now(void)
 {
     return (u32_t)(clock_monotonic_ns() / NS_PER_MS);
@@ -278,7 +308,7 @@ static struct slow_timer slow_timers[] = {
 static struct timer timer;
 static struct work timer_work;
 static uint32_t active_until_ms, tcp_next_ms, armed_ms;
-static bool tcp_needed, is_armed;
+static bool tcp_needed, tcp_is_planned, slow_needed, was_active, is_armed;
 
 static bool is_due(uint32_t now, uint32_t at)
 {
@@ -295,35 +325,81 @@ static void arm(uint32_t at_ms)
                 clock_monotonic_ns() + (uint64_t)max((int32_t)(at_ms - sys_now()), 0) * NS_PER_MS);
 }
 
+/* TCP counts ticks of 200 ms; those that nobody needed are made up for. */
+static void catch_up_tcp(uint32_t now)
+{
+    static uint32_t ran_ms;
+    uint32_t missed = (now - ran_ms) / TCP_SLOW_INTERVAL;
+
+    if (missed > 1)
+        tcp_ticks += missed - 1;
+    ran_ms = now;
+}
+
 void tcp_timer_needed(void)
 {
+    uint32_t now;
+
     if (tcp_needed)
         return;
+    now = sys_now();
+    catch_up_tcp(now);
     tcp_needed = true;
-    tcp_next_ms = sys_now() + TCP_TMR_INTERVAL;
+    tcp_next_ms = now + TCP_TMR_INTERVAL;
     arm(tcp_next_ms);
 }
 
 void net_active(void)
 {
-    uint32_t now = sys_now();
-    bool was_active = !is_due(now, active_until_ms);
+    was_active = true;
+    if (slow_needed)
+        return;
+    slow_needed = true;
+    arm(sys_now());
+}
 
-    active_until_ms = now + ACTIVE_MS;
-    if (!was_active)
-        arm(now);
+/* Milliseconds until a connection needs the tick; 0: now. UINT32_MAX: it does not. */
+static uint32_t tick_needed_in(const struct tcp_pcb *pcb)
+{
+    uint32_t quiet = (tcp_ticks - pcb->tmr) * TCP_SLOW_INTERVAL, due;
+
+    if (pcb->unsent != NULL || pcb->unacked != NULL || pcb->ooseq != NULL ||
+        pcb->refused_data != NULL || (pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND)) ||
+        (pcb->state != ESTABLISHED && pcb->state != CLOSE_WAIT &&
+         (pcb->state != FIN_WAIT_2 || (pcb->flags & TF_RXCLOSED))))
+        return 0;
+    if (!(pcb->so_options & SOF_KEEPALIVE))
+        return UINT32_MAX;
+    due = pcb->keep_idle + pcb->keep_cnt_sent * pcb->keep_intvl;
+    return due > quiet ? due - quiet : 0;
+}
+
+/* When TCP's tick is wanted next: at once, or (connections that are open and quiet, or wait out
+ * their time) so much later. */
+static void plan_tcp(uint32_t now)
+{
+    uint32_t in = tcp_tw_pcbs != NULL ? 2 * TCP_MSL / 8 : UINT32_MAX;
+
+    for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL && in != 0; pcb = pcb->next)
+        in = min(in, tick_needed_in(pcb));
+    tcp_needed = in == 0;
+    if (in != UINT32_MAX) {
+        tcp_next_ms = now + max(in, (uint32_t)TCP_TMR_INTERVAL);
+        tcp_is_planned = true;
+    }
 }
 
 static void run_tcp(uint32_t now)
 {
-    if (!tcp_needed || !is_due(now, tcp_next_ms))
+    if ((!tcp_needed && !tcp_is_planned) || !is_due(now, tcp_next_ms))
         return;
+    tcp_is_planned = false;
+    catch_up_tcp(now);
     tcp_tmr();
     demux_lists_changed();
     for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next)
         tcp_data_fit(pcb);
-    tcp_needed = tcp_active_pcbs != NULL || tcp_tw_pcbs != NULL;
-    tcp_next_ms = now + TCP_TMR_INTERVAL;
+    plan_tcp(now);
 }
 
 /* A timer that was left alone in quiet times is called as often as it should have been. */
@@ -346,7 +422,10 @@ static void run_timers(struct work *work)
     net_lock();
     is_armed = false;
     now = sys_now();
-    is_active = !is_due(now, active_until_ms);
+    if (was_active)
+        active_until_ms = now + ACTIVE_MS;
+    was_active = false;
+    is_active = slow_needed = !is_due(now, active_until_ms);
     run_tcp(now);
     for (unsigned i = 0; i < ARRAY_SIZE(slow_timers); i++) {
         struct slow_timer *slow = &slow_timers[i];
@@ -358,7 +437,7 @@ static void run_timers(struct work *work)
             next = slow->next_ms;
         has_next = true;
     }
-    if (tcp_needed && (!has_next || (int32_t)(tcp_next_ms - next) < 0)) {
+    if ((tcp_needed || tcp_is_planned) && (!has_next || (int32_t)(tcp_next_ms - next) < 0)) {
         next = tcp_next_ms;
         has_next = true;
     }

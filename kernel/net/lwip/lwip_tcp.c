@@ -234,6 +234,7 @@ static void transport_close(struct inet_sock *sock, bool abort)
     struct tcp_pcb *pcb;
 
     net_lock();
+    tcp_timer_needed();
     pcb = sock->pcb;
     sock->socket = NULL;
     if (pcb != NULL && sock->state == INET_LISTENING) {
@@ -475,6 +476,7 @@ static int transport_shutdown(struct inet_sock *sock, unsigned how)
         bool sends = (how & INET_SHUT_WR) && !(sock->shutdown & INET_SHUT_WR);
 
         sock->shutdown |= how;
+        tcp_timer_needed();
         if (sends)
             (void)tcp_shutdown(pcb, 0, 1);
         if (how & INET_SHUT_RD)

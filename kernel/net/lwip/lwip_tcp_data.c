@@ -273,10 +273,11 @@ ssize_t tcp_data_send(struct inet_sock *sock, struct io *io, const struct inet_p
         taken = queue_list(sock, &list, more || io_left(io) != 0);
         net_copies.in += taken;
         if (taken == 0)
-            error = -EAGAIN;
+            error = sock->written != sock->acked ? -EAGAIN : -ENOBUFS;
         note_answer(sock);
+        tcp_timer_needed();
         push(pcb, more);
-        if (sock->pcb == pcb && !is_writable(sock, pcb))
+        if (sock->pcb == pcb && (taken == 0 || !is_writable(sock, pcb)))
             net_ready(sock, POLL_WRITABLE, false);
     }
     net_unlock();

@@ -24,6 +24,16 @@
 
 #define BYTE_ORDER LITTLE_ENDIAN
 
+/* Inline, where lwIP has functions. */
+#define lwip_htons(x) __builtin_bswap16(x)
+#define lwip_ntohs(x) __builtin_bswap16(x)
+#define lwip_htonl(x) __builtin_bswap32(x)
+#define lwip_ntohl(x) __builtin_bswap32(x)
+
+/* The sum of 16-bit words in memory's order, folded and not complemented (RFC 1071). */
+uint16_t lwip_port_checksum(const void *data, int size);
+#define LWIP_CHKSUM lwip_port_checksum
+
 /* lwIP's messages go nowhere; a broken invariant stops the machine. */
 void lwip_port_assert(const char *message);
 #define LWIP_PLATFORM_DIAG(x)
