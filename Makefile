@@ -4,13 +4,13 @@
 #   ARCH CROSS_PREFIX CC LD STRIP OBJCOPY HOST_CC   tools (arm64, aarch64-linux-gnu-, ...)
 #   BUILD=build CONFIG=.config                      where to build, the Kconfig answers
 #   TEST=unit:rbtree                                what `make test` runs, see tests/run --help
-#   APP=deb:sqlite3 ARGS='...'                      what `make run` runs
+#   APP=deb:sqlite3 ARGS='...'                      what `make run` runs; none: our web server, on PORT=8080
 
 BUILD ?= build
 CONFIG ?= .config
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
-APP ?= $(BUILD)/programs/hello
+APP ?=
 ARGS ?=
 
 # make's own default for CC (cc) and LD (ld) is no choice of the user's.
@@ -41,7 +41,7 @@ setup:
 	@scripts/setup build run
 
 run: setup all
-	@$(BUILD)/remora run -V $(APP) $(ARGS)
+	@$(if $(APP),$(BUILD)/remora run -V $(APP) $(ARGS),scripts/demo $(BUILD))
 
 test:
 	@scripts/setup build run test

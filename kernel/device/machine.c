@@ -2,6 +2,7 @@
 /* What the machine is, who runs it, and how it ends. */
 #include <abi/frame.h>
 #include <arch/cpu.h>
+#include <arch/instruction_count.h>
 #include <arch/irqflags.h>
 #include <arch/psci.h>
 #include <core/clock.h>
@@ -165,6 +166,7 @@ void machine_init(void)
 /* --- times --- */
 
 static uint64_t start_count;
+static struct machine_boot boot;
 
 void machine_note_start(void)
 {
@@ -174,11 +176,19 @@ void machine_note_start(void)
 void machine_note_program(void)
 {
     char text[80];
-    int length = scnprintf(text, sizeof(text), "start=%llu program=%llu",
-                           (unsigned long long)clock_count_to_ns(start_count),
-                           (unsigned long long)clock_monotonic_ns());
+    int length;
 
+    boot.time_ns = clock_monotonic_ns();
+    boot.instructions = instruction_count_end();
+    length = scnprintf(text, sizeof(text), "start=%llu program=%llu",
+                       (unsigned long long)clock_count_to_ns(start_count),
+                       (unsigned long long)boot.time_ns);
     console_frame(FRAME_TIMES, text, (size_t)length, true);
+}
+
+const struct machine_boot *machine_boot(void)
+{
+    return &boot;
 }
 
 /* --- the end --- */

@@ -8,6 +8,7 @@
 #include <core/percpu.h>
 #include <core/sched.h>
 #include <device/firmware.h>
+#include <device/machine.h>
 #include <lib/errno.h>
 #include <lib/printf.h>
 #include <lib/string.h>
@@ -248,6 +249,18 @@ static int cmdline_show(struct pseudo_text *text, const struct pseudo_entry *ent
     return 0;
 }
 
+/* Remora's own: what booting took. */
+static int remora_show(struct pseudo_text *text, const struct pseudo_entry *entry)
+{
+    const struct machine_boot *boot = machine_boot();
+
+    (void)entry;
+    pseudo_printf(text, "boot_ns: %llu\n", (unsigned long long)boot->time_ns);
+    if (boot->instructions)
+        pseudo_printf(text, "boot_instructions: %llu\n", (unsigned long long)boot->instructions);
+    return 0;
+}
+
 void proc_system_init(void)
 {
     proc_register("meminfo", meminfo_show, NULL);
@@ -258,6 +271,7 @@ void proc_system_init(void)
     proc_register("loadavg", loadavg_show, NULL);
     proc_register("version", version_show, NULL);
     proc_register("cmdline", cmdline_show, NULL);
+    proc_register("remora", remora_show, NULL);
     pseudo_register_text(PSEUDO_PROC, "cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
     pseudo_register_text(PSEUDO_PROC, "swaps",
                          "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");

@@ -3,6 +3,11 @@
  * A small web server that shows what its machine is: one page, and its figures as JSON.
  *
  *     httpd [PORT]      8080, unless told otherwise; SIGINT and SIGTERM end it
+ *     httpd --boot      only says how many instructions booting took, if the machine counts them
+ *
+ * PAGE in the environment is the address at which the host finds the page, for a line that says so.
+ * Most emulated machines do not count. BOOT_INSTRUCTIONS in the environment then says what a boot
+ * of the same files took in one that does.
  *
  * One thread and poll(). GET and HEAD of `/` and `/status` only: no request names a file. A request
  * is at most REQUEST_MAX bytes and a connection that says nothing for IDLE_SECONDS is closed; who
@@ -49,7 +54,9 @@ struct connection {
 
 static struct connection connections[CONNECTIONS];
 static unsigned long long requests;
-static double started_ms;
+static double boot_ms; /* from reset to the first program; outside Remora, to this program */
+static unsigned long long boot_instructions;
+static const char *boot_counted = "no"; /* live: by this machine; before: as the environment says */
 static volatile sig_atomic_t ended;
 
 static void on_end(int number)
@@ -101,20 +108,35 @@ static void add_string(struct text *text, const char *from, size_t size)
 }
 
 /* The number behind `name` at the start of a line of a /proc file; 0 if there is none. */
-static unsigned long proc_number(const char *path, const char *name)
+static unsigned long long proc_number(const char *path, const char *name)
 {
     FILE *file = fopen(path, "re");
-    unsigned long number = 0;
+    unsigned long long number = 0;
     char line[256];
 
     while (file && fgets(line, sizeof(line), file))
         if (strncmp(line, name, strlen(name)) == 0) {
-            number = strtoul(line + strlen(name), NULL, 10);
+            number = strtoull(line + strlen(name), NULL, 10);
             break;
         }
     if (file)
         fclose(file);
     return number;
+}
+
+static void read_boot(void)
+{
+    const char *before = getenv("BOOT_INSTRUCTIONS");
+    unsigned long long ns = proc_number("/proc/remora", "boot_ns:");
+
+    boot_ms = ns ? (double)ns / 1e6 : uptime() * 1000;
+    boot_instructions = proc_number("/proc/remora", "boot_instructions:");
+    if (boot_instructions) {
+        boot_counted = "live";
+    } else if (before) {
+        boot_instructions = strtoull(before, NULL, 10);
+        boot_counted = boot_instructions ? "before" : "no";
+    }
 }
 
 /* The last lines of the kernel's log, as far as this program may read it. */
@@ -155,11 +177,12 @@ static size_t write_status(char *to, size_t room)
     add(&text, "{\"system\":");
     add_string(&text, system, strlen(system));
     add(&text,
-        ",\"started_ms\":%.3f,\"uptime_s\":%.3f,\"memory_total_kib\":%lu,"
-        "\"memory_free_kib\":%lu,\"threads\":%lu,\"requests\":%llu,\"log\":",
-        started_ms, uptime(), proc_number("/proc/meminfo", "MemTotal:"),
-        proc_number("/proc/meminfo", "MemAvailable:"), proc_number("/proc/self/status", "Threads:"),
-        requests);
+        ",\"boot_ms\":%.3f,\"boot_instructions\":%llu,\"boot_counted\":\"%s\","
+        "\"uptime_s\":%.3f,\"memory_total_kib\":%llu,\"memory_free_kib\":%llu,"
+        "\"threads\":%llu,\"requests\":%llu,\"log\":",
+        boot_ms, boot_instructions, boot_counted, uptime(),
+        proc_number("/proc/meminfo", "MemTotal:"), proc_number("/proc/meminfo", "MemAvailable:"),
+        proc_number("/proc/self/status", "Threads:"), requests);
     add_log(&text);
     add(&text, "}\n");
     return (size_t)(text.at - to);
@@ -387,7 +410,10 @@ static int listen_on(unsigned long port)
         fprintf(stderr, "httpd: port %lu: %s\n", port, strerror(errno));
         return -1;
     }
-    printf("httpd: listening on port %u\n", ntohs(name.sin_port));
+    if (getenv("PAGE"))
+        printf("\nThe guest's page is at %s - Ctrl-C here ends the guest.\n\n", getenv("PAGE"));
+    else
+        printf("httpd: listening on port %u\n", ntohs(name.sin_port));
     fflush(stdout);
     return fd;
 }
@@ -399,9 +425,13 @@ int main(int argc, char *argv[])
     unsigned long port = argc > 1 ? strtoul(argv[1], &end, 10) : 8080;
     int listener;
 
-    started_ms = uptime() * 1000;
+    read_boot();
+    if (argc == 2 && strcmp(argv[1], "--boot") == 0) {
+        printf("%llu\n", boot_instructions);
+        return 0;
+    }
     if (argc > 2 || (argc > 1 && (end == argv[1] || *end || port > 65535))) {
-        fprintf(stderr, "usage: httpd [PORT]\n");
+        fprintf(stderr, "usage: httpd [PORT], or httpd --boot\n");
         return 2;
     }
     sigaction(SIGINT, &action, NULL);

@@ -3,7 +3,13 @@
 import http.client
 import json
 import os
+import re
+import subprocess
 import time
+
+import pexpect
+
+from conftest import TOP
 
 
 def fetch(port, path):
@@ -34,3 +40,25 @@ def test_web_server(build, tmp_path):
         build.command("stop", "page", env=environment)
     (guest,) = json.loads(build.command("ps", "-a", "--json", env=environment).stdout)
     assert (guest["state"], guest["status"]) == ("exited", 0)
+
+
+def test_make_run_in_a_browser(build, tmp_path):
+    """What `make run` shows: the page in a browser, filled by the guest; Ctrl-C in the terminal ends it."""
+    demo = pexpect.spawn(f"{TOP}/scripts/demo", [build.folder], timeout=90, env=dict(os.environ, TERM="vt100"))
+    try:
+        demo.expect(r"page is at (http://127\.0\.0\.1:\d+/) ")
+        shown = subprocess.run(["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}",
+                                "--virtual-time-budget=4000", "--dump-dom", demo.match.group(1).decode()],
+                               capture_output=True, text=True, timeout=100).stdout
+        boot = re.search(r'id="boot">(\d+) ms<', shown)
+        count = re.search(r'id="count">([\d,]+)<', shown)
+        assert boot and int(boot.group(1)) > 0 and count and 200_000 < int(count.group(1).replace(",", "")) < 2_000_000, shown[-3000:]
+        assert re.search(r'id="threads">1<', shown) and re.search(r'id="used">[\d.]+ MiB<', shown), shown[-3000:]
+        assert "linux,dummy-virt" in re.search(r'id="log">([^<]*)<', shown).group(1), shown[-3000:]
+        assert len(re.search(r'points="([^"]*)"', shown).group(1).split()) == 60
+        demo.send("\x03")
+        demo.expect(pexpect.EOF)
+        demo.wait()
+        assert demo.exitstatus == 0
+    finally:
+        demo.close(force=True)

@@ -21,7 +21,7 @@ def port(tmp_path_factory):
     program = str(tmp_path_factory.mktemp("httpd") / "httpd")
     subprocess.run(["gcc", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", *SOURCES,
                     "-o", program], check=True, timeout=120)
-    with subprocess.Popen([program, "0"], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen([program, "0"], stdout=subprocess.PIPE, text=True, env=dict(os.environ, BOOT_INSTRUCTIONS="424242")) as server:
         yield int(server.stdout.readline().split()[-1])
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=10) == 0
@@ -49,6 +49,7 @@ def test_page_and_figures_on_one_connection(port):
     assert second["requests"] == first["requests"] + 1 and second["uptime_s"] >= first["uptime_s"]
     assert 0 < first["memory_free_kib"] <= first["memory_total_kib"] and first["threads"] >= 1
     assert len(first["log"]) <= 20
+    assert first["boot_ms"] > 0 and (first["boot_instructions"], first["boot_counted"]) == (424242, "before")
 
 
 def test_head_has_no_body(port):
@@ -96,4 +97,5 @@ def test_page_in_a_browser(port, tmp_path):
                             "--virtual-time-budget=4000", "--dump-dom", f"http://127.0.0.1:{port}/"],
                            capture_output=True, text=True, timeout=100).stdout
     assert re.search(r'id="threads">\d+<', shown) and re.search(r'id="used">[\d.]+ MiB<', shown), shown[-3000:]
+    assert re.search(r'id="boot">\d+ ms<', shown) and 'id="count">424,242<' in shown, shown[-3000:]
     assert len(re.search(r'points="([^"]*)"', shown).group(1).split()) == 60

@@ -54,6 +54,7 @@ primary_entry:
     b.ne    1f
     bl      elect_cpu
 1:  bl      drop_to_el1
+    bl      instruction_count_start
     bl      invalidate_tables
     bl      clear_tables
     adr_l   x1, early_stack_top
@@ -288,6 +289,28 @@ leave_el2:
     msr     spsr_el2, x0
     isb
     eret
+
+/* Instructions of this boot, in event counter 0, where the CPU has one that can (Arm ARM D13.11). */
+instruction_count_start:
+    mrs     x0, id_aa64dfr0_el1
+    ubfx    x0, x0, #8, #4                  /* PMUVer: 0 and 15 are none */
+    sub     x0, x0, #1
+    cmp     x0, #14
+    b.hs    1f
+    mrs     x0, pmceid0_el0
+    tbz     x0, #PMU_INST_RETIRED, 1f
+    mrs     x0, pmcr_el0
+    ubfx    x1, x0, #11, #5                 /* N */
+    cbz     x1, 1f
+    mov     x1, #PMU_INST_RETIRED
+    msr     pmevtyper0_el0, x1
+    msr     pmevcntr0_el0, xzr
+    mov     x1, #1
+    msr     pmcntenset_el0, x1
+    orr     x0, x0, #1                      /* E */
+    msr     pmcr_el0, x0
+    isb
+1:  ret
 
 /*
  * x0 = table for TTBR1, x1 = table for TTBR0 (identity). Returns with the MMU and caches on. What

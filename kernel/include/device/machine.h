@@ -13,6 +13,13 @@ void machine_init(void);
 void machine_note_start(void);
 void machine_note_program(void);
 
+/* What booting took, from reset to the program's first instruction. */
+struct machine_boot {
+    uint64_t time_ns;      /* as far as the counter tells, which starts with the machine in QEMU */
+    uint64_t instructions; /* of the first CPU, from _start; 0 where nothing counts them */
+};
+const struct machine_boot *machine_boot(void);
+
 /* One line for the log: "linux,dummy-virt, Cortex-A57 r1p0, 2 CPUs, TCG or no hypervisor ...". */
 void machine_log_banner(void);
 /* /proc/cpuinfo's and the banner's "Cortex-A57"; "unknown" for parts without a name here. */

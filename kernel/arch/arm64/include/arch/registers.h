@@ -21,6 +21,9 @@
 #define TCR_EL1_VALUE \
     (TCR_T0SZ_48 | TCR_T1SZ_48 | TCR_WALKS_WB | TCR_WALKS1_WB | 0x80000000 | 0x2000000000)
 
+/* The event of the PMU that counts instructions as they retire, and its bit in PMCEID0_EL0. */
+#define PMU_INST_RETIRED 8
+
 /* SCTLR_EL1: bits that are RES1 where their feature is missing, then what Remora chooses. */
 #define SCTLR_RES1    0x30500980 /* LSMAOE nTLSMD EIS TSCXT EOS SED ITD */
 #define SCTLR_EL1_OFF (SCTLR_RES1 | 0x00800000)
