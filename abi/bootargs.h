@@ -28,7 +28,9 @@
  *   remora.user=<uid:gid[:gid,gid...]>  replaces `user` (no encoding)
  *   remora.hostname=<%>     replaces `hostname`
  *   remora.volume=<tag>:<%path>[:ro]    9p volume (repeated)
- *   root=, init=            as the design says: where the root is, and the program to start instead
+ *   root=<path>             the disk that holds the root from its first byte on, by /dev/vda or
+ *                           /dev/disk/by-id/virtio-<serial>; absent: the root is in memory
+ *   init=<path>             the program to start instead
  *
  * The whole of bootargs is at most BOOTARGS_MAX bytes with its NUL.
  * Shared by kernel and tool; freestanding.
@@ -39,6 +41,7 @@
 #define BOOTARGS_MAX 65536
 
 #define BOOTARGS_PREFIX   "remora."
+#define BOOTARGS_ROOT     "root"
 #define BOOTARGS_NONCE    "remora.nonce"
 #define BOOTARGS_TTY      "remora.tty"
 #define BOOTARGS_STDERR   "remora.stderr"
@@ -52,5 +55,9 @@
 #define BOOTARGS_USER     "remora.user"
 #define BOOTARGS_HOSTNAME "remora.hostname"
 #define BOOTARGS_VOLUME   "remora.volume"
+
+/* The serial number of the disk on which the command puts a root. */
+#define ROOT_DISK_SERIAL "remora-root"
+#define ROOT_DISK_PATH   "/dev/disk/by-id/virtio-" ROOT_DISK_SERIAL
 
 #endif

@@ -54,6 +54,7 @@ struct image_header {
 #define IMAGE_FEATURE_NETWORK (1ull << 0) /* -p: virtio-net and TCP/IP */
 #define IMAGE_FEATURE_9P      (1ull << 1) /* -v: virtio-9p volumes (remora.volume=) */
 #define IMAGE_FEATURE_PORTS   (1ull << 2) /* virtio-console port instead of the UART */
+#define IMAGE_FEATURE_DISK    (1ull << 3) /* root=: a root on a virtio-blk disk */
 
 struct image_remora_header {
     uint64_t magic;

@@ -163,7 +163,7 @@ static uint64_t place_of_root(const struct image *kernel)
     return (end + IMAGE_ROOT_ALIGN - 1) / IMAGE_ROOT_ALIGN * IMAGE_ROOT_ALIGN;
 }
 
-/* The kernel with headers that name the root. */
+/* The kernel with headers that name the root, if it has one. */
 static int write_kernel(const struct image *kernel, uint64_t root_size, const uint8_t *digest,
                         int fd, const char *name)
 {
@@ -173,14 +173,21 @@ static int write_kernel(const struct image *kernel, uint64_t root_size, const ui
 
     if (status)
         return status;
-    remora.root_offset = place_of_root(kernel);
+    remora.root_offset = root_size ? place_of_root(kernel) : 0;
     remora.root_size = root_size;
-    memcpy(remora.root_digest, digest, sizeof(remora.root_digest));
-    header.image_size = remora.root_offset + root_size;
+    memset(remora.root_digest, 0, sizeof(remora.root_digest));
+    if (root_size)
+        memcpy(remora.root_digest, digest, sizeof(remora.root_digest));
+    header.image_size = place_of_root(kernel) + root_size;
     if (pwrite(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
         pwrite(fd, &remora, sizeof(remora), IMAGE_REMORA_OFFSET) != (ssize_t)sizeof(remora))
         return write_failed(name);
     return 0;
+}
+
+int image_write_kernel(const struct image *kernel, int fd, const char *name)
+{
+    return write_kernel(kernel, 0, NULL, fd, name);
 }
 
 int image_write(const struct image *kernel, struct tree *tree, int fd, const char *name)

@@ -36,6 +36,9 @@ int image_write(const struct image *kernel, struct tree *tree, int fd, const cha
 int image_write_root(const struct image *kernel, int root_fd, uint64_t offset, uint64_t length,
                      const uint8_t digest[32], int fd, const char *name);
 
+/* Writes the kernel alone. Reports. */
+int image_write_kernel(const struct image *kernel, int fd, const char *name);
+
 /* The root of an image as a tree, whose nodes refer to image->fd. Reports. */
 int image_read_root(const struct image *image, struct tree *tree);
 

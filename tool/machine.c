@@ -10,6 +10,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <abi/bootargs.h>
+
 #define QEMU "qemu-system-aarch64"
 
 void host_read(struct host *host)
@@ -107,6 +109,18 @@ static void add_pair(struct words *arguments, const char *option, char *value)
     words_take(arguments, value);
 }
 
+static void add_root(const struct machine_disk *root, struct words *arguments)
+{
+    if (root->path == NULL)
+        return;
+    add_pair(arguments, "-drive",
+             text_format("if=none,id=root,format=raw,readonly=on,offset=%llu,size=%llu,file=%s",
+                         (unsigned long long)root->offset, (unsigned long long)root->size,
+                         root->path));
+    add_pair(arguments, "-device",
+             text_copy("virtio-blk-device,drive=root,serial=" ROOT_DISK_SERIAL));
+}
+
 void machine_arguments(const struct options *options, const struct accelerator *accelerator,
                        const struct machine_start *start, struct words *arguments)
 {
@@ -138,6 +152,7 @@ void machine_arguments(const struct options *options, const struct accelerator *
         add_pair(arguments, "-device", text_copy("virtserialport,chardev=bulk,name=remora"));
     }
     network_arguments(start->network, arguments);
+    add_root(&start->root, arguments);
     add_volumes(options, arguments);
     add_pair(arguments, "-kernel", text_copy(start->image));
     add_pair(arguments, "-append", text_copy(start->bootargs));

@@ -6,6 +6,7 @@
 #define TOOL_MACHINE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "buffer.h"
 #include "network.h"
@@ -31,8 +32,16 @@ void host_read(struct host *host);
 /* wanted: kvm, hvf, tcg, or NULL to choose. Reports when what is wanted cannot be had. */
 int accelerator_choose(const struct host *host, const char *wanted, struct accelerator *choice);
 
+/* A read-only disk: a part of a file. */
+struct machine_disk {
+    const char *path; /* NULL: there is none */
+    uint64_t offset;
+    uint64_t size;
+};
+
 struct machine_start {
     const char *image;
+    struct machine_disk root;
     const char *bootargs;
     int bulk; /* socket for a virtio console; -1: none */
     unsigned memory_mib;

@@ -30,6 +30,7 @@
 
 #define MEMORY_DEFAULT_MIB 512
 #define MEMORY_LEAST_MIB   8
+#define ROOT_IN_MEMORY_MAX (64u << 20) /* bytes of a root; a larger one goes on a disk */
 #define MEMORY_BESIDE_ROOT \
     192 /* MiB that a guest has at least beside its root, unless -m says less */
 
@@ -157,19 +158,20 @@ static int make_image(struct root *root, const struct options *options, int *fd)
     return status;
 }
 
-static int check_features(const char *path, const struct options *options,
-                          const struct network *network, bool *has_ports)
+/* A root that is too large for memory becomes a disk of the machine, beside the kernel alone in
+ * *kernel_fd, a memory file. */
+static int split_image(const struct image *image, int *kernel_fd, struct machine_disk *root)
 {
-    struct image image;
-    uint64_t features;
-    int status = image_open(&image, path);
+    *kernel_fd = memfd_create("remora", 0);
+    if (*kernel_fd < 0)
+        return message_error("no memory file for the kernel: %s", strerror(errno));
+    *root = (struct machine_disk){image->path, image->remora.root_offset, image->remora.root_size};
+    return image_write_kernel(image, *kernel_fd, "the kernel");
+}
 
-    if (status)
-        return status;
-    features = image.remora.features;
-    image_close(&image);
-    *has_ports = (features & IMAGE_FEATURE_PORTS) &&
-                 (!options->machine || strcmp(options->machine, "virt") == 0);
+static int check_features(uint64_t features, const char *path, const struct options *options,
+                          const struct network *network)
+{
     if (network->kind != NETWORK_NONE && !(features & IMAGE_FEATURE_NETWORK))
         return message_error(
             "%s: the kernel was built without network: build one with CONFIG_INET=y "
@@ -320,9 +322,8 @@ static int finish(struct guest *guest, const struct console_result *result,
     }
 }
 
-static unsigned choose_memory(const struct root *root, const struct options *options, int image_fd)
+static unsigned choose_memory(const struct root *root, const struct options *options, uint64_t size)
 {
-    off_t size = lseek(image_fd, 0, SEEK_END);
     unsigned wanted = root->manifest.memory_mib ? root->manifest.memory_mib : MEMORY_DEFAULT_MIB;
     unsigned needed = (unsigned)(size >> 20) + MEMORY_BESIDE_ROOT;
 
@@ -331,11 +332,44 @@ static unsigned choose_memory(const struct root *root, const struct options *opt
     return needed > wanted ? (needed + 127) / 128 * 128 : wanted;
 }
 
+/* What the guest starts from: image, disk, memory, boot parameters. */
+static int prepare(struct root *root, const struct options *options, const struct image *image,
+                   int *kernel_fd, struct machine_start *start, bool *has_ports)
+{
+    uint64_t features = image->remora.features;
+    bool is_virt = !options->machine || strcmp(options->machine, "virt") == 0;
+    bool on_disk =
+        is_virt && (features & IMAGE_FEATURE_DISK) && image->remora.root_size > ROOT_IN_MEMORY_MAX;
+    int status = check_features(features, image->path, options, start->network);
+
+    *has_ports = is_virt && (features & IMAGE_FEATURE_PORTS);
+    start->memory_mib =
+        choose_memory(root, options, on_disk ? image->remora.kernel_size : image->size);
+    start->cpus = options->cpus ? options->cpus : root->manifest.cpus ? root->manifest.cpus : 1;
+    if (status == 0 && start->memory_mib < MEMORY_LEAST_MIB)
+        status = message_error("-m %u: Remora needs at least %dM of memory", start->memory_mib,
+                               MEMORY_LEAST_MIB);
+    return status == 0 && on_disk ? split_image(image, kernel_fd, &start->root) : status;
+}
+
+static int add_bootargs(struct buffer *bootargs, const char *nonce, const struct root *root,
+                        const struct options *options, const struct console_streams *streams,
+                        const struct machine_start *start, bool has_ports)
+{
+    int status = make_bootargs(bootargs, nonce, root, options, streams);
+
+    if (status == 0 && has_ports)
+        add_word(bootargs, BOOTARGS_CONSOLE, "virtio");
+    if (status == 0 && start->root.path)
+        add_word(bootargs, BOOTARGS_ROOT, ROOT_DISK_PATH);
+    return status;
+}
+
 /* detached: NULL when the streams are the user's. */
 static int run_image(struct root *root, const struct options *options, int image_fd,
                      struct detached *detached)
 {
-    char *path = text_format("/proc/self/fd/%d", image_fd);
+    char *path = text_format("/proc/self/fd/%d", image_fd), *kernel_path = NULL;
     char nonce[FRAME_NONCE_LENGTH + 1];
     struct machine_start start = {.image = path};
     struct console_streams streams;
@@ -344,7 +378,9 @@ static int run_image(struct root *root, const struct options *options, int image
     struct console_result result;
     struct guest guest = {0};
     struct network network;
+    struct image image = {.fd = -1};
     bool has_ports = false;
+    int kernel_fd = -1;
     struct host host;
     int status = network_choose(&network, options);
 
@@ -360,18 +396,15 @@ static int run_image(struct root *root, const struct options *options, int image
         streams.context = detached;
     }
     make_nonce(nonce);
-    start.memory_mib = choose_memory(root, options, image_fd);
-    start.cpus = options->cpus ? options->cpus : root->manifest.cpus ? root->manifest.cpus : 1;
-    status = check_features(path, options, &network, &has_ports);
-    if (status == 0 && start.memory_mib < MEMORY_LEAST_MIB)
-        status = message_error("-m %u: Remora needs at least %dM of memory", start.memory_mib,
-                               MEMORY_LEAST_MIB);
+    status = image_open(&image, path);
+    if (status == 0)
+        status = prepare(root, options, &image, &kernel_fd, &start, &has_ports);
+    if (kernel_fd >= 0)
+        start.image = kernel_path = text_format("/proc/self/fd/%d", kernel_fd);
     if (status == 0)
         status = accelerator_choose(&host, options->accel, &accelerator);
     if (status == 0)
-        status = make_bootargs(&bootargs, nonce, root, options, &streams);
-    if (status == 0 && has_ports)
-        add_word(&bootargs, BOOTARGS_CONSOLE, "virtio");
+        status = add_bootargs(&bootargs, nonce, root, options, &streams, &start, has_ports);
     start.bootargs = bootargs.data;
     if (status == 0)
         status = network_check_host(&network);
@@ -388,7 +421,9 @@ static int run_image(struct root *root, const struct options *options, int image
     }
     buffer_free(&bootargs);
     network_free(&network);
+    image_close(&image);
     free(path);
+    free(kernel_path);
     return status;
 }
 

@@ -9,7 +9,9 @@
 #include <lib/errno.h>
 #include <lib/minmax.h>
 #include <lib/printf.h>
+#include <lib/string.h>
 #include <lib/types.h>
+#include <mm/page.h>
 
 #define ANSWER_NS  (30 * NS_PER_SECOND)
 #define MAJOR      254U /* as Linux numbers virtio disks; 16 minors each for partitions */
@@ -120,6 +122,40 @@ int blk_transfer(struct blkdev *dev, enum blk_op op, uint64_t sector, const stru
 int blk_flush(struct blkdev *dev)
 {
     return dev->has_cache ? do_request(dev, BLK_FLUSH, 0, 0, NULL, 0) : 0;
+}
+
+int blk_identify(struct blkdev *dev, char serial[BLK_SERIAL_SIZE + 1])
+{
+    struct page *page = page_alloc(0, PAGE_ZERO);
+    struct page_vec vec = {page, 0, BLK_SERIAL_SIZE};
+    int error = page != NULL ? do_request(dev, BLK_IDENTIFY, 0, 0, &vec, 1) : -ENOMEM;
+
+    memset(serial, 0, BLK_SERIAL_SIZE + 1);
+    if (error == 0)
+        memcpy(serial, page_virt(page), BLK_SERIAL_SIZE);
+    if (page != NULL)
+        page_free(page, 0);
+    return error;
+}
+
+struct blkdev *blkdev_find(const char *path, size_t length)
+{
+    static const char by_name[] = "/dev/", by_serial[] = "/dev/disk/by-id/virtio-";
+    char serial[BLK_SERIAL_SIZE + 1];
+
+    for (struct blkdev *dev = first; dev != NULL; dev = dev->next) {
+        if (length > sizeof(by_serial) - 1 && memcmp(path, by_serial, sizeof(by_serial) - 1) == 0) {
+            if (blk_identify(dev, serial) == 0 &&
+                str_equal_n(path + sizeof(by_serial) - 1, length - (sizeof(by_serial) - 1), serial))
+                return dev;
+        } else if (length > sizeof(by_name) - 1 &&
+                   memcmp(path, by_name, sizeof(by_name) - 1) == 0 &&
+                   str_equal_n(path + sizeof(by_name) - 1, length - (sizeof(by_name) - 1),
+                               dev->name)) {
+            return dev;
+        }
+    }
+    return NULL;
 }
 
 int blk_erase(struct blkdev *dev, enum blk_op op, uint64_t sector, uint64_t sector_count)

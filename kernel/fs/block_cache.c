@@ -3,6 +3,7 @@
 #include "block_cache.h"
 
 #include <device/blkdev.h>
+#include <lib/align.h>
 #include <lib/errno.h>
 #include <lib/minmax.h>
 #include <lib/string.h>
@@ -24,56 +25,69 @@ static uint32_t bytes_of(const struct block_cache *cache, uint64_t index)
     return left < SECTORS_PER_PAGE ? (uint32_t)left * SECTOR_SIZE : PAGE_SIZE;
 }
 
-static int transfer(struct block_cache *cache, enum blk_op op, struct page *const *pages,
-                    unsigned count, uint64_t first)
+static int write_run(struct block_cache *cache, struct page *const *pages, unsigned count,
+                     uint64_t first)
 {
     struct page_vec vec[RUN_MAX];
 
     for (unsigned i = 0; i < count; i++)
         vec[i] = (struct page_vec){pages[i], 0, bytes_of(cache, first + i)};
-    return blk_transfer(cache->dev, op, first * SECTORS_PER_PAGE, vec, count);
+    return blk_transfer(cache->dev, BLK_WRITE, first * SECTORS_PER_PAGE, vec, count);
 }
 
-static void read_done(struct block_cache *cache, struct page *const *pages, unsigned count,
-                      uint64_t first, int error)
+static uint32_t run_bytes(const struct block_run *run, unsigned i)
 {
-    for (unsigned i = 0; i < count; i++) {
-        uint32_t bytes = bytes_of(cache, first + i);
+    return (uint32_t)min_t(uint64_t, run->size - i * PAGE_SIZE, PAGE_SIZE);
+}
+
+static void run_done(const struct block_run *run, struct page *const *pages, unsigned first,
+                     unsigned end, int error)
+{
+    for (unsigned i = first; i < end; i++) {
+        uint32_t bytes = run_bytes(run, i);
 
         if (error == 0 && bytes < PAGE_SIZE)
             memset(page_virt(pages[i]) + bytes, 0, PAGE_SIZE - bytes);
         pagecache_filled(pages[i], error);
+        if (i > 0)
+            page_unref(pages[i]);
     }
 }
 
-/* pages[0] is ours to fill: takes those behind it along that nobody has, and gives these back. */
-static int fill(struct block_cache *cache, uint64_t index, unsigned ahead, struct page **pages)
+static int run_transfer(const struct block_run *run, struct page *const *pages, unsigned count)
 {
-    unsigned count = 1,
-             most = (unsigned)min_t(uint64_t, min(ahead + 1, RUN_MAX), cache->page_count - index);
+    struct page_vec vec[RUN_MAX];
+
+    for (unsigned i = 0; i < count; i++)
+        vec[i] = (struct page_vec){pages[i], 0, align_up(run_bytes(run, i), run->dev->block_size)};
+    return blk_transfer(run->dev, BLK_READ, run->offset >> SECTOR_SHIFT, vec, count);
+}
+
+int block_run_read(const struct block_run *run, struct page *page)
+{
+    unsigned most = (unsigned)min_t(uint64_t, (run->size + PAGE_SIZE - 1) / PAGE_SIZE, RUN_MAX);
+    struct page *pages[RUN_MAX] = {page};
+    unsigned count = 1;
     int error;
 
     for (; count < most; count++) {
         bool created;
 
-        if (pagecache_get(&cache->object, index + count, PAGE_ATOMIC, &pages[count], &created) != 0)
+        if (pagecache_get(run->object, run->index + count, PAGE_ATOMIC, &pages[count], &created) !=
+            0)
             break;
         if (!created) {
             page_unref(pages[count]);
             break;
         }
     }
-    error = transfer(cache, BLK_READ, pages, count, index);
+    error = run_transfer(run, pages, count);
     if (error != 0 && count > 1) { /* perhaps one of the others is bad */
-        read_done(cache, pages + 1, count - 1, index + 1, error);
-        for (unsigned i = 1; i < count; i++)
-            page_unref(pages[i]);
+        run_done(run, pages, 1, count, error);
         count = 1;
-        error = transfer(cache, BLK_READ, pages, 1, index);
+        error = run_transfer(run, pages, 1);
     }
-    read_done(cache, pages, count, index, error);
-    for (unsigned i = 1; i < count; i++)
-        page_unref(pages[i]);
+    run_done(run, pages, 0, count, error);
     return error;
 }
 
@@ -92,21 +106,20 @@ int block_cache_peek(struct block_cache *cache, uint64_t index, struct page **pa
 
 int block_cache_read(struct block_cache *cache, uint64_t index, unsigned ahead, struct page **page)
 {
-    struct page *pages[RUN_MAX];
+    struct block_run run = {&cache->object, cache->dev, index, index << PAGE_SHIFT, 0};
     bool created;
     int error = block_cache_peek(cache, index, page);
 
     if (error != -EAGAIN)
         return error;
-    error = pagecache_get(&cache->object, index, 0, &pages[0], &created);
-    if (error != 0)
+    error = pagecache_get(&cache->object, index, 0, page, &created);
+    if (error != 0 || !created)
         return error;
-    if (created)
-        error = fill(cache, index, ahead, pages);
+    run.size = min((ahead + 1) * PAGE_SIZE,
+                   (cache->dev->sector_count << SECTOR_SHIFT) - (index << PAGE_SHIFT));
+    error = block_run_read(&run, *page);
     if (error != 0)
-        page_unref(pages[0]);
-    else
-        *page = pages[0];
+        page_unref(*page);
     return error;
 }
 
@@ -157,7 +170,7 @@ int block_cache_write_back(struct block_cache *cache, uint64_t first, uint64_t e
     mutex_lock(&cache->write_lock);
     object_clean_mappings(&cache->object, first, end - first);
     while ((count = gather(cache, &first, end, pages)) > 0) {
-        int error = transfer(cache, BLK_WRITE, pages, count, first);
+        int error = write_run(cache, pages, count, first);
 
         for (unsigned i = 0; i < count; i++) {
             if (error != 0)

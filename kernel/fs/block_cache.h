@@ -27,6 +27,18 @@ int block_cache_peek(struct block_cache *cache, uint64_t index, struct page **pa
 /* A page that will be overwritten whole: not read. */
 int block_cache_blank(struct block_cache *cache, uint64_t index, struct page **page);
 
+/* Pages of an object, of a file on the disk perhaps, and where their contents lie in a row. */
+struct block_run {
+    struct vm_object *object;
+    struct blkdev *dev;
+    uint64_t index;  /* of the first page */
+    uint64_t offset; /* on the disk in bytes: whole blocks */
+    uint64_t size;   /* bytes that count; the rest of the last page becomes zero */
+};
+/* Reads `page`, the first, which the caller got to fill (pagecache_get), and with it as many that
+ * follow as nobody has. It is filled, or failed, afterwards. -EIO, -EINVAL. May sleep. */
+int block_run_read(const struct block_run *run, struct page *page);
+
 /* Writes what is dirty in pages [first, end) to the device. 0 or -EIO (it stays dirty). */
 int block_cache_write_back(struct block_cache *cache, uint64_t first, uint64_t end);
 

@@ -6,12 +6,14 @@
  * its size, damage gives -EUCLEAN and a message, never a fault.
  */
 #include <core/log.h>
+#include <device/blkdev.h>
 #include <lib/crc32.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <mm/pagecache.h>
 #include <mm/slab.h>
 
+#include "block_cache.h"
 #include "erofs.h"
 
 #define COMPLAINTS_MAX 4
@@ -30,18 +32,18 @@ static ssize_t erofs_readlink(struct inode *inode, char *buffer, size_t size)
     size_t wanted = inode->size < size ? inode->size : size, done = 0;
 
     while (done < wanted) {
-        const uint8_t *data;
-        uint64_t length;
-        int error = erofs_map(erofs_inode_of(inode), done, &data, &length);
+        uint64_t where, length;
+        int error = erofs_map(erofs_inode_of(inode), done, &where, &length);
 
-        if (error != 0)
-            return error;
+        if (error == 0 && where == EROFS_NOWHERE)
+            error = erofs_complain(erofs_of(inode), erofs_inode_of(inode)->offset,
+                                   "a symbolic link with a hole");
         if (length > wanted - done)
             length = wanted - done;
-        if (data == NULL)
-            return erofs_complain(erofs_of(inode), erofs_inode_of(inode)->offset,
-                                  "a symbolic link with a hole");
-        memcpy(buffer + done, data, length);
+        if (error == 0)
+            error = erofs_copy(erofs_of(inode), where, buffer + done, length);
+        if (error != 0)
+            return error;
         done += length;
     }
     if (memchr(buffer, '\0', done) != NULL)
@@ -80,31 +82,32 @@ static const struct inode_ops erofs_other_ops = {
 /* The two forms of an inode, brought into one. */
 static int read_header(struct erofs *fs, uint64_t offset, struct erofs_inode_extended *header)
 {
-    const struct erofs_inode_compact *compact = erofs_at(fs, offset, sizeof(*compact));
-    const struct erofs_inode_extended *extended;
+    struct erofs_inode_compact compact;
     uint16_t format;
+    int error;
 
-    if (compact == NULL)
+    if (!erofs_has(fs, offset, sizeof(compact)))
         return erofs_complain(fs, offset, "an inode outside the image");
-    format = compact->format;
+    error = erofs_copy(fs, offset, &compact, sizeof(compact));
+    if (error != 0)
+        return error;
+    format = compact.format;
     if (format & 1) {
-        extended = erofs_at(fs, offset, sizeof(*extended));
-        if (extended == NULL)
+        if (!erofs_has(fs, offset, sizeof(*header)))
             return erofs_complain(fs, offset, "an inode cut off by the end of the image");
-        *header = *extended;
-        return 0;
+        return erofs_copy(fs, offset, header, sizeof(*header));
     }
     *header = (struct erofs_inode_extended){
         .format = format,
-        .xattr_count = compact->xattr_count,
-        .mode = compact->mode,
-        .size = compact->size,
-        .where = compact->where,
-        .uid = compact->uid,
-        .gid = compact->gid,
+        .xattr_count = compact.xattr_count,
+        .mode = compact.mode,
+        .size = compact.size,
+        .where = compact.where,
+        .uid = compact.uid,
+        .gid = compact.gid,
         .mtime = fs->build_time,
         .mtime_nsec = fs->build_time_nsec,
-        .nlink = compact->nlink,
+        .nlink = compact.nlink,
     };
     return 0;
 }
@@ -170,10 +173,12 @@ static int fill_inode(struct erofs *fs, struct erofs_inode *own,
     inode->size = header->size;
     inode->blocks = (header->size + 511) / 512;
     if (type == S_IFREG) {
-        inode->file_ops = &erofs_file_ops;
-        inode_object_init(inode, &own->object, &erofs_object_ops, 0);
+        bool in_ram = fs->image != NULL;
+
+        inode->file_ops = in_ram ? &erofs_file_ops : &erofs_disk_file_ops;
+        inode_object_init(inode, &own->object, in_ram ? &erofs_object_ops : &erofs_disk_object_ops,
+                          0);
     }
-    (void)fs;
     return erofs_data_init(own, header->where);
 }
 
@@ -238,15 +243,21 @@ static int check_checksum(struct erofs *fs, const struct erofs_super *super)
 {
     struct erofs_super copy = *super;
     size_t rest = fs->block_size - (EROFS_SUPER_OFFSET % fs->block_size);
+    struct erofs_piece piece;
     uint32_t crc;
+    int error;
 
     if (!(super->feature_compat & EROFS_COMPAT_CHECKSUM))
         return 0;
-    if (rest < sizeof(copy) || erofs_at(fs, EROFS_SUPER_OFFSET, rest) == NULL)
+    if (rest < sizeof(copy) || !erofs_has(fs, EROFS_SUPER_OFFSET, rest))
         return erofs_complain(fs, EROFS_SUPER_OFFSET, "the superblock is cut off");
+    error = erofs_get(fs, EROFS_SUPER_OFFSET, rest, &piece);
+    if (error != 0)
+        return error;
     copy.checksum = 0;
     crc = crc32c(~0u, &copy, sizeof(copy));
-    crc = crc32c(crc, (const uint8_t *)super + sizeof(copy), rest - sizeof(copy));
+    crc = crc32c(crc, piece.data + sizeof(copy), rest - sizeof(copy));
+    erofs_put(&piece);
     if (crc != super->checksum)
         return erofs_complain(fs, EROFS_SUPER_OFFSET, "the superblock's checksum is wrong");
     return 0;
@@ -258,7 +269,7 @@ static int refuse(const char *what, unsigned long value)
     return -EINVAL;
 }
 
-static int check_features(const struct erofs_super *super)
+static int check_features(const struct erofs *fs, const struct erofs_super *super)
 {
     uint32_t unknown = super->feature_incompat & ~EROFS_INCOMPAT_READ;
 
@@ -268,46 +279,50 @@ static int check_features(const struct erofs_super *super)
         return refuse("uses features for compression or several devices", unknown);
     if (super->dir_block_bits != 0)
         return refuse("has directory blocks larger than its blocks", super->dir_block_bits);
-    if (super->block_bits < 9 || super->block_bits > 16)
+    if (super->block_bits < 9 || super->block_bits > (fs->image != NULL ? 16 : PAGE_SHIFT))
         return refuse("has blocks of an odd size: log2 of bytes", super->block_bits);
     return 0;
 }
 
 static int read_super(struct erofs *fs)
 {
-    const struct erofs_super *super = erofs_at(fs, EROFS_SUPER_OFFSET, sizeof(*super));
-    int error;
+    struct erofs_super super = {0};
+    int error = erofs_copy(fs, EROFS_SUPER_OFFSET, &super, sizeof(super));
 
-    if (super == NULL || super->magic != EROFS_SUPER_MAGIC) {
+    if (error != 0 && error != -EUCLEAN) {
+        log_error("erofs: the root's superblock cannot be read: error %d", -error);
+        return error;
+    }
+    if (super.magic != EROFS_SUPER_MAGIC) {
         log_error("erofs: no file system in the root image of %lu bytes: magic is %#x, not %#x",
-                  (unsigned long)fs->size, super != NULL ? super->magic : 0, EROFS_SUPER_MAGIC);
+                  (unsigned long)fs->size, super.magic, EROFS_SUPER_MAGIC);
         return -EINVAL;
     }
-    error = check_features(super);
+    error = check_features(fs, &super);
     if (error != 0)
         return error;
-    fs->block_bits = super->block_bits;
-    fs->block_size = 1u << super->block_bits;
-    if (((uint64_t)super->blocks << fs->block_bits) > fs->size) {
+    fs->block_bits = super.block_bits;
+    fs->block_size = 1u << super.block_bits;
+    if (((uint64_t)super.blocks << fs->block_bits) > fs->size) {
         log_error("erofs: the root image is cut off: %lu bytes of %lu", (unsigned long)fs->size,
-                  (unsigned long)super->blocks << fs->block_bits);
+                  (unsigned long)super.blocks << fs->block_bits);
         return -EUCLEAN;
     }
-    fs->meta_offset = (uint64_t)super->meta_block << fs->block_bits;
-    fs->xattr_offset = (uint64_t)super->xattr_block << fs->block_bits;
-    fs->prefix_offset = (uint64_t)super->xattr_prefix_start * 4;
-    fs->prefix_count = super->xattr_prefix_count;
-    fs->build_time = super->build_time;
-    fs->build_time_nsec = super->build_time_nsec;
-    fs->inodes = super->inodes;
-    return check_checksum(fs, super);
+    fs->meta_offset = (uint64_t)super.meta_block << fs->block_bits;
+    fs->xattr_offset = (uint64_t)super.xattr_block << fs->block_bits;
+    fs->prefix_offset = (uint64_t)super.xattr_prefix_start * 4;
+    fs->prefix_count = super.xattr_prefix_count;
+    fs->build_time = super.build_time;
+    fs->build_time_nsec = super.build_time_nsec;
+    fs->inodes = super.inodes;
+    fs->root_nid = super.root_nid;
+    return check_checksum(fs, &super);
 }
 
 static int make_root(struct erofs *fs)
 {
-    const struct erofs_super *super = erofs_at(fs, EROFS_SUPER_OFFSET, sizeof(*super));
     struct inode *root;
-    int error = erofs_inode_get(fs, super->root_nid, &root);
+    int error = erofs_inode_get(fs, fs->root_nid, &root);
 
     if (error != 0)
         return error;
@@ -319,23 +334,18 @@ static int make_root(struct erofs *fs)
     return fs->sb.root != NULL ? 0 : -ENOMEM;
 }
 
-int erofs_mount_ram(paddr_t image, uint64_t size, struct superblock **out)
+/* Takes over fs, whose image, place and size are set. */
+static int mount_image(struct erofs *fs, struct superblock **out)
 {
-    struct erofs *fs = kzalloc(sizeof(*fs));
     int error;
 
-    if (fs == NULL)
-        return -ENOMEM;
-    fs->image = phys_virt(image);
-    fs->image_pa = image;
-    fs->size = size;
     superblock_init(&fs->sb, "erofs", &erofs_super_ops);
     fs->sb.magic = EROFS_SUPER_MAGIC;
     fs->sb.flags = SB_RDONLY;
     error = read_super(fs);
     if (error == 0) {
         fs->sb.block_size = fs->block_size;
-        fs->in_place = fs->block_size % PAGE_SIZE == 0 && image % PAGE_SIZE == 0;
+        fs->in_place = fs->block_size % PAGE_SIZE == 0 && fs->image_pa % PAGE_SIZE == 0;
         error = make_root(fs);
     }
     if (error != 0)
@@ -343,4 +353,30 @@ int erofs_mount_ram(paddr_t image, uint64_t size, struct superblock **out)
     else
         *out = &fs->sb;
     return error;
+}
+
+int erofs_mount_ram(paddr_t image, uint64_t size, struct superblock **out)
+{
+    struct erofs *fs = kzalloc(sizeof(*fs));
+
+    if (fs == NULL)
+        return -ENOMEM;
+    fs->image = phys_virt(image);
+    fs->image_pa = image;
+    fs->size = size;
+    return mount_image(fs, out);
+}
+
+int erofs_mount_disk(struct blkdev *disk, struct superblock **out)
+{
+    struct erofs *fs = kzalloc(sizeof(*fs));
+
+    if (fs != NULL)
+        fs->disk = block_cache_of(disk);
+    if (fs == NULL || fs->disk == NULL) {
+        kfree(fs);
+        return -ENOMEM;
+    }
+    fs->size = disk->sector_count << SECTOR_SHIFT;
+    return mount_image(fs, out);
 }

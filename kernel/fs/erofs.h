@@ -9,12 +9,13 @@
 #include "erofs_format.h"
 #include "fs.h"
 
-/* A mounted image. It lies in RAM, contiguous and readable through the linear map. */
+/* A mounted image: in RAM, contiguous and readable through the linear map, or on a disk. */
 struct erofs {
     struct superblock sb;
-    const uint8_t *image;
+    const uint8_t *image; /* NULL: on a disk */
     paddr_t image_pa;
-    uint64_t size; /* bytes; nothing beyond is ever looked at */
+    struct block_cache *disk; /* its pages hold what is not the contents of files */
+    uint64_t size;            /* bytes; nothing beyond is ever looked at */
     uint32_t block_size;
     uint8_t block_bits;
     bool in_place; /* pages of files can be mapped where they are */
@@ -22,6 +23,7 @@ struct erofs {
     uint64_t build_time;
     uint32_t build_time_nsec;
     uint64_t inodes;
+    uint16_t root_nid;
     uint8_t prefix_count;
     atomic_t complaints;
 };
@@ -50,13 +52,26 @@ static inline struct erofs_inode *erofs_inode_of(const struct inode *inode)
     return container_of(inode, struct erofs_inode, inode);
 }
 
-/* `length` bytes of the image from `offset`, or NULL if they do not lie inside. */
-static inline const void *erofs_at(const struct erofs *fs, uint64_t offset, uint64_t length)
+static inline bool erofs_has(const struct erofs *fs, uint64_t offset, uint64_t length)
 {
-    if (offset > fs->size || length > fs->size - offset)
-        return NULL;
-    return fs->image + offset;
+    return offset <= fs->size && length <= fs->size - offset;
 }
+
+/* A piece of the image that stays at hand until erofs_put(). */
+struct erofs_piece {
+    const uint8_t *data;
+    struct page *page; /* NULL: in RAM anyway */
+};
+
+/*
+ * `length` bytes of the image from `offset`. -EUCLEAN (without a complaint) if they do not lie
+ * inside, or on a disk not in one page; -EIO, -ENOMEM. May sleep. erofs_image.c
+ */
+int erofs_get(struct erofs *fs, uint64_t offset, uint64_t length, struct erofs_piece *piece);
+/* Also of a piece that is all zero, or was put already. */
+void erofs_put(struct erofs_piece *piece);
+/* The same as a copy, of any length. */
+int erofs_copy(struct erofs *fs, uint64_t offset, void *to, uint64_t length);
 
 /* Says (at most a few times for an image) what is wrong with it; returns -EUCLEAN. */
 int erofs_complain(struct erofs *fs, uint64_t offset, const char *what);
@@ -73,14 +88,25 @@ static inline uint64_t erofs_xattr_size(const struct erofs_inode *inode)
 int erofs_inode_get(struct erofs *fs, uint64_t nid, struct inode **out);
 
 /*
- * Where file bytes from `position` (< size) are: *data and how many lie there in a row, at most up
- * to the end of the file; *data NULL for a hole. erofs_data.c
+ * Where file bytes from `position` (< size) are in the image and how many lie there in a row, at
+ * most up to the end of the file, all inside of the image; EROFS_NOWHERE for a hole. erofs_data.c
  */
-int erofs_map(struct erofs_inode *inode, uint64_t position, const uint8_t **data, uint64_t *length);
+#define EROFS_NOWHERE UINT64_MAX
+int erofs_map(struct erofs_inode *inode, uint64_t position, uint64_t *where, uint64_t *length);
 int erofs_data_init(struct erofs_inode *inode, uint32_t where);
+/* Fills a page of the file at `position` by copying. */
+int erofs_fill_page(struct erofs_inode *inode, uint64_t position, uint8_t *to);
+
+int64_t erofs_seek(struct file *file, int64_t offset, int whence);
+struct vm_object *erofs_object(struct file *file);
+int erofs_sync(struct file *file, bool data_only);
+void erofs_object_release(struct vm_object *object);
 
 extern const struct file_ops erofs_file_ops;
 extern const struct vm_object_ops erofs_object_ops;
+/* The same for files of an image on a disk. erofs_disk.c */
+extern const struct file_ops erofs_disk_file_ops;
+extern const struct vm_object_ops erofs_disk_object_ops;
 
 /* erofs_dir.c */
 int erofs_lookup(struct inode *dir, const struct name *name, struct inode **out);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Contents of EROFS files: where the bytes are, read(2), and pages for mmap. Whole blocks of a flat
- * file are mapped where they lie in the image; tails, holes and unaligned blocks get a page of
- * their own in the object.
+ * Contents of EROFS files: where the bytes are; of an image in RAM also read(2) and pages for mmap.
+ * Whole blocks of a flat file are mapped where they lie in the image; tails, holes and unaligned
+ * blocks get a page of their own in the object.
  */
 #include <file/file.h>
 #include <lib/align.h>
@@ -30,7 +30,7 @@ static int init_flat(struct erofs *fs, struct erofs_inode *own, uint32_t where)
         if (end > fs->size || own->tail / fs->block_size != (end - 1) / fs->block_size)
             return erofs_complain(fs, own->offset, "an inline tail that crosses a block");
     }
-    if (whole != 0 && erofs_at(fs, own->data, whole) == NULL)
+    if (whole != 0 && !erofs_has(fs, own->data, whole))
         return erofs_complain(fs, own->offset, "a file whose blocks lie outside the image");
     return 0;
 }
@@ -49,7 +49,7 @@ static int init_chunks(struct erofs *fs, struct erofs_inode *own, uint32_t where
     unit = own->chunk_indexes ? sizeof(struct erofs_chunk_index) : sizeof(uint32_t);
     own->data = align_up(own->offset + own->header_size + erofs_xattr_size(own), unit);
     count = (own->inode.size >> bits) + ((own->inode.size & ((1ull << bits) - 1)) != 0);
-    if (count > fs->size || erofs_at(fs, own->data, count * unit) == NULL)
+    if (count > fs->size || !erofs_has(fs, own->data, count * unit))
         return erofs_complain(fs, own->offset, "a chunk table that lies outside the image");
     return 0;
 }
@@ -64,43 +64,52 @@ int erofs_data_init(struct erofs_inode *own, uint32_t where)
     return init_flat(fs, own, where);
 }
 
-static int map_chunk(struct erofs *fs, struct erofs_inode *own, uint64_t position,
-                     const uint8_t **data, uint64_t *length)
+/* The number of the block in which a chunk starts, or EROFS_HOLE. */
+static int chunk_block(struct erofs *fs, struct erofs_inode *own, uint64_t number, uint32_t *block)
 {
-    uint64_t number = position >> own->chunk_bits;
-    uint64_t within = position & ((1ull << own->chunk_bits) - 1);
-    uint32_t block;
+    struct erofs_chunk_index index;
+    uint8_t bytes[sizeof(*block)];
+    int error;
 
-    *length = min_t(uint64_t, (1ull << own->chunk_bits) - within, own->inode.size - position);
-    if (own->chunk_indexes) {
-        struct erofs_chunk_index index;
-
-        memcpy(&index, fs->image + own->data + number * sizeof(index), sizeof(index));
-        block = index.block;
-        if (block != EROFS_HOLE && (index.device != 0 || index.start_high != 0))
-            return erofs_complain(fs, own->offset, "a chunk on another device");
-    } else {
-        block = load_le32(fs->image + own->data + number * sizeof(block));
+    if (!own->chunk_indexes) {
+        error = erofs_copy(fs, own->data + number * sizeof(bytes), bytes, sizeof(bytes));
+        *block = load_le32(bytes);
+        return error;
     }
-    *data = NULL;
-    if (block == EROFS_HOLE)
-        return 0;
-    *data = erofs_at(fs, ((uint64_t)block << fs->block_bits) + within, *length);
-    return *data != NULL ? 0 : erofs_complain(fs, own->offset, "a chunk outside the image");
+    error = erofs_copy(fs, own->data + number * sizeof(index), &index, sizeof(index));
+    *block = index.block;
+    if (error == 0 && *block != EROFS_HOLE && (index.device != 0 || index.start_high != 0))
+        return erofs_complain(fs, own->offset, "a chunk on another device");
+    return error;
 }
 
-int erofs_map(struct erofs_inode *own, uint64_t position, const uint8_t **data, uint64_t *length)
+static int map_chunk(struct erofs *fs, struct erofs_inode *own, uint64_t position, uint64_t *where,
+                     uint64_t *length)
 {
-    struct erofs *fs = erofs_of(&own->inode);
+    uint64_t within = position & ((1ull << own->chunk_bits) - 1);
+    uint32_t block = 0;
+    int error = chunk_block(fs, own, position >> own->chunk_bits, &block);
 
+    *length = min_t(uint64_t, (1ull << own->chunk_bits) - within, own->inode.size - position);
+    *where = EROFS_NOWHERE;
+    if (error != 0 || block == EROFS_HOLE)
+        return error;
+    *where = ((uint64_t)block << fs->block_bits) + within;
+    return erofs_has(fs, *where, *length)
+               ? 0
+               : erofs_complain(fs, own->offset, "a chunk outside the image");
+}
+
+int erofs_map(struct erofs_inode *own, uint64_t position, uint64_t *where, uint64_t *length)
+{
     if (own->layout == EROFS_CHUNK_BASED)
-        return map_chunk(fs, own, position, data, length);
+        return map_chunk(erofs_of(&own->inode), own, position, where, length);
     if (position >= own->tail_start) {
-        *data = fs->image + own->tail + (position - own->tail_start);
+        *where = own->tail + (position - own->tail_start);
         *length = own->inode.size - position;
         return 0;
     }
-    *data = fs->image + own->data + position;
+    *where = own->data + position;
     *length = min(own->tail_start, own->inode.size) - position;
     return 0;
 }
@@ -108,18 +117,19 @@ int erofs_map(struct erofs_inode *own, uint64_t position, const uint8_t **data, 
 static ssize_t erofs_read(struct file *file, struct io *io)
 {
     struct erofs_inode *own = erofs_inode_of(file->inode);
+    const uint8_t *image = erofs_of(file->inode)->image;
     size_t start = io->done;
 
     while (io->left > 0 && io->pos < own->inode.size) {
-        const uint8_t *data;
-        uint64_t length;
+        uint64_t where, length;
         ssize_t moved;
-        int error = erofs_map(own, io->pos, &data, &length);
+        int error = erofs_map(own, io->pos, &where, &length);
 
         if (error != 0)
             return io->done > start ? (ssize_t)(io->done - start) : error;
         length = min(length, (uint64_t)io->left);
-        moved = data != NULL ? io_copy_to(io, data, length) : io_zero(io, length);
+        moved =
+            where != EROFS_NOWHERE ? io_copy_to(io, image + where, length) : io_zero(io, length);
         if (moved < 0)
             return io->done > start ? (ssize_t)(io->done - start) : moved;
         io->pos += (uint64_t)moved;
@@ -129,17 +139,17 @@ static ssize_t erofs_read(struct file *file, struct io *io)
     return (ssize_t)(io->done - start);
 }
 
-static int64_t erofs_seek(struct file *file, int64_t offset, int whence)
+int64_t erofs_seek(struct file *file, int64_t offset, int whence)
 {
     return file_seek_sized(file, offset, whence, file->inode->size, INT64_MAX);
 }
 
-static struct vm_object *erofs_object(struct file *file)
+struct vm_object *erofs_object(struct file *file)
 {
     return inode_object_get(file->inode);
 }
 
-static int erofs_sync(struct file *file, bool data_only)
+int erofs_sync(struct file *file, bool data_only)
 {
     (void)file;
     (void)data_only;
@@ -160,23 +170,22 @@ const struct file_ops erofs_file_ops = {
 static int page_in_place(struct erofs *fs, struct erofs_inode *own, uint64_t position,
                          unsigned order, struct page **page)
 {
-    const uint8_t *data;
-    uint64_t length, pages;
+    uint64_t where, length, pages;
     paddr_t pa;
-    int error = erofs_map(own, position, &data, &length);
+    int error = erofs_map(own, position, &where, &length);
 
     if (error != 0)
         return error;
-    if (!fs->in_place || data == NULL || (uint64_t)(data - fs->image) % PAGE_SIZE != 0)
+    if (!fs->in_place || where % PAGE_SIZE != 0) /* a hole is nowhere, which is odd */
         return 0;
     /* A partial last block is padded with zeroes up to its end by whoever makes images. */
     pages = align_up(length, PAGE_SIZE) / PAGE_SIZE;
-    if (erofs_at(fs, (uint64_t)(data - fs->image), pages * PAGE_SIZE) == NULL)
+    if (!erofs_has(fs, where, pages * PAGE_SIZE))
         return 0;
     if (position >= own->tail_start)
         return 0;
     pages = min(pages, (uint64_t)1 << order);
-    pa = fs->image_pa + (uint64_t)(data - fs->image);
+    pa = fs->image_pa + where;
     for (uint64_t i = pages; i-- > 0;) {
         *page = memory_reserved_page(pa + i * PAGE_SIZE);
         if (*page == NULL)
@@ -185,22 +194,23 @@ static int page_in_place(struct erofs *fs, struct erofs_inode *own, uint64_t pos
     return (int)pages;
 }
 
-static int fill_page(struct erofs_inode *own, uint64_t position, uint8_t *to)
+int erofs_fill_page(struct erofs_inode *own, uint64_t position, uint8_t *to)
 {
     uint64_t done = 0;
 
     while (done < PAGE_SIZE && position + done < own->inode.size) {
-        const uint8_t *data;
-        uint64_t length;
-        int error = erofs_map(own, position + done, &data, &length);
+        uint64_t where, length;
+        int error = erofs_map(own, position + done, &where, &length);
 
         if (error != 0)
             return error;
         length = min_t(uint64_t, length, PAGE_SIZE - done);
-        if (data != NULL)
-            memcpy(to + done, data, length);
+        if (where != EROFS_NOWHERE)
+            error = erofs_copy(erofs_of(&own->inode), where, to + done, length);
         else
             memset(to + done, 0, length);
+        if (error != 0)
+            return error;
         done += length;
     }
     memset(to + done, 0, PAGE_SIZE - done);
@@ -224,7 +234,7 @@ static int page_copied(struct erofs_inode *own, uint64_t index, unsigned want, s
     error = pagecache_get(&own->object, index, 0, page, &created);
     if (error != 0 || !created)
         return error != 0 ? error : 1;
-    error = fill_page(own, index << PAGE_SHIFT, page_virt(*page));
+    error = erofs_fill_page(own, index << PAGE_SHIFT, page_virt(*page));
     pagecache_filled(*page, error);
     if (error == 0)
         return 1;
@@ -246,7 +256,7 @@ static int erofs_get_page(struct vm_object *object, uint64_t index, unsigned wan
     return count != 0 ? count : page_copied(own, index, want, page);
 }
 
-static void erofs_object_release(struct vm_object *object)
+void erofs_object_release(struct vm_object *object)
 {
     inode_unref(&container_of(object, struct erofs_inode, object)->inode);
 }

@@ -10,33 +10,44 @@
 
 #include "erofs.h"
 
-/* One block of a directory: `count` entries, then the names, in `length` bytes. */
+/* One block of a directory: `count` entries, then the names, in `length` bytes. All zero: none. */
 struct dir_block {
+    struct erofs_piece piece;
     const struct erofs_dirent *entries;
     const char *text; /* the block's first byte: name offsets count from here */
     unsigned count, length;
 };
 
+static void dir_block_put(struct dir_block *block)
+{
+    erofs_put(&block->piece);
+}
+
+/* On an error there is nothing to put. */
 static int dir_block_get(struct inode *dir, uint64_t number, struct dir_block *block)
 {
     struct erofs *fs = erofs_of(dir);
     struct erofs_inode *own = erofs_inode_of(dir);
-    const uint8_t *data;
-    uint64_t length;
+    uint64_t where, length;
     unsigned first;
-    int error = erofs_map(own, number << fs->block_bits, &data, &length);
+    int error = erofs_map(own, number << fs->block_bits, &where, &length);
 
     if (error != 0)
         return error;
     length = min(length, (uint64_t)fs->block_size);
-    if (data == NULL || length < sizeof(struct erofs_dirent))
+    if (where == EROFS_NOWHERE || length < sizeof(struct erofs_dirent))
         return erofs_complain(fs, own->offset, "a directory block that is too short");
-    block->entries = (const struct erofs_dirent *)data;
-    block->text = (const char *)data;
+    error = erofs_get(fs, where, length, &block->piece);
+    if (error != 0)
+        return error;
+    block->entries = (const struct erofs_dirent *)block->piece.data;
+    block->text = (const char *)block->piece.data;
     block->length = (unsigned)length;
     first = block->entries[0].name_offset;
-    if (first == 0 || first % sizeof(struct erofs_dirent) != 0 || first > length)
+    if (first == 0 || first % sizeof(struct erofs_dirent) != 0 || first > length) {
+        dir_block_put(block);
         return erofs_complain(fs, own->offset, "a directory block whose names start nowhere");
+    }
     block->count = first / (unsigned)sizeof(struct erofs_dirent);
     return 0;
 }
@@ -75,57 +86,69 @@ static int find_block(struct inode *dir, const struct name *name, struct dir_blo
 {
     uint64_t low = 0,
              high = (dir->size + erofs_of(dir)->block_size - 1) >> erofs_of(dir)->block_bits;
-    bool found = false;
+    int error = 0;
 
-    while (low < high) {
+    *block = (struct dir_block){0};
+    while (low < high && error == 0) {
         uint64_t middle = low + (high - low) / 2;
-        struct dir_block candidate;
+        struct dir_block candidate = {0};
         const char *text;
         size_t length;
-        int error = dir_block_get(dir, middle, &candidate);
 
+        error = dir_block_get(dir, middle, &candidate);
         if (error == 0)
             error = entry_name(dir, &candidate, 0, &text, &length);
-        if (error != 0)
-            return error;
-        if (compare(name, text, length) < 0) {
-            high = middle;
-        } else {
+        if (error == 0 && compare(name, text, length) >= 0) {
+            struct dir_block before = *block;
+
             low = middle + 1;
             *block = candidate;
-            found = true;
+            candidate = before;
+        } else {
+            high = middle;
         }
+        dir_block_put(&candidate);
     }
-    return found ? 0 : -ENOENT;
+    return error != 0 ? error : block->text != NULL ? 0 : -ENOENT;
 }
 
-int erofs_lookup(struct inode *dir, const struct name *name, struct inode **out)
+/* The number of the inode that the block has under the name. */
+static int find_entry(struct inode *dir, const struct dir_block *block, const struct name *name,
+                      uint64_t *nid)
 {
-    struct dir_block block;
-    unsigned low = 0, high;
-    int error = find_block(dir, name, &block);
+    unsigned low = 0, high = block->count;
 
-    if (error != 0)
-        return error;
-    high = block.count;
     while (low < high) {
         unsigned middle = (low + high) / 2;
         const char *text;
         size_t length;
-        int order;
+        int order, error = entry_name(dir, block, middle, &text, &length);
 
-        error = entry_name(dir, &block, middle, &text, &length);
         if (error != 0)
             return error;
         order = compare(name, text, length);
-        if (order == 0)
-            return erofs_inode_get(erofs_of(dir), block.entries[middle].nid, out);
+        if (order == 0) {
+            *nid = block->entries[middle].nid;
+            return 0;
+        }
         if (order < 0)
             high = middle;
         else
             low = middle + 1;
     }
     return -ENOENT;
+}
+
+int erofs_lookup(struct inode *dir, const struct name *name, struct inode **out)
+{
+    struct dir_block block;
+    uint64_t nid = 0;
+    int error = find_block(dir, name, &block);
+
+    if (error == 0)
+        error = find_entry(dir, &block, name, &nid);
+    dir_block_put(&block);
+    return error != 0 ? error : erofs_inode_get(erofs_of(dir), nid, out);
 }
 
 /* EROFS counts types 1 file, 2 directory, 3 character, 4 block, 5 FIFO, 6 socket, 7 link. */
@@ -171,7 +194,7 @@ int erofs_readdir(struct inode *dir, uint64_t *position, struct dir_sink *sink)
     if (*position < 2)
         *position = 2;
     while (error == 0 && !full) {
-        struct dir_block block;
+        struct dir_block block = {0};
         uint64_t number = (*position - 2) >> 16;
 
         if (number > dir->size >> erofs_of(dir)->block_bits ||
@@ -180,6 +203,7 @@ int erofs_readdir(struct inode *dir, uint64_t *position, struct dir_sink *sink)
         error = dir_block_get(dir, number, &block);
         if (error == 0)
             error = emit_block(dir, &block, position, sink, &full);
+        dir_block_put(&block);
     }
     return error;
 }

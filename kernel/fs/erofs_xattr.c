@@ -6,11 +6,13 @@
 
 #include "erofs.h"
 
-/* Looks at one attribute; returns true to end the walk. */
+/* Looks at one attribute, whose value lies in the image; returns true to end the walk. */
 struct xattr_visitor {
-    bool (*visit)(struct xattr_visitor *visitor, const char *prefix, size_t prefix_len,
-                  const char *name, size_t name_len, const void *value, size_t size);
+    bool (*visit)(struct xattr_visitor *visitor, struct erofs *fs, const char *name,
+                  size_t name_len, uint64_t value, size_t size);
 };
+
+#define FULL_NAME_MAX 600 /* the base, a long prefix and a name of up to 255 bytes each */
 
 static const char *const prefixes[] = {
     [1] = "user.",
@@ -20,29 +22,42 @@ static const char *const prefixes[] = {
     [6] = "security.",
 };
 
-/* A prefix of the image's own table: length, base index, text. */
-static bool long_prefix(struct erofs *fs, unsigned number, const char **base, const char **text,
-                        size_t *length)
+/* Appends a prefix of the image's own table: items of length, base index, text. */
+static bool add_long_prefix(struct erofs *fs, unsigned number, char *name, size_t *length)
 {
     uint64_t offset = fs->prefix_offset;
-    const uint8_t *item = NULL;
-    uint16_t size = 0;
+    uint8_t item[3];
+    size_t size = 0, base_len;
 
     for (unsigned i = 0; i <= number; i++) {
         offset = (offset + 3) & ~3ull;
-        item = erofs_at(fs, offset, 3);
-        if (item == NULL)
+        if (erofs_copy(fs, offset, item, sizeof(item)) != 0)
             return false;
         size = load_le16(item);
-        if (size == 0 || erofs_at(fs, offset, 2u + size) == NULL)
+        if (size == 0 || !erofs_has(fs, offset, 2u + size))
             return false;
         offset += 2u + size;
     }
-    if (item[2] >= ARRAY_SIZE(prefixes) || prefixes[item[2]] == NULL)
+    if (item[2] >= ARRAY_SIZE(prefixes) || prefixes[item[2]] == NULL || size - 1 > NAME_MAX)
         return false;
-    *base = prefixes[item[2]];
-    *text = (const char *)item + 3;
-    *length = size - 1u;
+    base_len = strlen(prefixes[item[2]]);
+    memcpy(name, prefixes[item[2]], base_len);
+    *length = base_len + size - 1;
+    return erofs_copy(fs, offset - (size - 1), name + base_len, size - 1) == 0;
+}
+
+/* What the name of an attribute starts with; false: of a kind that is not known. */
+static bool add_prefix(struct erofs *fs, uint8_t index, char *name, size_t *length)
+{
+    if (index & EROFS_XATTR_LONG_PREFIX) {
+        unsigned number = index & ~EROFS_XATTR_LONG_PREFIX;
+
+        return number < fs->prefix_count && add_long_prefix(fs, number, name, length);
+    }
+    if (index >= ARRAY_SIZE(prefixes) || prefixes[index] == NULL)
+        return false;
+    *length = strlen(prefixes[index]);
+    memcpy(name, prefixes[index], *length);
     return true;
 }
 
@@ -50,34 +65,23 @@ static bool long_prefix(struct erofs *fs, unsigned number, const char **base, co
 static uint64_t visit_entry(struct erofs *fs, uint64_t offset, uint64_t room,
                             struct xattr_visitor *visitor, bool *done)
 {
-    const struct erofs_xattr_entry *entry = erofs_at(fs, offset, sizeof(*entry));
-    char prefix[300];
-    const char *base = NULL, *text = "";
-    size_t length = 0, base_len;
+    struct erofs_xattr_entry entry;
+    char name[FULL_NAME_MAX];
+    size_t length = 0;
     uint64_t size;
 
-    if (entry == NULL || room < sizeof(*entry))
+    if (room < sizeof(entry) || erofs_copy(fs, offset, &entry, sizeof(entry)) != 0)
         return 0;
-    size = (sizeof(*entry) + entry->name_len + entry->value_size + 3u) & ~3ull;
-    if (size > room || erofs_at(fs, offset, size) == NULL)
+    size = (sizeof(entry) + entry.name_len + entry.value_size + 3u) & ~3ull;
+    if (size > room || !erofs_has(fs, offset, size))
         return 0;
-    if (entry->name_index & EROFS_XATTR_LONG_PREFIX) {
-        unsigned number = entry->name_index & ~EROFS_XATTR_LONG_PREFIX;
-        if (number >= fs->prefix_count || !long_prefix(fs, number, &base, &text, &length))
-            return size;
-    } else if (entry->name_index < ARRAY_SIZE(prefixes)) {
-        base = prefixes[entry->name_index];
-    }
-    if (base == NULL) /* of a kind that is not known: nobody can ask for it */
+    if (!add_prefix(fs, entry.name_index, name, &length)) /* nobody can ask for it */
         return size;
-    base_len = strlen(base);
-    if (base_len + length > sizeof(prefix))
-        return size;
-    memcpy(prefix, base, base_len);
-    memcpy(prefix + base_len, text, length);
-    *done = visitor->visit(visitor, prefix, base_len + length, (const char *)(entry + 1),
-                           entry->name_len, (const char *)(entry + 1) + entry->name_len,
-                           entry->value_size);
+    offset += sizeof(entry);
+    if (erofs_copy(fs, offset, name + length, entry.name_len) != 0)
+        return 0;
+    *done = visitor->visit(visitor, fs, name, length + entry.name_len, offset + entry.name_len,
+                           entry.value_size);
     return size;
 }
 
@@ -86,21 +90,23 @@ static int visit_xattrs(struct inode *inode, struct xattr_visitor *visitor)
     struct erofs *fs = erofs_of(inode);
     struct erofs_inode *own = erofs_inode_of(inode);
     uint64_t at = own->offset + own->header_size, end = at + erofs_xattr_size(own);
-    const struct erofs_xattr_header *header;
+    struct erofs_xattr_header header;
+    uint8_t id[4];
     bool done = false;
 
     if (own->xattr_count == 0)
         return 0;
-    header = erofs_at(fs, at, end - at);
-    if (header == NULL || sizeof(*header) + 4u * header->shared_count > end - at)
+    if (!erofs_has(fs, at, end - at) || end - at < sizeof(header) ||
+        erofs_copy(fs, at, &header, sizeof(header)) != 0 ||
+        sizeof(header) + 4u * header.shared_count > end - at)
         return erofs_complain(fs, own->offset, "extended attributes outside the image");
-    at += sizeof(*header);
-    for (unsigned i = 0; i < header->shared_count && !done; i++, at += 4) {
-        uint64_t shared = fs->xattr_offset + 4ull * load_le32(fs->image + at);
-        if (visit_entry(fs, shared, UINT64_MAX, visitor, &done) == 0)
+    at += sizeof(header);
+    for (unsigned i = 0; i < header.shared_count; i++, at += 4) {
+        if (!done && (erofs_copy(fs, at, id, sizeof(id)) != 0 ||
+                      visit_entry(fs, fs->xattr_offset + 4ull * load_le32(id), UINT64_MAX, visitor,
+                                  &done) == 0))
             return erofs_complain(fs, own->offset, "a damaged shared attribute");
     }
-    at = own->offset + own->header_size + sizeof(*header) + 4u * header->shared_count;
     while (at < end && !done) {
         uint64_t size = visit_entry(fs, at, end - at, visitor, &done);
         if (size == 0)
@@ -118,20 +124,18 @@ struct xattr_get {
     ssize_t result;
 };
 
-static bool get_visit(struct xattr_visitor *visitor, const char *prefix, size_t prefix_len,
-                      const char *name, size_t name_len, const void *value, size_t size)
+static bool get_visit(struct xattr_visitor *visitor, struct erofs *fs, const char *name,
+                      size_t name_len, uint64_t value, size_t size)
 {
     struct xattr_get *get = container_of(visitor, struct xattr_get, visitor);
 
-    if (strlen(get->wanted) != prefix_len + name_len ||
-        memcmp(get->wanted, prefix, prefix_len) != 0 ||
-        memcmp(get->wanted + prefix_len, name, name_len) != 0)
+    if (!str_equal_n(name, name_len, get->wanted))
         return false;
     get->result = (ssize_t)size;
     if (get->size != 0 && size > get->size)
         get->result = -ERANGE;
-    else if (get->size != 0)
-        memcpy(get->value, value, size);
+    else if (get->size != 0 && erofs_copy(fs, value, get->value, size) != 0)
+        get->result = -EIO;
     return true;
 }
 
@@ -150,24 +154,23 @@ struct xattr_list {
     bool full;
 };
 
-static bool list_visit(struct xattr_visitor *visitor, const char *prefix, size_t prefix_len,
-                       const char *name, size_t name_len, const void *value, size_t size)
+static bool list_visit(struct xattr_visitor *visitor, struct erofs *fs, const char *name,
+                       size_t name_len, uint64_t value, size_t size)
 {
     struct xattr_list *out = container_of(visitor, struct xattr_list, visitor);
-    size_t length = prefix_len + name_len + 1;
 
+    (void)fs;
     (void)value;
     (void)size;
     if (out->size != 0) {
-        if (length > out->size - out->used) {
+        if (name_len + 1 > out->size - out->used) {
             out->full = true;
             return true;
         }
-        memcpy(out->list + out->used, prefix, prefix_len);
-        memcpy(out->list + out->used + prefix_len, name, name_len);
-        out->list[out->used + length - 1] = '\0';
+        memcpy(out->list + out->used, name, name_len);
+        out->list[out->used + name_len] = '\0';
     }
-    out->used += length;
+    out->used += name_len + 1;
     return false;
 }
 

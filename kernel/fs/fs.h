@@ -157,7 +157,9 @@ void file_locks_released(struct file *file);
 int file_lock_flush(struct file *file, const void *owner); /* file_ops.flush */
 
 /* File systems */
+struct blkdev;
 int erofs_mount_ram(paddr_t image, uint64_t size, struct superblock **out);
+int erofs_mount_disk(struct blkdev *disk, struct superblock **out);
 int tmpfs_make(uint64_t limit_bytes, const struct inode_init *root, struct superblock **out);
 /* A tmpfs over `lower`, of which it is one more user (tmpfs.h). */
 int overlay_make(struct superblock *lower, const char *type, uint64_t limit_bytes,

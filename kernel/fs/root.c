@@ -65,18 +65,32 @@ static int mount_system(void)
     return 0;
 }
 
-int fs_mount_root(paddr_t image, uint64_t size, uint64_t overlay_limit)
+/* Takes over the use of `lower`. */
+static int mount_over(struct superblock *lower, uint64_t overlay_limit)
 {
-    struct superblock *lower, *overlay;
-    int error = erofs_mount_ram(image, size, &lower);
+    struct superblock *overlay;
+    int error = overlay_make(lower, "overlay", overlay_limit, &overlay);
 
-    if (error != 0)
-        return error;
-    error = overlay_make(lower, "overlay", overlay_limit, &overlay);
     superblock_unuse(lower); /* the overlay has its own use of it */
     if (error == 0)
         error = mount_first(overlay, "overlay");
     return error != 0 ? error : mount_system();
+}
+
+int fs_mount_root(paddr_t image, uint64_t size, uint64_t overlay_limit)
+{
+    struct superblock *lower;
+    int error = erofs_mount_ram(image, size, &lower);
+
+    return error != 0 ? error : mount_over(lower, overlay_limit);
+}
+
+int fs_mount_root_disk(struct blkdev *disk, uint64_t overlay_limit)
+{
+    struct superblock *lower;
+    int error = erofs_mount_disk(disk, &lower);
+
+    return error != 0 ? error : mount_over(lower, overlay_limit);
 }
 
 int fs_mount_empty_root(uint64_t overlay_limit)

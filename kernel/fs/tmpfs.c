@@ -238,6 +238,8 @@ int tmpfs_inode_over(struct tmpfs *fs, struct inode *lower, struct inode **out)
     *out = icache_add(&own->inode);
     if (*out != &own->inode)
         inode_unref(&own->inode);
+    else if (S_ISREG(lower->mode))
+        object_show_by(lower->object, &own->object, NULL);
     return 0;
 }
 

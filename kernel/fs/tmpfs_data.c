@@ -334,6 +334,8 @@ int64_t tmpfs_seek_hole(struct inode *inode, uint64_t offset, bool hole)
 
 void tmpfs_data_free(struct tmpfs_inode *own)
 {
+    if (own->lower != NULL)
+        object_show_by(own->lower->object, NULL, &own->object);
     pagecache_truncate(&own->object, 0, UINT64_MAX);
     settle(own);
 }

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The root in RAM: appended to the image (abi/image.h), or an initrd. */
+/* The root: a disk that root= names, or in RAM, appended to the image (abi/image.h) or an initrd.
+ */
 #include "root.h"
 
+#include <abi/bootargs.h>
 #include <abi/image.h>
 #include <arch/boot.h>
 #include <core/log.h>
+#include <device/blkdev.h>
 #include <device/dt.h>
+#include <device/firmware.h>
 #include <device/machine.h>
 #include <fs/mount.h>
+#include <lib/parse.h>
+#include <lib/printf.h>
 
 extern const struct image_remora_header image_remora_header;
 
@@ -30,9 +36,34 @@ static uint64_t overlay_limit(void)
     return stats.total * 4096 / 2;
 }
 
-void root_mount(const struct dt_boot *boot)
+static _Noreturn void no_root(const char *what, size_t length, int error)
+{
+    log_error("cannot mount the root %.*s: error %d. Build the image again.", (int)length, what,
+              -error);
+    machine_exit_status(125);
+}
+
+static void mount_disk(const char *path, size_t length)
+{
+    struct blkdev *disk = blkdev_find(path, length);
+    int error;
+
+    if (disk == NULL) {
+        log_error("root=%.*s: no such disk, %s. Attach it to the machine, or take root= away.",
+                  (int)length, path,
+                  blkdev_first() == NULL ? "there is none at all" : "only others are there");
+        machine_exit_status(125);
+    }
+    error = fs_mount_root_disk(disk, overlay_limit());
+    if (error != 0)
+        no_root(path, length, error);
+}
+
+static void mount_ram(const struct dt_boot *boot)
 {
     struct memory_range root = root_appended();
+    char place[64];
+    int error;
 
     if (root.size == 0)
         root = (struct memory_range){boot->initrd, boot->initrd_size};
@@ -41,11 +72,23 @@ void root_mount(const struct dt_boot *boot)
                   "Make an image with `remora build`, or start it with `remora run`.");
         machine_exit_status(125);
     }
-    int error = fs_mount_root(root.base, root.size, overlay_limit());
+    error = fs_mount_root(root.base, root.size, overlay_limit());
+    if (error != 0)
+        no_root(place,
+                (size_t)snprintf(place, sizeof(place), "at %#lx (%lu bytes)",
+                                 (unsigned long)root.base, (unsigned long)root.size),
+                error);
+}
 
-    if (error != 0) {
-        log_error("cannot mount the root at %#lx (%lu bytes): error %d. Build the image again.",
-                  (unsigned long)root.base, (unsigned long)root.size, -error);
-        machine_exit_status(125);
-    }
+void root_mount(const struct dt_boot *boot)
+{
+    const struct fw_node *chosen = fw_find_path("/chosen");
+    const char *bootargs = chosen != NULL ? fw_property_string(chosen, "bootargs") : NULL;
+    size_t length;
+    const char *disk = bootargs != NULL ? parse_option(bootargs, BOOTARGS_ROOT, &length) : NULL;
+
+    if (disk != NULL)
+        mount_disk(disk, length);
+    else
+        mount_ram(boot);
 }

@@ -10,8 +10,8 @@ struct dt_boot;
 /* The root appended to the image, by the image's header; size 0: none. Before memory_init(). */
 struct memory_range root_appended(void);
 
-/* Mounts the root from the image, else from the initrd; without one, says so and ends the machine.
- */
+/* Mounts the root: the disk that root= names, else from the image, else from the initrd; without
+ * one, says so and ends the machine. */
 void root_mount(const struct dt_boot *boot);
 
 #endif

@@ -189,6 +189,8 @@ int exec_file_map(struct exec_file *f, struct vmspace *vs, vaddr_t base_hint, co
         if (!error)
             error = map_zero_part(f, vs, &f->image.segments[i]);
     }
+    if (error == -EIO || error == -EFAULT)
+        *reason = "it cannot be read";
     object_unref(object);
     return error;
 }

@@ -416,7 +416,7 @@ int vm_fault(struct vmspace *vs, vaddr_t addr, unsigned access)
         error = fault_once(vs, addr, access);
         if (likely(error == 0))
             return 0;
-        if (error == -ENOMEM && attempt < 3 && memory_reclaim(64) > 0)
+        if (error == -ENOMEM && attempt < 3 && memory_reclaim_any(64))
             continue;
         if (error != TRY_AGAIN)
             return error;

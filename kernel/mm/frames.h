@@ -56,6 +56,9 @@ uint64_t memory_reserve_pages(void); /* what programs may not take */
 
 /* reclaim.c */
 uint64_t memory_reclaim(uint64_t pages);
+/* The same, and when that frees fewer, has the worker free pages that are mapped and waits for it.
+ * False: nothing could be freed. May sleep. */
+bool memory_reclaim_any(uint64_t pages);
 
 /* pagecache.c: cached, shared, dirty */
 void pagecache_get_stats(struct memory_stats *stats);

@@ -35,6 +35,14 @@ void object_unref(struct vm_object *object)
     }
 }
 
+void object_show_by(struct vm_object *lower, struct vm_object *upper, const struct vm_object *old)
+{
+    spin_lock(&lower->lock);
+    if (upper != NULL || lower->shown_by == old)
+        lower->shown_by = upper;
+    spin_unlock(&lower->lock);
+}
+
 /* The part of an area that maps object pages [first, end); false: none. */
 static bool area_part(const struct vm_area *area, uint64_t first, uint64_t end, vaddr_t *from,
                       vaddr_t *to)

@@ -169,7 +169,7 @@ static struct page *alloc_block(unsigned order, unsigned flags)
 static __noinline struct page *alloc_slow(unsigned order, unsigned flags)
 {
     for (unsigned attempt = 0; attempt < 4 && !(flags & PAGE_ATOMIC); attempt++) {
-        if (memory_reclaim(64UL << order) == 0)
+        if (!memory_reclaim_any(64UL << order))
             break;
         struct page *page = order == 0 ? alloc_single(flags) : alloc_block(order, flags);
 

@@ -12,6 +12,7 @@
 
 #include <core/panic.h>
 #include <core/wait.h>
+#include <lib/align.h>
 #include <lib/errno.h>
 #include <lib/hash.h>
 #include <lib/list.h>
@@ -349,6 +350,61 @@ uint64_t pagecache_evict(uint64_t pages)
         if (evicted) {
             page_unref(page);
             freed++;
+        }
+    }
+    return freed;
+}
+
+uint64_t pagecache_evictable_count(void)
+{
+    return (uint64_t)(atomic64_read(&cached_pages) - atomic64_read(&unevictable_pages));
+}
+
+#define UNMAP_PAGES 16U /* neighbours that leave mappings together: one invalidation */
+
+/* eviction_lock held: the object in whose areas a page may be mapped, with a reference. */
+static struct vm_object *mapped_object(struct page *page)
+{
+    struct vm_object *object = page->object, *mapped;
+
+    if (page->flags & (PAGE_DIRTY | PAGE_LOCKED | PAGE_WRITEBACK | PAGE_ACCESSED) ||
+        atomic_read(&page->refs) == 1 || !spin_trylock(&object->lock))
+        return NULL;
+    mapped = object->shown_by != NULL ? object->shown_by : object;
+    if (!atomic_inc_not_zero(&mapped->refs)) /* no mapping holds it */
+        mapped = NULL;
+    spin_unlock(&object->lock);
+    return mapped;
+}
+
+uint64_t pagecache_evict_mapped(uint64_t pages)
+{
+    uint64_t freed = 0, looked = 0, total = pagecache_evictable_count() * 3;
+
+    while (freed < pages && looked++ < total) {
+        struct vm_object *object;
+        struct page *page;
+        uint64_t index;
+        bool evicted;
+
+        spin_lock(&eviction_lock);
+        page = list_first_entry_or_null(&eviction_list, struct page, list);
+        if (page == NULL) {
+            spin_unlock(&eviction_lock);
+            break;
+        }
+        list_move_tail(&eviction_list, &page->list);
+        index = page->index;
+        object = mapped_object(page);
+        evicted = object == NULL && try_evict(page);
+        spin_unlock(&eviction_lock);
+        if (evicted) {
+            page_unref(page);
+            freed++;
+        }
+        if (object != NULL) {
+            object_unmap(object, align_down(index, (uint64_t)UNMAP_PAGES), UNMAP_PAGES, false);
+            object_unref(object);
         }
     }
     return freed;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The EROFS reader on any bytes: everything is walked, listed, read and looked at, a few levels
- * deep. */
+/* The EROFS reader on any bytes, in RAM or on a disk: everything is walked, listed, read and looked
+ * at, a few levels deep. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include <fs/open.h>
 
 #include "../../kernel/fs/erofs.h"
+#include "../unit/fs/disk.h"
 #include "../unit/fs/env.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -122,6 +123,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct superblock *sb;
     uint8_t *image;
     size_t room = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    struct blkdev *disk = NULL;
+    int error;
 
     if (!started) {
         env_start(NULL, 0);
@@ -136,7 +139,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] & 3)
         ((struct erofs_super *)(image + EROFS_SUPER_OFFSET))->feature_compat &=
             ~EROFS_COMPAT_CHECKSUM;
-    if (erofs_mount_ram((paddr_t)(uintptr_t)image, size, &sb) == 0) {
+    if (data[0] & 4) /* half of them lie on a disk */
+        disk = disk_make(image, size & ~511ul, data[0] & 8 ? 512 : 4096);
+    error = disk != NULL ? erofs_mount_disk(disk, &sb)
+                         : erofs_mount_ram((paddr_t)(uintptr_t)image, size, &sb);
+    if (error == 0) {
         struct mount *mount = mount_create(sb, sb->root, "image", MS_RDONLY);
         struct path root = {mount, dentry_ref(sb->root)};
         struct path found;
@@ -148,6 +155,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             path_unref(&found);
         path_unref(&root);
     }
+    if (disk != NULL)
+        disk_free(disk);
     free(image);
     return 0;
 }

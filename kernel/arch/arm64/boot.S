@@ -16,6 +16,16 @@
 #else
 #define FEATURE_NETWORK 0
 #endif
+#ifdef CONFIG_DRIVER_VIRTIO_CONSOLE
+#define FEATURE_PORTS (1 << 2) /* IMAGE_FEATURE_PORTS */
+#else
+#define FEATURE_PORTS 0
+#endif
+#ifdef CONFIG_DRIVER_VIRTIO_BLOCK
+#define FEATURE_DISK (1 << 3) /* IMAGE_FEATURE_DISK */
+#else
+#define FEATURE_DISK 0
+#endif
 
     .section .head, "ax"
     .globl _start
@@ -36,11 +46,7 @@ image_remora_header:
     .long   __image_size, 0
     .quad   0, 0
     .fill   32, 1, 0
-#ifdef CONFIG_DRIVER_VIRTIO_CONSOLE
-    .quad   FEATURE_NETWORK | 1 << 2        /* IMAGE_FEATURE_PORTS */
-#else
-    .quad   0
-#endif
+    .quad   FEATURE_NETWORK | FEATURE_PORTS | FEATURE_DISK
     .fill   48, 1, 0
 
     .text

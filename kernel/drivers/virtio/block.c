@@ -30,7 +30,7 @@
 #define CONFIG_ZEROES_MAX  48
 
 /* Section 5.2.6: by enum blk_op. */
-static const uint32_t types[] = {0, 1, 4, 11, 13};
+static const uint32_t types[] = {0, 1, 4, 11, 13, 8};
 
 #define STATUS_OK          0
 #define STATUS_UNSUPPORTED 2
@@ -107,7 +107,7 @@ static int vblk_submit(struct blkdev *dev, struct blk_request *request)
             request->op == BLK_READ || request->op == BLK_WRITE ? request->sector : 0;
         slot->status = 0xff; /* none of the device's */
         count = fill_segments(slot, segment);
-        writes = request->op == BLK_READ ? count - 1 : 1;
+        writes = request->op == BLK_READ || request->op == BLK_IDENTIFY ? count - 1 : 1;
         error = virtqueue_add(&b->queue, segment, count - writes, writes, slot);
     }
     if (error == 0) {

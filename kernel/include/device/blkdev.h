@@ -14,7 +14,9 @@
 
 struct page;
 
-enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_WRITE_ZEROES };
+enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_WRITE_ZEROES, BLK_IDENTIFY };
+
+#define BLK_SERIAL_SIZE 20U
 
 /* A piece of one page. */
 struct page_vec {
@@ -24,7 +26,7 @@ struct page_vec {
 
 struct blk_request {
     enum blk_op op;
-    uint64_t sector, sector_count; /* of flush: 0 */
+    uint64_t sector, sector_count; /* of flush, identify: 0 */
     const struct page_vec *pages;  /* read, write: sector_count sectors in all */
     unsigned page_count;
     void (*done)(struct blk_request *request, int error); /* any context; 0, -EIO, -EOPNOTSUPP */
@@ -61,6 +63,9 @@ struct blkdev {
 int blkdev_register(struct blkdev *dev);
 /* The first and, by ->next, the others: none ever goes. */
 struct blkdev *blkdev_first(void);
+/* The one that a path names as Linux does, by /dev/NAME or /dev/disk/by-id/virtio-SERIAL; NULL:
+ * none does. `path` need not end with a NUL. May sleep. */
+struct blkdev *blkdev_find(const char *path, size_t length);
 
 /*
  * Does one operation and waits: 0, -EIO, -EROFS, -EINVAL (beyond the end, not whole blocks),
@@ -69,6 +74,8 @@ struct blkdev *blkdev_first(void);
 int blk_transfer(struct blkdev *dev, enum blk_op op, uint64_t sector, const struct page_vec *pages,
                  unsigned page_count);
 int blk_flush(struct blkdev *dev);
+/* The serial number that the device's maker or the hypervisor gave it, "" if it has none. */
+int blk_identify(struct blkdev *dev, char serial[BLK_SERIAL_SIZE + 1]);
 /* Discard or write zeroes. */
 int blk_erase(struct blkdev *dev, enum blk_op op, uint64_t sector, uint64_t sector_count);
 

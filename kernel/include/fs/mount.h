@@ -63,6 +63,9 @@ void fs_init(void);
  * found where.
  */
 int fs_mount_root(paddr_t image, uint64_t size, uint64_t overlay_limit);
+/* The same with an EROFS image that a disk holds from its first byte on, read as it is needed. */
+struct blkdev;
+int fs_mount_root_disk(struct blkdev *disk, uint64_t overlay_limit);
 /* Without an image: an empty tmpfs as root (a program handed over by itself). */
 int fs_mount_empty_root(uint64_t overlay_limit);
 

@@ -64,14 +64,22 @@ struct vm_object {
     uint32_t unmap_sequence; /* raised before pages leave mappings: a fault under way tries again */
     struct mutex
         area_lock; /* guards: areas, and start/end/offset of the areas in it against unmapping */
-    struct list_node areas; /* vm_area.object_link */
-    atomic_t writable_maps; /* shared writable areas (sealing, ETXTBSY) */
+    struct list_node areas;     /* vm_area.object_link */
+    atomic_t writable_maps;     /* shared writable areas (sealing, ETXTBSY) */
+    struct vm_object *shown_by; /* lock: as said at object_show_by(); NULL: nobody */
 };
 
 void object_init(struct vm_object *object, const struct vm_object_ops *ops,
                  uint32_t flags); /* refs = 1 */
 void object_ref(struct vm_object *object);
 void object_unref(struct vm_object *object); /* may sleep */
+
+/*
+ * `upper` gives out pages of `lower` as its own, at the same index (an overlay's file over the one
+ * below): eviction looks for mappings there. With NULL for `upper`, `old` does so no longer, before
+ * it goes; `old` is not looked at otherwise.
+ */
+void object_show_by(struct vm_object *lower, struct vm_object *upper, const struct vm_object *old);
 
 /* Takes pages first .. first+count-1 out of every mapping (count UINT64_MAX: to the end). Private
  * copies go too when `copies` is true (truncation), else only the object's own pages. May sleep. */

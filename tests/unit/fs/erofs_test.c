@@ -14,6 +14,7 @@
 #include <mm/pagecache.h>
 
 #include "../../../kernel/fs/erofs.h"
+#include "disk.h"
 #include "tree_host.h"
 
 static char host[64];
@@ -50,13 +51,32 @@ static int remove_tree(void **unused)
     return system(command);
 }
 
+static uint32_t disk_block; /* 0: images lie in RAM, else on a disk with such blocks */
+static struct blkdev *disk;
+
+static int mount(void *image, size_t size, struct superblock **sb)
+{
+    if (disk_block == 0)
+        return erofs_mount_ram((paddr_t)(uintptr_t)image, size, sb);
+    disk = disk_make(image, size, disk_block);
+    return erofs_mount_disk(disk, sb);
+}
+
+static void free_image(void *image)
+{
+    if (disk != NULL)
+        disk_free(disk);
+    disk = NULL;
+    free(image);
+}
+
 /* A second mount: /i shows the image alone, without an overlay. */
-static void mount_image(const void *image, size_t size)
+static void mount_image(void *image, size_t size)
 {
     struct superblock *sb;
     struct path where;
 
-    assert_int_equal(erofs_mount_ram((paddr_t)(uintptr_t)image, size, &sb), 0);
+    assert_int_equal(mount(image, size, &sb), 0);
     assert_int_equal(path_lookup(NULL, "/i", LOOKUP_FOLLOW, &where), 0);
     assert_int_equal(fs_mount_super(sb, "image", &where, MS_RDONLY), 0);
     superblock_unuse(sb);
@@ -159,7 +179,7 @@ static void compare_tree(const char *ours, const char *theirs)
     free(expected);
 }
 
-static void check_image(const char *options)
+static void check_one_image(const char *options)
 {
     char theirs[100];
     size_t size;
@@ -177,7 +197,18 @@ static void check_image(const char *options)
     assert_int_equal(fs_mkdir(NULL, "/i/t/new", 0777), -EROFS);
     assert_int_equal(fs_unlink(NULL, "/i/t/one"), -EROFS);
     assert_int_equal(fs_unmount(NULL, "/i", 0), 0);
-    free(image);
+    free_image(image);
+}
+
+static void check_image(const char *options)
+{
+    static const uint32_t kinds[] = {0, 512, 4096};
+
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        disk_block = kinds[i];
+        check_one_image(options);
+    }
+    disk_block = 0;
 }
 
 static void default_layout(void **unused)
@@ -336,17 +367,17 @@ static void visit(const char *ours, unsigned depth)
     free(names);
 }
 
-static void damage(void **unused)
+static void damage_images(void)
 {
     uint64_t state = 1234567;
     size_t size;
     uint8_t *original = env_make_image(host, "", &size);
 
-    (void)unused;
     ((struct erofs_super *)(original + EROFS_SUPER_OFFSET))->feature_compat = 0;
     for (unsigned round = 0; round < 150; round++) {
         uint8_t *image = aligned_alloc(4096, size);
         struct superblock *sb;
+        bool mounts;
 
         memcpy(image, original, size);
         for (unsigned i = 0; i < 30; i++) {
@@ -355,15 +386,68 @@ static void damage(void **unused)
             size_t at = (state >> 33) % 40000;
             image[(state >> 20) & 1 ? at % size : size - 1 - at % size] = (uint8_t)(state >> 50);
         }
-        if (erofs_mount_ram((paddr_t)(uintptr_t)image, size, &sb) == 0) {
+        mounts = mount(image, size, &sb) == 0;
+        if (mounts)
             superblock_unuse(sb);
+        if (disk != NULL)
+            disk_free(disk);
+        disk = NULL;
+        if (mounts) {
             mount_image(image, size);
             visit("/i", 0);
             assert_int_equal(fs_unmount(NULL, "/i", 0), 0);
         }
-        free(image);
+        free_image(image);
     }
     free(original);
+}
+
+static void damage(void **unused)
+{
+    (void)unused;
+    damage_images();
+    disk_block = 512;
+    damage_images();
+    disk_block = 0;
+}
+
+/* A sector that cannot be read: -EIO where it is needed, and what it should be once it can. */
+static void unreadable(void **unused)
+{
+    char path[100], list[1000];
+    uint8_t *expected = malloc(300000), *found = malloc(300000);
+    struct inode_stat stat;
+    unsigned failed = 0;
+    size_t size;
+    void *image = env_make_image(host, "", &size);
+    FILE *file;
+
+    (void)unused;
+    snprintf(path, sizeof(path), "%s/t/large", host);
+    file = fopen(path, "rb");
+    assert_int_equal(fread(expected, 1, 300000, file), 300000);
+    fclose(file);
+    disk_block = 512;
+    for (uint64_t sector = 0; sector < size / 512; sector += 37) {
+        mount_image(image, size);
+        disk_set_bad(disk, sector);
+        if (env_stat("/i/t/large", &stat) != 0)
+            assert_int_equal(env_stat("/i/t/large", &stat), -EIO);
+        else if (env_read("/i/t/large", 0, found, 300000) != 300000)
+            failed++;
+        env_list("/i/t", list, sizeof(list));
+        disk_set_bad(disk, UINT64_MAX);
+        assert_int_equal(env_read("/i/t/large", 0, found, 300000), 300000);
+        assert_memory_equal(found, expected, 300000);
+        assert_int_equal(fs_unmount(NULL, "/i", 0), 0);
+        disk_free(disk);
+        disk = NULL;
+    }
+    disk_block = 0;
+    assert_in_range(failed, 10, 100); /* the file takes 586 sectors */
+    free(expected);
+    free(found);
+    free(image);
 }
 
 int main(void)
@@ -380,6 +464,7 @@ int main(void)
         cmocka_unit_test(wrong_superblocks),
         cmocka_unit_test(bad_checksum),
         cmocka_unit_test(damage),
+        cmocka_unit_test(unreadable),
     };
 
     env_start(NULL, 0);

@@ -122,6 +122,13 @@ void object_unref(struct vm_object *object)
         object->ops->release(object);
 }
 
+void object_show_by(struct vm_object *lower, struct vm_object *upper, const struct vm_object *old)
+{
+    (void)lower; /* nothing is evicted here */
+    (void)upper;
+    (void)old;
+}
+
 void object_unmap(struct vm_object *object, uint64_t first, uint64_t count, bool copies)
 {
     (void)object; /* nothing is mapped here */
@@ -264,6 +271,35 @@ int pagecache_get_zero(struct vm_object *object, uint64_t index, uint64_t size_p
 void pagecache_written(struct page *page)
 {
     (void)page;
+}
+
+/* Only what is read is cached here. */
+void pagecache_set_dirty(struct vm_object *object, struct page *page)
+{
+    (void)object;
+    (void)page;
+}
+
+bool pagecache_clear_dirty(struct vm_object *object, struct page *page)
+{
+    (void)object;
+    (void)page;
+    return false;
+}
+
+struct page *pagecache_next_dirty(struct vm_object *object, uint64_t *index, uint64_t end)
+{
+    (void)object;
+    (void)index;
+    (void)end;
+    return NULL;
+}
+
+void object_clean_mappings(struct vm_object *object, uint64_t first, uint64_t count)
+{
+    (void)object;
+    (void)first;
+    (void)count;
 }
 
 void *krealloc(void *old, size_t size)

@@ -77,9 +77,9 @@ bool memory_is_ram(paddr_t base, uint64_t size)
     return base + size <= MACHINE_PAGES * PAGE_SIZE;
 }
 
-uint64_t memory_reclaim(uint64_t pages)
+bool memory_reclaim_any(uint64_t pages)
 {
-    return pagecache_evict(pages);
+    return pagecache_evict(pages) > 0 || pagecache_evict_mapped(pages) > 0;
 }
 
 bool memory_charge_pinned(uint64_t pages)

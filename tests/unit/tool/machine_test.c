@@ -69,7 +69,12 @@ static void test_arguments(void **state)
     struct options options = {0};
     struct accelerator accelerator;
     struct network network;
-    struct machine_start start = {"/image", "remora.tty=", -1, 256, 2, &network};
+    struct machine_start start = {.image = "/image",
+                                  .bootargs = "remora.tty=",
+                                  .bulk = -1,
+                                  .memory_mib = 256,
+                                  .cpus = 2,
+                                  .network = &network};
     struct words words = {0};
 
     (void)state;
