@@ -26,6 +26,13 @@ void spin_check_taken(const struct spinlock *lock)
             panic("spinlock of rank %d taken while one of rank %d is held", lock->rank,
                   cpu->held[i]->rank);
     }
+    spin_check_tried(lock);
+}
+
+void spin_check_tried(const struct spinlock *lock)
+{
+    struct cpu *cpu = this_cpu();
+
     ASSERT(cpu->held_count < ARRAY_SIZE(cpu->held));
     cpu->held[cpu->held_count++] = lock;
 }

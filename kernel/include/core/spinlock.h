@@ -18,10 +18,16 @@ void spin_wait(struct spinlock *lock);
 #ifdef CONFIG_DEBUG_CHECKS
 /* Keep the list of locks that this CPU holds, and panic when one breaks the order. */
 void spin_check_taken(const struct spinlock *lock);
+void spin_check_tried(const struct spinlock *lock); /* in any order: nobody waited */
 void spin_check_released(const struct spinlock *lock);
 bool spin_held(const struct spinlock *lock);
 #else
 static inline void spin_check_taken(const struct spinlock *lock)
+{
+    (void)lock;
+}
+
+static inline void spin_check_tried(const struct spinlock *lock)
 {
     (void)lock;
 }
@@ -56,7 +62,7 @@ static inline bool spin_trylock(struct spinlock *lock)
 {
     preempt_disable();
     if (spin_take(lock)) {
-        spin_check_taken(lock);
+        spin_check_tried(lock);
         return true;
     }
     preempt_enable();
