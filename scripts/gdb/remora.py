@@ -183,7 +183,7 @@ def root_of(address):
 def describe(entry, level):
     if not entry & 1:
         return "kept, no access" if entry & 1 << 56 else "nothing"
-    kind = "table" if level < 3 and entry & 2 else "page" if level == 3 else "block"
+    kind = "table" if level < 3 and entry & 2 else ("", "1G-block", "2M-block", "page")[level]
     if kind == "table":
         return f"table at {entry & ADDRESS_MASK:#x}"
     memory = ("device", "normal", "normal-nc")[entry >> 2 & 7] if entry >> 2 & 7 < 3 else f"attribute {entry >> 2 & 7}"

@@ -5,12 +5,12 @@ import os
 import re
 import struct
 import subprocess
-import time
 
 import pytest
 
+import debugger
 from conftest import TOP
-from guest import Machine, boot
+from guest import Machine
 
 ENIA, BT0, BT1 = 1 << 31, 1 << 35, 1 << 36  # of SCTLR_EL1
 WITH = ("cpu=max cpus=1", "cpu=max gic=3 cpus=4", "cpu=max cpus=8 virtualization=on",
@@ -19,25 +19,12 @@ WITHOUT = ("cpu=cortex-a53 cpus=2", "cpu=neoverse-n1 gic=3 cpus=2", "cpu=a64fx g
 
 
 def look(build, path, machine, forge=False):
-    """Boots the idle program, lets gdb look at it while it sleeps: (the state, how it ended)."""
-    script, states = os.path.join(TOP, "tests/system/guard_state.py"), []
-
-    def attach(reader):
-        if b"idle" in reader.program and not states:
-            time.sleep(0.3)
-            words = [f"target remote {path}", "remora-slide", f"set $forge = {int(forge)}", f"source {script}", "detach"]
-            command = ["gdb-multiarch", "-nx", "-batch", "-x", os.path.join(TOP, "scripts/gdb/remora.py"), build.elf]
-            command += [part for word in words for part in ("-ex", word)]
-            ended = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
-            lines = re.findall(r"^STATE (.*)$", ended.stdout, re.M)
-            assert len(lines) == 1, ended.stdout + ended.stderr
-            states.append(json.loads(lines[0]))
-        return bool(reader.of_type("X")) and not Machine.parse("x " + machine).powers_off()
-
-    result = boot(build.image(build.program("idle"), "3"), Machine.parse("guard memory=128 " + machine), timeout=90,
-                  stop=attach, extra=["-gdb", f"unix:{path},server=on,wait=off"])
-    assert states, result
-    return states[0], result
+    """The state that guard_state.py tells, and how the guest ended."""
+    script = os.path.join(TOP, "tests/system/guard_state.py")
+    text, result = debugger.look(build, path, "memory=128 " + machine, f"set $forge = {int(forge)}", f"source {script}")
+    lines = re.findall(r"^STATE (.*)$", text, re.M)
+    assert len(lines) == 1, text
+    return json.loads(lines[0]), result
 
 
 def guarded(state):
