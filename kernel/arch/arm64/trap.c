@@ -268,7 +268,12 @@ static void print_registers(const struct trapframe *frame)
 
 _Noreturn void trap_fatal(const struct trapframe *frame, const struct fault *fault, const char *why)
 {
+    static unsigned telling = ~0U; /* the CPU that reports a fault */
+
     irq_disable();
+    if (READ_ONCE(telling) == this_cpu()->id)
+        panic("a fault while another was reported: %s", why);
+    WRITE_ONCE(telling, this_cpu()->id);
     log_error("kernel fault in thread '%s' on CPU %u: %s", current()->name, this_cpu()->id, why);
     if (fault != NULL)
         log_error("%s at %#lx: %s",
