@@ -107,17 +107,21 @@ def sections(elf):
 
 
 def addresses_made(base, text):
-    """What ADRP and a following ADD of the same register compute."""
+    """What ADRP and a following ADD compute, as far as the register is not written between the two."""
     words, pages = struct.unpack(f"<{len(text) // 4}I", text), {}
     for index, word in enumerate(words):
+        target, source = word & 31, word >> 5 & 31
         if word & 0x9F000000 == 0x90000000:
             offset = (word >> 3 & 0x1FFFFC | word >> 29 & 3) << 12
             offset -= 1 << 33 if offset >> 32 else 0
-            pages[word & 31] = (index, ((base + 4 * index) & ~4095) + offset)
-        elif word & 0xFFC00000 == 0x91000000 and word >> 5 & 31 in pages:
-            where, page = pages[word >> 5 & 31]
-            if index - where < 16:
-                yield page + (word >> 10 & 4095)
+            pages[target] = (index, ((base + 4 * index) & ~4095) + offset)
+            continue
+        if word & 0xFFC00000 == 0x91000000 and source in pages and index - pages[source][0] < 16:
+            yield pages[source][1] + (word >> 10 & 4095)
+        if word >> 25 & 15 in (5, 8, 9, 13):    # data processing
+            pages.pop(target, None)
+        elif word & 0xFC000000 == 0x94000000:   # BL
+            pages.clear()
 
 
 def test_landings(build):
