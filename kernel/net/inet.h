@@ -128,6 +128,7 @@ struct inet_sock {
     unsigned backlog_count, backlog_max;
     struct list_node backlog_node;
     struct inet_sock *listener;
+    bool is_overdue; /* TCP_DEFER_ACCEPT: accepted without data, too */
 };
 
 /* None waits; all take the lock. Errors are negative. */

@@ -215,6 +215,50 @@ CHECK(tcp_info)
     close(server);
 }
 
+CHECK(accept_waits_for_data)
+{
+    union name name = loopback(AF_INET, 0);
+    int server = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), seconds = 5;
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_OK(setsockopt(server, SOL_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds));
+    EXPECT_OK(bind(server, &name.any, sizeof name.in));
+    EXPECT_OK(listen(server, 5));
+    name = local_name(server);
+    EXPECT_OK(connect(client, &name.any, sizeof name.in));
+    struct pollfd p = {server, POLLIN, 0};
+    EXPECT_EQ(poll(&p, 1, 50), 0);
+    EXPECT_ERR(accept(server, NULL, NULL), EAGAIN);
+    EXPECT_EQ(send(client, "data", 4, 0), 4);
+    EXPECT_EQ(poll(&p, 1, 2000), 1);
+    int end = accept(server, NULL, NULL);
+    EXPECT(end >= 0);
+    char text[8];
+    EXPECT_EQ(recv(end, text, sizeof text, MSG_DONTWAIT), 4);
+    EXPECT_EQ(poll(&p, 1, 0), 0);
+    close(end);
+    close(client);
+    close(server);
+}
+
+CHECK(segments_are_no_longer_than_asked)
+{
+    union name name = loopback(AF_INET, 0);
+    int server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+    int size = 600;
+    EXPECT_OK(bind(server, &name.any, sizeof name.in));
+    EXPECT_OK(listen(server, 5));
+    name = local_name(server);
+    EXPECT_OK(setsockopt(client, SOL_TCP, TCP_MAXSEG, &size, sizeof size));
+    EXPECT_OK(connect(client, &name.any, sizeof name.in));
+    EXPECT(get_option(client, SOL_TCP, TCP_MAXSEG) <= 600);
+    struct tcp_info info;
+    socklen_t length = sizeof info;
+    EXPECT_OK(getsockopt(client, SOL_TCP, TCP_INFO, &info, &length));
+    EXPECT(info.tcpi_snd_mss <= 600);
+    close(client);
+    close(server);
+}
+
 CHECK(bind_to_device)
 {
     char name[16] = "";

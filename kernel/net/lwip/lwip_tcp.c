@@ -77,12 +77,22 @@ static void on_error(void *arg, err_t error)
     }
 }
 
+/* TCP_MAXSEG, for what is sent. */
+static void limit_segment(const struct inet_sock *sock, struct tcp_pcb *pcb)
+{
+    int most = sock->options.max_segment;
+
+    if (most != 0 && pcb->mss > most)
+        pcb->mss = (u16_t)most;
+}
+
 static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t error)
 {
     struct inet_sock *sock = arg;
 
     (void)error;
     net_address_from_lwip(&pcb->local_ip, pcb->local_port, &sock->local);
+    limit_segment(sock, pcb);
     tcp_data_start(sock);
     WRITE_ONCE(sock->state, INET_CONNECTED);
     net_ready(sock, POLL_WRITABLE, true);
@@ -109,6 +119,7 @@ static void set_options(struct inet_sock *sock)
     if (sock->socket != NULL)
         pcb->netif_idx = (u8_t)sock->socket->bound_interface;
     pcb->tos = options->tos;
+    limit_segment(sock, pcb);
 }
 
 static void attach(struct inet_sock *sock, struct tcp_pcb *pcb)
@@ -363,6 +374,42 @@ bool inet_backlog_full(const void *listener)
     return sock == NULL || sock->backlog_count > sock->backlog_max;
 }
 
+/* TCP_DEFER_ACCEPT: a connection is shown when there is something to read, or its time is over. */
+static bool is_shown(const struct inet_sock *child)
+{
+    return child->listener->options.defer_accept_s == 0 || (child->ready & POLLIN) ||
+           child->is_overdue;
+}
+
+static struct inet_sock *first_shown(const struct inet_sock *listener)
+{
+    struct inet_sock *child;
+
+    list_for_each_entry (child, &listener->backlog, backlog_node) {
+        if (is_shown(child))
+            return child;
+    }
+    return NULL;
+}
+
+void tcp_child_heard(struct inet_sock *child)
+{
+    if (child->listener->options.defer_accept_s != 0)
+        net_ready(child->listener, POLL_READABLE, true);
+}
+
+static err_t on_overdue(void *arg, struct tcp_pcb *pcb)
+{
+    struct inet_sock *child = arg;
+
+    tcp_poll(pcb, NULL, 0);
+    if (child == NULL || child->listener == NULL)
+        return ERR_OK;
+    child->is_overdue = true;
+    net_ready(child->listener, POLL_READABLE, true);
+    return ERR_OK;
+}
+
 /* A connection is complete: it waits in its listener's backlog. */
 static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t error)
 {
@@ -387,7 +434,11 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t error)
     sock->listener = listener;
     list_add_tail(&listener->backlog, &sock->backlog_node);
     listener->backlog_count++;
-    net_ready(listener, POLL_READABLE, true);
+    if (listener->options.defer_accept_s == 0)
+        net_ready(listener, POLL_READABLE, true);
+    else
+        tcp_poll(pcb, on_overdue,
+                 (u8_t)min(listener->options.defer_accept_s * 1000 / TCP_SLOW_INTERVAL, 255));
     return ERR_OK;
 }
 
@@ -442,13 +493,13 @@ static struct inet_sock *transport_accept(struct inet_sock *sock)
     struct inet_sock *child = NULL;
 
     net_lock();
-    if (!list_empty(&sock->backlog)) {
-        child = list_first_entry(&sock->backlog, struct inet_sock, backlog_node);
+    child = first_shown(sock);
+    if (child != NULL) {
         leave_backlog(child);
         if (child->pcb != NULL)
             tcp_err((struct tcp_pcb *)child->pcb, on_error);
     }
-    if (list_empty(&sock->backlog) && sock->state == INET_LISTENING)
+    if (first_shown(sock) == NULL && sock->state == INET_LISTENING)
         net_ready(sock, POLL_READABLE, false);
     net_unlock();
     return child;

@@ -18,6 +18,9 @@ ssize_t tcp_data_send(struct inet_sock *sock, struct io *io, const struct inet_p
 ssize_t tcp_data_receive(struct inet_sock *sock, struct io *io, struct inet_packet *from,
                          unsigned *flags);
 
+/* lwip_tcp.c: bytes or the end came for a connection that nobody has accepted yet. */
+void tcp_child_heard(struct inet_sock *child);
+
 /* A segment that does not fit the window, and waits for nothing else, is cut. */
 void tcp_data_fit(struct tcp_pcb *pcb);
 

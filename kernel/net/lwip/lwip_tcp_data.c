@@ -335,6 +335,8 @@ err_t tcp_data_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t er
     struct inet_sock *sock = arg;
 
     (void)error;
+    if (sock->listener != NULL)
+        tcp_child_heard(sock);
     if (p == NULL) {
         sock->shutdown |= INET_SHUT_RD;
         net_ready(sock, POLL_READABLE | POLLRDHUP, true);
