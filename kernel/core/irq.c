@@ -85,7 +85,7 @@ static bool is_per_cpu(const struct irqchip *chip, unsigned hw)
     return hw < chip->per_cpu_count;
 }
 
-int irq_request(unsigned irq, irq_handler_fn *handler, void *arg, const char *name)
+__cold int irq_request(unsigned irq, irq_handler_fn *handler, void *arg, const char *name)
 {
     unsigned hw;
     struct irqchip *chip = find_chip(irq, &hw);
@@ -199,7 +199,7 @@ int irq_set_trigger(unsigned irq, enum irq_trigger trigger)
     return error;
 }
 
-int irq_set_affinity(unsigned irq, const struct cpumask *mask)
+__cold int irq_set_affinity(unsigned irq, const struct cpumask *mask)
 {
     struct cpumask online = cpumask_and(mask, &cpu_online_mask);
     unsigned hw, cpu = cpumask_first(&online);

@@ -130,6 +130,26 @@ void spin_wait(struct spinlock *lock)
     } while (!spin_take(lock));
 }
 
+void spin_lock_call(struct spinlock *lock)
+{
+    spin_lock(lock);
+}
+
+void spin_unlock_call(struct spinlock *lock)
+{
+    spin_unlock(lock);
+}
+
+reg_t spin_lock_irq_call(struct spinlock *lock)
+{
+    return spin_lock_irq(lock);
+}
+
+void spin_unlock_irq_call(struct spinlock *lock, reg_t flags)
+{
+    spin_unlock_irq(lock, flags);
+}
+
 /* --- mutexes --- */
 
 #define MUTEX_WAITED 1L

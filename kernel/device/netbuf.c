@@ -67,7 +67,7 @@ static struct netbuf *grow(struct netbuf_pool *pool)
     return buffer;
 }
 
-struct netbuf *netbuf_pool_get(struct netbuf_pool *pool)
+__cold struct netbuf *netbuf_pool_get(struct netbuf_pool *pool)
 {
     struct netbuf *buffer;
     bool may_grow = false;

@@ -127,7 +127,7 @@ static void unpin(struct epoll_set *set, struct epoll_item *item, reg_t flags)
 }
 
 /* Ask a pinned item's file what holds now; marks the item ready if something does. */
-static bool check_item(struct epoll_set *set, struct epoll_item *item)
+static __cold bool check_item(struct epoll_set *set, struct epoll_item *item)
 {
     unsigned events = file_poll(item->file, NULL);
     bool is_ready;
@@ -333,7 +333,7 @@ static bool is_unpinned(struct epoll_set *set, struct epoll_item *item)
 }
 
 /* Under epoll_mutex. */
-static void remove_item(struct epoll_item *item)
+static __cold void remove_item(struct epoll_item *item)
 {
     struct epoll_set *set = item->set;
     reg_t flags;
@@ -384,7 +384,7 @@ static int depth_below(const struct file *file, const struct file *forbidden, in
 }
 
 /* The longest chain of sets that watch this one, itself included. */
-static int depth_above(const struct file *file, int budget)
+static __cold int depth_above(const struct file *file, int budget)
 {
     struct epoll_item *item;
     int highest = 0;
@@ -462,8 +462,8 @@ static int check_target(const struct file *set, const struct file *target)
     return 0;
 }
 
-int epoll_add(struct file *set, struct file *target, int number,
-              const struct epoll_event_data *event)
+__cold int epoll_add(struct file *set, struct file *target, int number,
+                     const struct epoll_event_data *event)
 {
     struct epoll_item *item;
     int error = check_target(set, target);
@@ -506,8 +506,8 @@ static struct epoll_item *change_events(struct epoll_set *set, struct file *targ
     return *error == 0 ? item : NULL;
 }
 
-int epoll_modify(struct file *set, struct file *target, int number,
-                 const struct epoll_event_data *event)
+__cold int epoll_modify(struct file *set, struct file *target, int number,
+                        const struct epoll_event_data *event)
 {
     struct epoll_item *item;
     int error = check_target(set, target);

@@ -99,7 +99,7 @@ static void copy_open_locked(struct fd_table *to, const struct fd_table *from)
     }
 }
 
-struct fd_table *fd_table_copy(struct fd_table *from)
+__cold struct fd_table *fd_table_copy(struct fd_table *from)
 {
     for (;;) {
         unsigned size = READ_ONCE(from->slots)->size;
@@ -178,7 +178,7 @@ struct fd fd_get_shared(struct fd_table *table, unsigned number)
 }
 
 /* Make room for `number`; the lock is dropped and taken again. 0 or -ENOMEM. */
-static int grow_locked(struct fd_table *table, unsigned number, bool *is_locked)
+static __cold int grow_locked(struct fd_table *table, unsigned number, bool *is_locked)
 {
     struct fd_slots *old = table->slots;
     unsigned size = old->size;
@@ -304,7 +304,7 @@ int fd_close(struct fd_table *table, unsigned number)
     return file != NULL ? file_close(file, table) : -EBADF;
 }
 
-int fd_close_range(struct fd_table *table, unsigned first, unsigned last, bool set_cloexec)
+__cold int fd_close_range(struct fd_table *table, unsigned first, unsigned last, bool set_cloexec)
 {
     unsigned number = first;
 
@@ -329,7 +329,8 @@ int fd_close_range(struct fd_table *table, unsigned first, unsigned last, bool s
     return 0;
 }
 
-int fd_replace(struct fd_table *table, unsigned to, struct file *file, unsigned limit, bool cloexec)
+__cold int fd_replace(struct fd_table *table, unsigned to, struct file *file, unsigned limit,
+                      bool cloexec)
 {
     struct file *old;
 

@@ -562,7 +562,7 @@ static int fifo_wait_peer(struct pipe *pipe, struct file *file, const struct fif
     return 0;
 }
 
-int fifo_open(struct pipe **slot, struct file *file)
+__cold int fifo_open(struct pipe **slot, struct file *file)
 {
     const struct file_ops *old_ops = file->ops;
     struct fifo_view view;
@@ -596,7 +596,7 @@ int pipe_size(struct pipe *pipe)
     return (int)(READ_ONCE(pipe->slots) * PAGE_SIZE);
 }
 
-int pipe_set_size(struct pipe *pipe, size_t size, bool privileged)
+__cold int pipe_set_size(struct pipe *pipe, size_t size, bool privileged)
 {
     struct pipe_buffer *ring, *old;
     unsigned slots = 1, used;

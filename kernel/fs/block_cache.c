@@ -161,7 +161,7 @@ static unsigned gather(struct block_cache *cache, uint64_t *index, uint64_t end,
     return count;
 }
 
-int block_cache_write_back(struct block_cache *cache, uint64_t first, uint64_t end)
+__cold int block_cache_write_back(struct block_cache *cache, uint64_t first, uint64_t end)
 {
     struct page *pages[RUN_MAX];
     int result = 0;

@@ -452,7 +452,7 @@ void dentry_move_cancel(struct dentry_move *move)
     kfree(move->back_name);
 }
 
-void dentry_move(struct dentry_move *move, bool exchange)
+__cold void dentry_move(struct dentry_move *move, bool exchange)
 {
     struct dentry *dentry = move->dentry, *target = move->target;
     struct dentry *old_parent = dentry->parent, *new_parent = target->parent;
@@ -546,7 +546,7 @@ static struct dentry *prune_candidate_locked(size_t *scan)
     return NULL;
 }
 
-size_t dcache_prune(size_t count)
+__cold size_t dcache_prune(size_t count)
 {
     size_t scan = 2 * cached_count, freed = 0;
 

@@ -277,8 +277,8 @@ static int link_locked(struct inode *dir, struct dentry *dentry, struct inode *i
     return error;
 }
 
-int fs_link(const struct path *old_at, const char *old_name, const struct path *new_at,
-            const char *new_name, unsigned flags)
+__cold int fs_link(const struct path *old_at, const char *old_name, const struct path *new_at,
+                   const char *new_name, unsigned flags)
 {
     struct dentry *dentry;
     struct path old;
@@ -460,8 +460,8 @@ static int rename_walked(struct renaming *r)
     return error;
 }
 
-int fs_rename(const struct path *old_at, const char *old_name, const struct path *new_at,
-              const char *new_name, unsigned flags)
+__cold int fs_rename(const struct path *old_at, const char *old_name, const struct path *new_at,
+                     const char *new_name, unsigned flags)
 {
     struct renaming r = {.flags = flags};
     int error;

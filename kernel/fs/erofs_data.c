@@ -54,7 +54,7 @@ static int init_chunks(struct erofs *fs, struct erofs_inode *own, uint32_t where
     return 0;
 }
 
-int erofs_data_init(struct erofs_inode *own, uint32_t where)
+__cold int erofs_data_init(struct erofs_inode *own, uint32_t where)
 {
     struct erofs *fs = erofs_of(&own->inode);
 

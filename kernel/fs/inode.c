@@ -232,7 +232,8 @@ static int setattr_locked(struct inode *inode, struct attr_change *change, const
     return inode->ops->setattr != NULL ? inode->ops->setattr(inode, change) : -EPERM;
 }
 
-int inode_setattr(struct inode *inode, const struct attr_change *asked, const struct cred *cred)
+__cold int inode_setattr(struct inode *inode, const struct attr_change *asked,
+                         const struct cred *cred)
 {
     struct attr_change change = *asked;
     int error;

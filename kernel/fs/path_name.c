@@ -66,8 +66,8 @@ static ssize_t name_of_loose(const struct path *path, char *buffer, size_t size)
     return (ssize_t)len;
 }
 
-static ssize_t name_below(const struct path *path, const struct path *root, char *buffer,
-                          size_t size)
+static __cold ssize_t name_below(const struct path *path, const struct path *root, char *buffer,
+                                 size_t size)
 {
     struct backwards out;
     uint32_t sequence;

@@ -277,7 +277,7 @@ static int fallocate_locked(struct tmpfs_inode *own, unsigned mode, uint64_t sta
     return error;
 }
 
-int tmpfs_fallocate(struct inode *inode, unsigned mode, uint64_t offset, uint64_t length)
+__cold int tmpfs_fallocate(struct inode *inode, unsigned mode, uint64_t offset, uint64_t length)
 {
     struct tmpfs_inode *own = tmpfs_inode_of(inode);
     int error;

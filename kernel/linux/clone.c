@@ -282,7 +282,7 @@ static int get_clone_args(struct abi64_clone_args *args, vaddr_t from, size_t si
     return 0;
 }
 
-long sys_clone3(const reg_t arg[6])
+__cold long sys_clone3(const reg_t arg[6])
 {
     const struct trapframe *frame = (const struct trapframe *)(vaddr_t)arg;
     struct abi64_clone_args args;

@@ -84,7 +84,7 @@ static long do_epoll_ctl(unsigned epfd, int op, unsigned fd, vaddr_t user)
     return result;
 }
 
-long sys_epoll_ctl(const reg_t arg[6])
+__cold long sys_epoll_ctl(const reg_t arg[6])
 {
     return do_epoll_ctl((unsigned)arg[0], (int)arg[1], (unsigned)arg[2], arg[3]);
 }

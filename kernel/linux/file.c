@@ -181,7 +181,7 @@ static long do_ioctl(unsigned fd, unsigned cmd, reg_t arg)
     return result;
 }
 
-long sys_ioctl(const reg_t arg[6])
+__cold long sys_ioctl(const reg_t arg[6])
 {
     return do_ioctl((unsigned)arg[0], (unsigned)arg[1], arg[2]);
 }

@@ -398,7 +398,7 @@ static long do_mincore(vaddr_t addr, size_t len, vaddr_t vec)
     return error;
 }
 
-long sys_mincore(const reg_t arg[6])
+__cold long sys_mincore(const reg_t arg[6])
 {
     return do_mincore(user_untagged(arg[0]), arg[1], arg[2]);
 }

@@ -146,7 +146,7 @@ static long do_openat2(int dirfd, vaddr_t name, vaddr_t user_how, size_t size)
     return open_file(dirfd, name, &request);
 }
 
-long sys_openat2(const reg_t arg[6])
+__cold long sys_openat2(const reg_t arg[6])
 {
     return do_openat2((int)arg[0], arg[1], arg[2], arg[3]);
 }

@@ -324,7 +324,7 @@ static void fill_usage(struct abi64_rusage *usage, int who)
     usage->maxrss_kib = (int64_t)process->vmspace->pages_resident_peak * 4;
 }
 
-long sys_getrusage(const reg_t arg[6])
+__cold long sys_getrusage(const reg_t arg[6])
 {
     int who = (int)arg[0];
     struct abi64_rusage usage;

@@ -240,7 +240,7 @@ static bool map_fresh(vaddr_t va, size_t count, unsigned flags)
     return true;
 }
 
-void *vmalloc(size_t size)
+__cold void *vmalloc(size_t size)
 {
     size_t count = align_up(size, PAGE_SIZE) / PAGE_SIZE;
     vaddr_t va = 0;

@@ -17,7 +17,7 @@ bool vm_range_ok(vaddr_t addr, size_t len)
     return is_aligned(addr, PAGE_SIZE) && user_range_ok(addr, len);
 }
 
-int vm_zap(struct vmspace *vs, vaddr_t start, vaddr_t end)
+__cold int vm_zap(struct vmspace *vs, vaddr_t start, vaddr_t end)
 {
     int error = 0;
 

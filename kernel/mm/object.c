@@ -100,7 +100,7 @@ void object_unmap(struct vm_object *object, uint64_t first, uint64_t count, bool
     mutex_unlock(&object->area_lock);
 }
 
-void object_clean_mappings(struct vm_object *object, uint64_t first, uint64_t count)
+__cold void object_clean_mappings(struct vm_object *object, uint64_t first, uint64_t count)
 {
     uint64_t end = count > UINT64_MAX - first ? UINT64_MAX : first + count;
     struct vm_area *area;

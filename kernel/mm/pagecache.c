@@ -271,7 +271,7 @@ static bool drop_next(struct vm_object *object, uint64_t *index, uint64_t end)
     return true;
 }
 
-void pagecache_truncate(struct vm_object *object, uint64_t first, uint64_t count)
+__cold void pagecache_truncate(struct vm_object *object, uint64_t first, uint64_t count)
 {
     uint64_t end = count > UINT64_MAX - first ? UINT64_MAX : first + count;
     bool any = false;
@@ -330,7 +330,7 @@ static bool try_evict(struct page *page)
     return evicted;
 }
 
-uint64_t pagecache_evict(uint64_t pages)
+__cold uint64_t pagecache_evict(uint64_t pages)
 {
     uint64_t freed = 0, looked = 0, total = pagecache_page_count() * 2;
 

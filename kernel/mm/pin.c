@@ -31,7 +31,7 @@ static struct page *pin_present(struct vmspace *vs, vaddr_t addr, unsigned acces
     return page;
 }
 
-int page_pin_user(struct vmspace *vs, vaddr_t addr, unsigned access, struct page **page)
+__cold int page_pin_user(struct vmspace *vs, vaddr_t addr, unsigned access, struct page **page)
 {
     addr = user_untagged(addr);
     for (;;) {
@@ -56,8 +56,8 @@ void page_unpin_user(struct page *page)
     page_unref(page);
 }
 
-static ssize_t copy_pages(struct vmspace *vs, vaddr_t addr, void *buffer, size_t len,
-                          unsigned access)
+static __cold ssize_t copy_pages(struct vmspace *vs, vaddr_t addr, void *buffer, size_t len,
+                                 unsigned access)
 {
     size_t done = 0;
 

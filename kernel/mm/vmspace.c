@@ -119,7 +119,7 @@ static int clone_area(struct vmspace *to, struct vmspace *from, const struct vm_
     return clone_pages(to, from, area);
 }
 
-int vmspace_clone(struct vmspace *from, struct vmspace **out)
+__cold int vmspace_clone(struct vmspace *from, struct vmspace **out)
 {
     struct vmspace *to = vmspace_create();
     struct vm_area *area;

@@ -136,7 +136,7 @@ static void inet_linger(struct socket *socket)
         socket_deadline((uint64_t)socket->linger_seconds * NS_PER_SECOND), WAIT_INTERRUPTIBLE);
 }
 
-static void inet_release(struct socket *socket)
+static __cold void inet_release(struct socket *socket)
 {
     struct inet_sock *sock = socket->protocol;
 

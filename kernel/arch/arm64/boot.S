@@ -218,7 +218,7 @@ leave_el3:
     mov     x2, #0xf                        /* SRE, no bypass, EL2 may choose */
     msr     S3_6_C12_C12_5, x2              /* ICC_SRE_EL3 */
     isb
-8:  adr_l   x2, el3_vectors
+8:  adr_l   x2, monitor_vectors
     msr     vbar_el3, x2
     msr     elr_el3, lr
     mov     x2, #SPSR_EL1H_MASKED
@@ -286,7 +286,7 @@ leave_el2:
     msr     S3_4_C1_C1_6, xzr               /* HFGITR_EL2 */
     msr     S3_4_C3_C1_4, xzr               /* HDFGRTR_EL2 */
     msr     S3_4_C3_C1_5, xzr               /* HDFGWTR_EL2 */
-6:  adr_l   x2, el2_vectors
+6:  adr_l   x2, monitor_vectors
     msr     vbar_el2, x2
     mov_l   x0, SCTLR_EL1_OFF
     msr     sctlr_el1, x0

@@ -232,9 +232,12 @@ uint64_t id_user_view(enum id_register which)
 /* --- code alternatives --- */
 
 struct alternative {
-    int32_t original, replacement; /* relative to the field */
-    uint16_t size, capability;
+    int32_t original, replacement;  /* relative to the field */
+    uint8_t size, replacement_size; /* bytes */
+    uint16_t capability;
 };
+
+#define NOP 0xd503201fU
 
 extern const struct alternative __alternatives_start[], __alternatives_end[];
 
@@ -258,9 +261,10 @@ static void patch(const struct alternative *alternative)
     const char *replacement = (const char *)&alternative->replacement + alternative->replacement;
 
     for (size_t i = 0; i < alternative->size; i += 4) {
-        uint32_t instruction;
+        uint32_t instruction = NOP;
 
-        memcpy(&instruction, replacement + i, sizeof(instruction));
+        if (i < alternative->replacement_size)
+            memcpy(&instruction, replacement + i, sizeof(instruction));
         WRITE_ONCE(*writable(original + i), instruction);
     }
     icache_sync(original, alternative->size);

@@ -30,7 +30,6 @@ SECTIONS
     .text : {
         *(.text.vectors)
         *(.text .text.*)
-        *(.alternatives.code)
     } :text
     . = ALIGN(4096);
     __text_end = .;
@@ -46,6 +45,7 @@ SECTIONS
         __alternatives_start = .;
         KEEP(*(.alternatives))
         __alternatives_end = .;
+        *(.alternatives.code)
         . = ALIGN(8);
         __drivers_start = .;
         KEEP(*(.drivers))
@@ -96,7 +96,7 @@ SECTIONS
     /* Not in the Image: scripts/symbols.py packs these for .relocations. */
     .rela.dyn : { *(.rela .rela.*) } :relocations
 
-    /DISCARD/ : { *(.comment) *(.note .note.*) *(.eh_frame*) *(.interp) *(.gnu.version*) }
+    /DISCARD/ : { *(.discard) *(.comment) *(.note .note.*) *(.eh_frame*) *(.interp) *(.gnu.version*) }
 }
 
 ASSERT(__image_end - __image_start <= KERNEL_IMAGE_MAX, "the kernel is larger than its window")

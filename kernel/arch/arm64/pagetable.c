@@ -282,7 +282,7 @@ int pt_map_holes(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsig
     return 0;
 }
 
-int pt_map_early(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned prot)
+__cold int pt_map_early(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned prot)
 {
     vaddr_t mapped;
     int error = map_range(pt, va, pa, len, prot, true, &mapped);

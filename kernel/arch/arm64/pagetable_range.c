@@ -215,7 +215,7 @@ int pt_protect(struct pagetable *pt, vaddr_t va, size_t len, unsigned prot, stru
     return 0;
 }
 
-bool pt_write_protect(struct pagetable *pt, vaddr_t va, size_t len, struct tlb_batch *batch)
+__cold bool pt_write_protect(struct pagetable *pt, vaddr_t va, size_t len, struct tlb_batch *batch)
 {
     struct protect protect = {.set = PTE_READ_ONLY, .batch = batch};
 
@@ -245,8 +245,8 @@ vaddr_t pt_next(struct pagetable *pt, vaddr_t va, vaddr_t end)
     return end;
 }
 
-int pt_move(struct pagetable *pt, vaddr_t from, vaddr_t to, size_t len, size_t *moved,
-            struct tlb_batch *batch)
+__cold int pt_move(struct pagetable *pt, vaddr_t from, vaddr_t to, size_t len, size_t *moved,
+                   struct tlb_batch *batch)
 {
     vaddr_t va = from, end = from + len;
     int error = split_edges(pt, from, end);
@@ -278,8 +278,8 @@ int pt_move(struct pagetable *pt, vaddr_t from, vaddr_t to, size_t len, size_t *
     return error;
 }
 
-int pt_copy(struct pagetable *to, struct pagetable *from, vaddr_t va, size_t len, bool cow,
-            struct tlb_batch *batch)
+__cold int pt_copy(struct pagetable *to, struct pagetable *from, vaddr_t va, size_t len, bool cow,
+                   struct tlb_batch *batch)
 {
     vaddr_t end = va + len;
 

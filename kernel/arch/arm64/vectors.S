@@ -258,38 +258,27 @@ invalid32_\kind:
     bl      trap_invalid
 
 /*
- * EL2 after boot: nobody calls it; a call returns -1 as SMCCC says of unknown functions, anything
- * else stops the CPU where a debugger finds it.
+ * EL2 and EL3, when they were ours to leave. EL2: nobody calls it; a call returns -1 as SMCCC says of
+ * unknown functions. EL3: one service until boot is done, since the GIC's group registers are
+ * secure. SMC with x0 = EL3_WRITE32: stores w2 at physical x1; EL3_SEAL ends the service; others
+ * get -1. x3 is clobbered. Anything else stops the CPU where a debugger finds it. docs/boot.md.
  */
     .balign 2048
-    .globl el2_vectors
-el2_vectors:
-    .rept 16
-    .balign 128
-    mov     x0, #-1
-    eret
-    .endr
-
-/*
- * EL3, when it was ours to leave: one service until boot is done, since the GIC's group registers
- * are secure. SMC with x0 = EL3_WRITE32: stores w2 at physical x1; EL3_SEAL ends the service. Others
- * get -1. x3 is clobbered. docs/boot.md.
- */
-    .balign 2048
-    .globl el3_vectors
-el3_vectors:
+    .globl monitor_vectors
+monitor_vectors:
     .rept 8
     .balign 128
     b       .
     .endr
     .balign 128
-    b       el3_call
+    b       monitor_call
     .rept 7
     .balign 128
     b       .
     .endr
-    .balign 128
-el3_call:
+monitor_call:
+    mrs     x3, CurrentEL
+    tbz     x3, #2, 1f                      /* EL2 is 2 << 2, EL3 3 << 2 */
     mrs     x3, tpidr_el3
     cbnz    x3, 1f
     mov_l   x3, EL3_WRITE32

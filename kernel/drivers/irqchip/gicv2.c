@@ -154,7 +154,7 @@ static struct irqchip gicv2_chip = {
     .per_cpu_count = GIC_PRIVATE,
 };
 
-static int gicv2_probe(struct device *device)
+static __cold int gicv2_probe(struct device *device)
 {
     uint8_t boot_mask;
     uint64_t size;

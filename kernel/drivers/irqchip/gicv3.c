@@ -249,7 +249,7 @@ static void init_cpu_interface(void)
     isb();
 }
 
-static void gicv3_cpu_init(struct irqchip *chip)
+static __cold void gicv3_cpu_init(struct irqchip *chip)
 {
     unsigned cpu = this_cpu()->id;
     struct redistributor *r = find_redistributor(affinity_of(cpu_mpidr()));
@@ -391,7 +391,7 @@ static void init_distributor(paddr_t distributor)
         writeq_relaxed(boot_cpu, gic.distributor + GICD_IROUTER + 8UL * hw);
 }
 
-static int gicv3_probe(struct device *device)
+static __cold int gicv3_probe(struct device *device)
 {
     paddr_t distributor;
     uint64_t size;

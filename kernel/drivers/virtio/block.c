@@ -233,7 +233,7 @@ static int start(struct virtio_block *b)
     return error;
 }
 
-static int vblk_probe(struct device *base)
+static __cold int vblk_probe(struct device *base)
 {
     struct virtio_block *b = kzalloc(sizeof(*b));
     int error;

@@ -632,7 +632,7 @@ static int start(struct virtio_net *net)
     return 0;
 }
 
-static int net_probe(struct device *base)
+static __cold int net_probe(struct device *base)
 {
     struct virtio_net *net = kzalloc(sizeof(*net));
     int error;

@@ -36,8 +36,8 @@ static unsigned ring_order(unsigned size)
     return order;
 }
 
-int virtqueue_init_size(struct virtqueue *queue, struct virtio_device *device, unsigned index,
-                        unsigned size_max)
+__cold int virtqueue_init_size(struct virtqueue *queue, struct virtio_device *device,
+                               unsigned index, unsigned size_max)
 {
     unsigned size = min(device->ops->queue_size(device, index), (uint32_t)size_max);
     struct virtqueue_buffer *buffer;

@@ -95,4 +95,17 @@ static inline void spin_unlock_irq(struct spinlock *lock, reg_t flags)
         preempt_check();
 }
 
+/* The same as functions of their own: files compiled for size call them. */
+void spin_lock_call(struct spinlock *lock);
+void spin_unlock_call(struct spinlock *lock);
+reg_t spin_lock_irq_call(struct spinlock *lock);
+void spin_unlock_irq_call(struct spinlock *lock, reg_t flags);
+
+#ifdef __OPTIMIZE_SIZE__
+#define spin_lock       spin_lock_call
+#define spin_unlock     spin_unlock_call
+#define spin_lock_irq   spin_lock_irq_call
+#define spin_unlock_irq spin_unlock_irq_call
+#endif
+
 #endif

@@ -475,7 +475,7 @@ static int start_listening(struct inet_sock *sock)
     return 0;
 }
 
-static int transport_listen(struct inet_sock *sock, unsigned backlog)
+static __cold int transport_listen(struct inet_sock *sock, unsigned backlog)
 {
     int error = 0;
 

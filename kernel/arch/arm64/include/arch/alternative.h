@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Code in two forms: the one that every CPU runs, and one that boot puts in its place, once, where
- * all CPUs have the capability. Both forms have the same length, which the assembler checks;
- * neither may hold a branch that leaves the form or a PC-relative operand.
+ * all CPUs have the capability. The second is not longer, which the assembler checks; boot fills
+ * up with NOPs. Neither may hold a branch that leaves the form or a PC-relative operand.
  */
 #ifndef ARCH_ALTERNATIVE_H
 #define ARCH_ALTERNATIVE_H
@@ -14,19 +14,22 @@
 #define CAP_BTI   3
 #define CAP_COUNT 4
 
-/* struct alternative of features.c: where, replacement (both relative to the field), bytes,
- * capability. */
+/* struct alternative of features.c: where, replacement (both relative to the field), the bytes of
+ * each, capability. */
 #define ALTERNATIVE(plain, better, capability) ALTERNATIVE_(plain, better, capability)
-#define ALTERNATIVE_(plain, better, capability)                                       \
-    "661:\n" plain "662:\n"                                                           \
-    ".pushsection .alternatives, \"a\"\n"                                             \
-    ".word 661b - .\n .word 663f - .\n .hword 662b - 661b\n .hword " #capability "\n" \
-    ".popsection\n"                                                                   \
-    ".pushsection .alternatives.code, \"ax\"\n"                                       \
-    ".arch_extension lse\n"                                                           \
-    "663:\n" better "664:\n"                                                          \
-    ".popsection\n"                                                                   \
-    ".org . - (664b - 663b) + (662b - 661b)\n .org . - (662b - 661b) + (664b - 663b)\n"
+#define ALTERNATIVE_(plain, better, capability)                                        \
+    "661:\n" plain "662:\n"                                                            \
+    ".pushsection .alternatives, \"a\"\n"                                              \
+    ".word 661b - .\n .word 663f - .\n .byte 662b - 661b, 664f - 663f\n"               \
+    ".hword " #capability "\n"                                                         \
+    ".popsection\n"                                                                    \
+    ".pushsection .alternatives.code, \"a\"\n"                                         \
+    ".arch_extension lse\n"                                                            \
+    "663:\n" better "664:\n"                                                           \
+    ".popsection\n"                                                                    \
+    ".pushsection .discard\n"                                                          \
+    ".org . - (664b - 663b) + (662b - 661b)\n" /* an error where `better` is longer */ \
+    ".popsection\n"
 
 /* One of two numbers (of MOV's), by one instruction. */
 #define ALTERNATIVE_VALUE(plain, better, capability)                                       \

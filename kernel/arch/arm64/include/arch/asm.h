@@ -56,12 +56,9 @@
 .Lplain\@:
     b       \label
     .pushsection .alternatives, "a"
-    .word   .Lplain\@ - ., .Lbetter\@ - .
-    .hword  4, \capability
-    .popsection
-    .pushsection .alternatives.code, "ax"
-.Lbetter\@:
-    nop
+    .word   .Lplain\@ - ., 0
+    .byte   4, 0
+    .hword  \capability
     .popsection
     .endm
 

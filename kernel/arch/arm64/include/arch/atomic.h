@@ -30,14 +30,13 @@ typedef struct {
     {                                                                                           \
         field old, result;                                                                      \
         uint32_t failed;                                                                        \
-        __asm__ volatile(ALTERNATIVE("1: ldaxr %" w "0, %3\n" op " %" w "1, %" w "0, %" w "4\n" \
-                                     "stlxr %w2, %" w "1, %3\n cbnz %w2, 1b\n",                 \
-                                     operand " %" w "1, %" w "4\n" lse "al %" w "1, %" w        \
-                                             "0, %3\n nop\n nop\n",                             \
-                                     CAP_LSE)                                                   \
-                         : "=&r"(old), "=&r"(result), "=&r"(failed), "+Q"(atomic->v)            \
-                         : "r"(value)                                                           \
-                         : "memory");                                                           \
+        __asm__ volatile(                                                                       \
+            ALTERNATIVE("1: ldaxr %" w "0, %3\n" op " %" w "1, %" w "0, %" w "4\n"              \
+                        "stlxr %w2, %" w "1, %3\n cbnz %w2, 1b\n",                              \
+                        operand " %" w "1, %" w "4\n" lse "al %" w "1, %" w "0, %3\n", CAP_LSE) \
+            : "=&r"(old), "=&r"(result), "=&r"(failed), "+Q"(atomic->v)                         \
+            : "r"(value)                                                                        \
+            : "memory");                                                                        \
         return old;                                                                             \
     }
 
@@ -65,7 +64,7 @@ ATOMIC_FETCH(atomic64, atomic64_t, int64_t, and, "and", "ldclr", "mvn", "x")
         uint32_t failed;                                                                       \
         __asm__ volatile(ALTERNATIVE("1: ldaxr %" w "0, %2\n stlxr %w1, %" w "3, %2\n"         \
                                      "cbnz %w1, 1b\n",                                         \
-                                     "swpal %" w "3, %" w "0, %2\n nop\n nop\n", CAP_LSE)      \
+                                     "swpal %" w "3, %" w "0, %2\n", CAP_LSE)                  \
                          : "=&r"(old), "=&r"(failed), "+Q"(atomic->v)                          \
                          : "r"(value)                                                          \
                          : "memory");                                                          \
@@ -78,8 +77,7 @@ ATOMIC_FETCH(atomic64, atomic64_t, int64_t, and, "and", "ldclr", "mvn", "x")
         uint32_t failed;                                                                       \
         __asm__ volatile(ALTERNATIVE("1: ldaxr %" w "0, %2\n cmp %" w "0, %" w "3\n b.ne 2f\n" \
                                      "stlxr %w1, %" w "4, %2\n cbnz %w1, 1b\n 2:\n",           \
-                                     "mov %" w "0, %" w "3\n casal %" w "0, %" w "4, %2\n"     \
-                                     "nop\n nop\n nop\n",                                      \
+                                     "mov %" w "0, %" w "3\n casal %" w "0, %" w "4, %2\n",    \
                                      CAP_LSE)                                                  \
                          : "=&r"(old), "=&r"(failed), "+Q"(atomic->v)                          \
                          : "r"(expected), "r"(value)                                           \
