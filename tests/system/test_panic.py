@@ -66,13 +66,21 @@ class Debugger:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(10)
         self.socket.connect(path)
+        self.unread = b""
+
+    def answer(self):
+        """The next packet's text."""
+        while not re.search(rb"\$[^#]*#..", self.unread, re.S):
+            self.unread += self.socket.recv(4096)
+        text, self.unread = re.match(rb".*?\$([^#]*)#..(.*)", self.unread, re.S).groups()
+        return text
 
     def ask(self, packet):
         self.socket.sendall(b"+$%s#%02x" % (packet, sum(packet) & 255))
-        answer = b""
-        while b"#" not in answer:
-            answer += self.socket.recv(4096)
-        return answer
+        text = self.answer()
+        while text[:1] == b"T" and packet != b"?":  # it tells again that it has stopped
+            text = self.answer()
+        return text
 
     def stop(self):
         self.ask(b"?")
@@ -81,8 +89,7 @@ class Debugger:
 
     def get(self, register):
         """A register by gdb's number: SP, PC."""
-        answer = self.ask(b"p%x" % register)
-        return int.from_bytes(bytes.fromhex(answer.split(b"$")[1].split(b"#")[0].decode()), "little")
+        return int.from_bytes(bytes.fromhex(self.ask(b"p%x" % register).decode()), "little")
 
     def set(self, register, value):
         self.ask(b"P%x=" % register + value.to_bytes(8, "little").hex().encode())
