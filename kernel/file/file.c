@@ -125,6 +125,8 @@ static void file_free(struct deferred *deferred)
 
 static void file_release(struct file *file)
 {
+    if (!(file->access & FILE_PATH))
+        file_notify(file, file->access & FILE_WRITE ? FILE_EVENT_CLOSE_WRITE : FILE_EVENT_CLOSE);
     if (!list_empty(&file->watches))
         epoll_file_released(file);
     if (file->async != NULL)
@@ -166,8 +168,15 @@ static __always_inline unsigned request_flags(const struct file *file)
 
 typedef ssize_t transfer_fn(struct file *, struct io *);
 
+static __always_inline ssize_t moved(struct file *file, ssize_t result, unsigned event)
+{
+    if (unlikely(READ_ONCE(file_watches) != 0) && result > 0)
+        file_tell(file, event);
+    return result;
+}
+
 /* At the file's own position. The only reference is the caller's: nobody else can move it. */
-static ssize_t transfer(struct file *file, struct io *io, transfer_fn *fn)
+static ssize_t transfer(struct file *file, struct io *io, transfer_fn *fn, unsigned event)
 {
     bool is_shared = atomic_read(&file->refs) > 1;
     ssize_t result;
@@ -180,7 +189,7 @@ static ssize_t transfer(struct file *file, struct io *io, transfer_fn *fn)
         file->pos = io->pos;
     if (is_shared)
         mutex_unlock(&file->pos_lock);
-    return result;
+    return moved(file, result, event);
 }
 
 ssize_t file_read(struct file *file, struct io *io)
@@ -192,9 +201,11 @@ ssize_t file_read(struct file *file, struct io *io)
     if (unlikely(ops->read == NULL))
         return -EINVAL;
     io->flags |= request_flags(file) & ~IO_APPEND;
-    if (ops->flags & POSITIONLESS)
+    if ((ops->flags & POSITIONLESS) && likely(READ_ONCE(file_watches) == 0))
         return ops->read(file, io);
-    return transfer(file, io, ops->read);
+    if (ops->flags & POSITIONLESS)
+        return moved(file, ops->read(file, io), FILE_EVENT_READ);
+    return transfer(file, io, ops->read, FILE_EVENT_READ);
 }
 
 ssize_t file_write(struct file *file, struct io *io)
@@ -206,9 +217,11 @@ ssize_t file_write(struct file *file, struct io *io)
     if (unlikely(ops->write == NULL))
         return -EINVAL;
     io->flags |= request_flags(file);
-    if (ops->flags & POSITIONLESS)
+    if ((ops->flags & POSITIONLESS) && likely(READ_ONCE(file_watches) == 0))
         return ops->write(file, io);
-    return transfer(file, io, ops->write);
+    if (ops->flags & POSITIONLESS)
+        return moved(file, ops->write(file, io), FILE_EVENT_WRITE);
+    return transfer(file, io, ops->write, FILE_EVENT_WRITE);
 }
 
 static int check_position(const struct file *file, const struct io *io)
@@ -229,7 +242,7 @@ ssize_t file_read_at(struct file *file, struct io *io)
     if (file->ops->read == NULL)
         return -EINVAL;
     io->flags |= request_flags(file) & ~IO_APPEND;
-    return file->ops->read(file, io);
+    return moved(file, file->ops->read(file, io), FILE_EVENT_READ);
 }
 
 /* Linux appends with O_APPEND even here (pwrite(2), BUGS). */
@@ -244,7 +257,7 @@ ssize_t file_write_at(struct file *file, struct io *io)
     if (file->ops->write == NULL)
         return -EINVAL;
     io->flags |= request_flags(file);
-    return file->ops->write(file, io);
+    return moved(file, file->ops->write(file, io), FILE_EVENT_WRITE);
 }
 
 static ssize_t kernel_transfer(struct file *file, const void *buf, size_t len, uint64_t pos,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is asked and changed of a place already found: stat, access, chmod, truncate, xattrs. */
 #include <file/file.h>
+#include <fs/notify.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 
@@ -68,6 +69,19 @@ int fs_sync_all(void)
     return result;
 }
 
+/* As Linux judges what a change is to who watches. */
+static uint32_t event_of(unsigned set)
+{
+    unsigned times = set & (ATTR_ATIME | ATTR_MTIME);
+    uint32_t event = set & (ATTR_UID | ATTR_GID | ATTR_MODE) ? IN_ATTRIB : 0;
+
+    if (set & ATTR_SIZE)
+        event |= IN_MODIFY;
+    if (times == (ATTR_ATIME | ATTR_MTIME))
+        return event | IN_ATTRIB;
+    return event | (times == ATTR_ATIME ? IN_ACCESS : times == ATTR_MTIME ? IN_MODIFY : 0);
+}
+
 int fs_setattr(const struct path *path, const struct attr_change *change)
 {
     int error = mount_may_write(path);
@@ -76,7 +90,10 @@ int fs_setattr(const struct path *path, const struct attr_change *change)
         return error;
     if ((change->set & ATTR_MODE) && S_ISLNK(path_inode(path)->mode))
         return -EOPNOTSUPP;
-    return inode_setattr(path_inode(path), change, cred_current());
+    error = inode_setattr(path_inode(path), change, cred_current());
+    if (error == 0 && event_of(change->set) != 0)
+        notify_dentry(path->dentry, event_of(change->set));
+    return error;
 }
 
 int fs_truncate(const struct path *path, uint64_t size)
@@ -98,6 +115,8 @@ int fs_truncate(const struct path *path, uint64_t size)
         return error;
     error = inode_setattr(inode, &change, cred_current());
     inode_put_write(inode);
+    if (error == 0)
+        notify_dentry(path->dentry, IN_MODIFY);
     return error;
 }
 
@@ -195,6 +214,8 @@ int fs_setxattr(const struct path *path, const char *name, const void *value, si
     rwlock_write_lock(&inode->lock);
     error = inode->ops->setxattr(inode, name, value, size, flags);
     rwlock_write_unlock(&inode->lock);
+    if (error == 0)
+        notify_dentry(path->dentry, IN_ATTRIB);
     return error;
 }
 
@@ -210,6 +231,8 @@ int fs_removexattr(const struct path *path, const char *name)
     rwlock_write_lock(&inode->lock);
     error = inode->ops->removexattr(inode, name);
     rwlock_write_unlock(&inode->lock);
+    if (error == 0)
+        notify_dentry(path->dentry, IN_ATTRIB);
     return error;
 }
 

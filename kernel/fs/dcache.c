@@ -12,6 +12,7 @@
 #include <core/defer.h>
 #include <core/lock.h>
 #include <core/panic.h>
+#include <fs/notify.h>
 #include <lib/compiler.h>
 #include <lib/endian.h>
 #include <lib/errno.h>
@@ -163,6 +164,7 @@ static void dentry_destroy(struct dentry *dentry)
         spin_lock(&dcache_lock);
         list_del(&dentry->sibling);
         spin_unlock(&dcache_lock);
+        notify_gone(dentry->inode);
         inode_unref(dentry->inode);
         defer_free(&dentry->deferred, dentry_free_deferred);
         if (parent == dentry || !atomic_dec_and_test(&parent->refs))

@@ -5,6 +5,7 @@
  */
 #include <core/lock.h>
 #include <file/file.h>
+#include <fs/notify.h>
 #include <lib/compiler.h>
 #include <lib/errno.h>
 #include <lib/minmax.h>
@@ -106,8 +107,10 @@ int entry_create_locked(struct dentry *dir, struct dentry *dentry, struct inode_
         return dir->inode->flags & INODE_NO_NEGATIVE ? -ENOENT : -EPERM;
     inode_init_owner(init, dir->inode, cred);
     error = dir->inode->ops->create(dir->inode, &name, init, &inode);
-    if (error == 0)
+    if (error == 0) {
+        notify_entry(dir->inode, &name, IN_CREATE | (S_ISDIR(inode->mode) ? IN_ISDIR : 0));
         dentry_instantiate(dentry, inode);
+    }
     return error;
 }
 
@@ -200,14 +203,17 @@ static int remove_locked(struct walk *walk, struct dentry *victim, bool is_dir)
     if (error == 0 && is_dir)
         inode->flags |= INODE_DEAD;
     rwlock_write_unlock(&inode->lock);
-    if (error == 0)
-        dentry_delete(victim);
-    return error;
+    if (error != 0)
+        return error;
+    if (!is_dir)
+        notify_inode(inode, IN_ATTRIB); /* its number of links */
+    dentry_delete(victim);
+    return 0;
 }
 
 static int remove_entry(struct walk *walk, bool is_dir)
 {
-    struct inode *dir = path_inode(&walk->path);
+    struct inode *dir = path_inode(&walk->path), *inode = NULL;
     struct dentry *victim;
     int error;
 
@@ -223,8 +229,15 @@ static int remove_entry(struct walk *walk, bool is_dir)
         error = S_ISDIR(victim->inode->mode) ? -EISDIR : -ENOTDIR;
     else
         error = remove_locked(walk, victim, is_dir);
+    if (error == 0 && notify_wanted()) { /* the file is told of its end before the directory */
+        inode = inode_ref(victim->inode);
+        dentry_unref(victim);
+        victim = NULL;
+        notify_entry(dir, &walk->last, IN_DELETE | (is_dir ? IN_ISDIR : 0));
+    }
     rwlock_write_unlock(&dir->lock);
     dentry_unref(victim);
+    inode_unref(inode);
     return error;
 }
 
@@ -272,8 +285,11 @@ static int link_locked(struct inode *dir, struct dentry *dentry, struct inode *i
     if (error == 0)
         inode->flags &= ~INODE_TMPFILE;
     rwlock_write_unlock(&inode->lock);
-    if (error == 0)
+    if (error == 0) {
         dentry_instantiate(dentry, inode_ref(inode));
+        notify_inode(inode, IN_ATTRIB);
+        notify_entry(dir, &name, IN_CREATE);
+    }
     return error;
 }
 
@@ -396,6 +412,26 @@ static int rename_check(struct renaming *r)
     return error;
 }
 
+static void tell_move(const struct walk *from, const struct walk *to, struct inode *inode)
+{
+    uint32_t dir = S_ISDIR(inode->mode) ? IN_ISDIR : 0, cookie = notify_cookie();
+
+    notify_tell_entry(path_inode(&from->path), &from->last, IN_MOVED_FROM | dir, cookie);
+    notify_tell_entry(path_inode(&to->path), &to->last, IN_MOVED_TO | dir, cookie);
+}
+
+static void tell_rename(const struct renaming *r, struct inode *source, struct inode *target)
+{
+    tell_move(&r->from, &r->to, source);
+    if (target != NULL && !(r->flags & RENAME_EXCHANGE))
+        notify_tell_inode(target, IN_ATTRIB);
+    notify_tell_inode(source, IN_MOVE_SELF);
+    if (r->flags & RENAME_EXCHANGE) {
+        tell_move(&r->to, &r->from, target);
+        notify_tell_inode(target, IN_MOVE_SELF);
+    }
+}
+
 static int rename_carry_out(struct renaming *r)
 {
     struct rename_op op = {
@@ -425,11 +461,14 @@ static int rename_carry_out(struct renaming *r)
         victim->flags |= INODE_DEAD;
     if (victim != NULL)
         rwlock_write_unlock(&victim->lock);
-    if (error != 0)
+    if (error != 0) {
         dentry_move_cancel(&move);
-    else
-        dentry_move(&move, (r->flags & RENAME_EXCHANGE) != 0);
-    return error;
+        return error;
+    }
+    dentry_move(&move, (r->flags & RENAME_EXCHANGE) != 0);
+    if (notify_wanted())
+        tell_rename(r, op.source, op.target);
+    return 0;
 }
 
 static int rename_walked(struct renaming *r)

@@ -8,6 +8,7 @@
 #include <fs/cred.h>
 #include <fs/inode.h>
 #include <fs/lock.h>
+#include <fs/notify.h>
 #include <fs/path.h>
 #include <lib/errno.h>
 
@@ -64,6 +65,7 @@ void superblock_unuse(struct superblock *sb)
 {
     if (!atomic_dec_and_test(&sb->users))
         return;
+    notify_unmounted(sb);
     dcache_prune_super(sb);
     if (sb->ops->shutdown != NULL)
         sb->ops->shutdown(sb);

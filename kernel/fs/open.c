@@ -6,6 +6,7 @@
 #include <file/file.h>
 #include <file/pipe.h>
 #include <file/pseudo.h>
+#include <fs/notify.h>
 #include <lib/compiler.h>
 #include <lib/errno.h>
 #include <lib/string.h>
@@ -189,6 +190,10 @@ static int open_regular(struct file *file, unsigned flags, bool created)
         error = inode->ops->open(inode, file);
     if (error == 0 && (flags & O_TRUNC) && !created && inode->ops->setattr != NULL)
         error = inode_truncate(inode, &cut, cred_current());
+    else
+        return error;
+    if (error == 0)
+        file_notify(file, IN_MODIFY);
     return error;
 }
 
@@ -328,6 +333,8 @@ int fs_open(const struct path *at, const char *name, const struct open_request *
             error = open_walked(&walk, &own, out);
     }
     walk_end(&walk);
+    if (error == 0 && !(own.flags & O_PATH))
+        file_notify(*out, IN_OPEN);
     return error;
 }
 
@@ -369,10 +376,12 @@ int fs_open_exec(const struct path *at, const char *name, unsigned lookup, struc
     file_attach_path(file, &path);
     file->access |= FILE_EXEC;
     error = open_regular(file, O_RDONLY, false);
-    if (error != 0)
+    if (error != 0) {
         file_unref(file);
-    else
-        *out = file;
+        goto out;
+    }
+    file_notify(file, IN_OPEN);
+    *out = file;
 out:
     path_unref(&path);
     return error;

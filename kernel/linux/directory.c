@@ -142,6 +142,8 @@ static long read_directory(struct file *file, vaddr_t user, size_t size)
     if (result < 0)
         file->pos = start;
     mutex_unlock(&file->pos_lock);
+    if (result >= 0)
+        file_notify(file, FILE_EVENT_READ);
     kfree(to.buffer);
     return result;
 }

@@ -14,7 +14,8 @@
 /* Registers everything; once, before the first program. */
 void proc_init(void);
 void proc_system_init(void);
-void proc_sys_init(void); /* /proc/sys */
+void proc_sys_init(void);           /* /proc/sys */
+void inotify_register_limits(void); /* /proc/sys/fs/inotify */
 void proc_interrupts_init(void);
 void sysfs_cpu_init(void);
 

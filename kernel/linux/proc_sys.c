@@ -157,6 +157,7 @@ void proc_sys_init(void)
     proc_register("sys/kernel/domainname", domainname_show, NULL);
     proc_register("sys/kernel/random/uuid", uuid_show, NULL);
     proc_register("sys/kernel/random/boot_id", boot_id_show, NULL);
+    inotify_register_limits();
     for (unsigned i = 0; i < ARRAY_SIZE(values); i++)
         pseudo_register_text(PSEUDO_PROC, values[i].path, values[i].value);
 }

@@ -91,6 +91,8 @@ static long do_ftruncate(unsigned fd, int64_t size)
         result = -EFBIG;
     } else
         result = found.file->ops->truncate(found.file, (uint64_t)size);
+    if (result == 0)
+        file_notify(found.file, FILE_EVENT_WRITE);
     fd_put(found);
     return result;
 }
@@ -128,6 +130,8 @@ static long do_fallocate(unsigned fd, int mode, int64_t offset, int64_t len)
     if (found.file == NULL)
         return -EBADF;
     result = allocate(found.file, mode, offset, len);
+    if (result == 0)
+        file_notify(found.file, FILE_EVENT_WRITE);
     fd_put(found);
     return result;
 }

@@ -15,6 +15,7 @@ enum lock_rank {
     RANK_FS_RENAME,  /* renames of directories */
     RANK_FS_MOUNT,
     RANK_INODE,       /* parent before child, else by address */
+    RANK_NOTIFY,      /* watches on inodes, and what they queue */
     RANK_PSEUDO_FILL, /* entries of /proc and /sys are registered on first use, under it */
     RANK_PSEUDO,      /* registered entries of /proc, /sys, /dev */
     RANK_SOCKET,

@@ -13,6 +13,7 @@
 #include <file/flags.h>
 #include <file/io.h>
 #include <file/poll.h>
+#include <lib/compiler.h>
 #include <lib/list.h>
 #include <lib/types.h>
 
@@ -170,6 +171,24 @@ uint64_t file_new_id(void);
  */
 uint64_t file_size_limit(void);
 void file_signal(int signal);
+
+/*
+ * Watched files (inotify), fs defines both: how many watches there are, and telling who watches the
+ * file, or the directory it is in, what was done with it. Thread context.
+ */
+extern uint32_t file_watches;
+void file_tell(struct file *file, unsigned event);
+#define FILE_EVENT_READ        0x01u /* as inotify(7) has them */
+#define FILE_EVENT_WRITE       0x02u
+#define FILE_EVENT_CLOSE_WRITE 0x08u
+#define FILE_EVENT_CLOSE       0x10u
+#define FILE_EVENT_OPEN        0x20u
+
+static inline void file_notify(struct file *file, unsigned event)
+{
+    if (unlikely(READ_ONCE(file_watches) != 0))
+        file_tell(file, event);
+}
 
 /* fs defines: drop what inode, dentry and mount hold. Called after ops.release when inode is not
  * NULL. */

@@ -24,6 +24,7 @@ struct inode;
 struct path;
 struct vm_object;
 struct file_locks;
+struct inode_watch;
 
 #define S_IXGRP       0000010u
 #define S_PERMISSIONS 07777
@@ -205,12 +206,13 @@ struct inode {
     struct fs_time atime, mtime, ctime, btime;
     unsigned flags; /* INODE_* */
     struct rwlock lock;
-    atomic_t writers;         /* open for writing; < 0: that many deny it (running programs) */
-    struct vm_object *object; /* for mmap; NULL if it cannot be mapped */
-    struct pipe *fifo;        /* S_IFIFO: kernel/file's, see <file/pipe.h> */
-    void *bound;              /* S_IFSOCK: the listening socket, see inode_bind */
-    struct file_locks *locks; /* flock and fcntl, made on first use; <fs/lock.h> */
-    struct inode *hash_next;  /* icache.c */
+    atomic_t writers;            /* open for writing; < 0: that many deny it (running programs) */
+    struct vm_object *object;    /* for mmap; NULL if it cannot be mapped */
+    struct pipe *fifo;           /* S_IFIFO: kernel/file's, see <file/pipe.h> */
+    void *bound;                 /* S_IFSOCK: the listening socket, see inode_bind */
+    struct inode_watch *watches; /* inotify; <fs/notify.h> */
+    struct file_locks *locks;    /* flock and fcntl, made on first use; <fs/lock.h> */
+    struct inode *hash_next;     /* icache.c */
     struct deferred deferred;
 };
 

@@ -33,7 +33,8 @@ extern syscall_fn sys_set_tid_address, sys_wait4, sys_waitid, sys_pidfd_open, sy
 extern syscall_fn sys_pidfd_send_signal, sys_process_vm_readv, sys_process_vm_writev, sys_kcmp;
 
 /* futex.c, robust.c */
-extern syscall_fn sys_futex, sys_futex_waitv, sys_get_robust_list, sys_set_robust_list;
+extern syscall_fn sys_futex, sys_futex_waitv, sys_inotify_init1, sys_inotify_add_watch,
+    sys_inotify_rm_watch, sys_get_robust_list, sys_set_robust_list;
 
 /* signal.c */
 extern syscall_fn sys_kill, sys_restart_syscall, sys_rt_sigaction, sys_rt_sigpending;
