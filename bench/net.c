@@ -272,6 +272,9 @@ int main(int argc, char **argv)
     local_epoll("loopback-epoll-cycle", 2000);
     for (unsigned i = 0; i < result_count; i++)
         printf("bench %s n=%ld ns=%lld\n", results[i].name, results[i].n, results[i].ns);
+    FILE *copies = fopen("/proc/net/copies", "r");
+    while (copies && fgets(buffer, sizeof buffer, copies))
+        printf("copies %s", buffer);
     printf("bench-end\n");
     return 0;
 }

@@ -182,6 +182,14 @@ struct inet_error *net_take_error(struct inet_sock *sock);
 /* net/lwip/lwip_boot.c: before net_stack_init(). */
 void net_boot_init(void);
 
+/* Packets that devices carried, and bytes that the CPU moved: from programs, to them, and beyond
+ * those copies, inside the stack (net/lwip/lwip_stack.c). */
+struct net_copies {
+    uint64_t in, out, inside;
+    uint64_t packets_in, packets_out;
+};
+void net_get_copies(struct net_copies *out);
+
 /* net/lwip/lwip_stack.c: once, at boot. */
 void net_stack_init(void);
 

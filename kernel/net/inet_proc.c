@@ -416,12 +416,29 @@ static const char settings[] = "core/somaxconn\0"
                                "ipv6/bindv6only\0"
                                "0\n\0";
 
+/* Not Linux's: what the CPU moved, which is one copy each way but for short frames. */
+static int copies_show(struct pseudo_text *text, const struct pseudo_entry *entry)
+{
+    struct net_copies copies;
+
+    (void)entry;
+    net_get_copies(&copies);
+    pseudo_printf(text,
+                  "packets_received %llu\npackets_sent %llu\nbytes_from_programs %llu\n"
+                  "bytes_to_programs %llu\nbytes_copied_inside %llu\n",
+                  (unsigned long long)copies.packets_in, (unsigned long long)copies.packets_out,
+                  (unsigned long long)copies.in, (unsigned long long)copies.out,
+                  (unsigned long long)copies.inside);
+    return 0;
+}
+
 static void fill_proc(void)
 {
     char path[64];
 
     for (unsigned i = 0; i < ARRAY_SIZE(entries); i++)
         proc_register(entries[i].path, entries[i].show, entries[i].data);
+    proc_register("net/copies", copies_show, NULL);
     for (const char *name = settings; *name != '\0';) {
         const char *text = name + strlen(name) + 1;
 

@@ -30,11 +30,6 @@ bool inet_backlog_full(const void *listener);
 /* Something happened that timers of the slow kind must look after for a while. */
 void net_active(void);
 
-/* Bytes that the CPU moved for programs, from them and to them, and beyond that; packets. */
-struct net_copies {
-    uint64_t in, out, inside;
-    uint64_t packets_in, packets_out;
-};
 extern struct net_copies net_copies; /* net_lock */
 
 /* lwip_netif.c */

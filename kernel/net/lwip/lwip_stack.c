@@ -285,6 +285,13 @@ void net_unlock(void)
         mutex_unlock(&lock);
 }
 
+void net_get_copies(struct net_copies *out)
+{
+    net_lock();
+    *out = net_copies;
+    net_unlock();
+}
+
 /* ---- timers, under the lock ---- */
 
 struct slow_timer {
