@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <tool/kernel_licences.h>
+
 #include "commands.h"
 #include "percent.h"
 #include "root.h"
@@ -146,6 +148,14 @@ static int print_file(const char *path, struct node *node, void *context)
     return 0;
 }
 
+/* lwIP's licence asks that its text comes with binaries. */
+static void print_kernel(const struct image *image)
+{
+    printf("%-10s%llu bytes\n", "kernel", (unsigned long long)image->remora.kernel_size);
+    if (image->remora.features & IMAGE_FEATURE_NETWORK)
+        printf("%-10slwIP 2.2.1, under this licence:\n\n%s\n", "contains", kernel_licences);
+}
+
 static int inspect(const char *path)
 {
     struct image image;
@@ -155,7 +165,7 @@ static int inspect(const char *path)
     if (status)
         return status;
     root_init(&root);
-    printf("%-10s%llu bytes\n", "kernel", (unsigned long long)image.remora.kernel_size);
+    print_kernel(&image);
     if (image.remora.root_offset) {
         printf("%-10s%llu bytes at %llu\n", "root", (unsigned long long)image.remora.root_size,
                (unsigned long long)image.remora.root_offset);

@@ -76,6 +76,7 @@ def test_install(build, tmp_path):
     prefix = tmp_path / "prefix"
     subprocess.run([os.path.join(TOP, "scripts/install"), build.folder, prefix], check=True, timeout=60)
     files = sorted(str(path.relative_to(prefix)) for path in prefix.rglob("*") if path.is_file())
-    assert files == ["bin/remora", "lib/remora/Image"]
+    assert files == ["bin/remora", "lib/remora/Image", "share/doc/remora/LICENSE", "share/doc/remora/LICENSE.lwip"]
+    assert "Swedish Institute" in (prefix / "share/doc/remora/LICENSE.lwip").read_text()
     subprocess.run([os.path.join(TOP, "scripts/install"), "--remove", prefix], check=True, timeout=60)
     assert not [path for path in prefix.rglob("*") if path.is_file()]
