@@ -278,3 +278,54 @@ CHECK(vector_length_calls_without_sve)
         SKIP("the CPU has SVE");
     EXPECT_ERR(syscall(SYS_prctl, 51 /* PR_SVE_GET_VL */, 0, 0, 0, 0), EINVAL);
 }
+
+// Counters by load- and store-exclusive, in threads that are interrupted again and again: an
+// exclusive access that outlives an interruption would lose an addition.
+static volatile uint64_t exclusive_count;
+static volatile sig_atomic_t interruptions;
+
+static void interrupted(int number)
+{
+    uint64_t value;
+    (void)number;
+    interruptions++;
+    __asm__ volatile("ldxr %0, %1" : "=r"(value) : "Q"(exclusive_count)); // and no store
+}
+
+static void *add_exclusively(void *rounds)
+{
+    for (long i = 0; i < (long)rounds; i++) {
+        uint64_t value;
+        uint32_t failed;
+        do
+            __asm__ volatile("ldxr %0, %2\n\tadd %0, %0, #1\n\tstxr %w1, %0, %2"
+                             : "=&r"(value), "=&r"(failed), "+Q"(exclusive_count)
+                             :
+                             : "memory");
+        while (failed);
+    }
+    return NULL;
+}
+
+CHECK(cpu_exclusives_under_interrupts)
+{
+    enum { THREADS = 6, ROUNDS = 150000 };
+    struct sigaction action = {.sa_handler = interrupted, .sa_flags = SA_RESTART};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+    struct itimerspec often = {{0, 500000}, {0, 500000}};
+    pthread_t threads[THREADS];
+    timer_t timer;
+    exclusive_count = 0;
+    interruptions = 0;
+    sigaction(SIGUSR1, &action, NULL);
+    EXPECT_OK(timer_create(CLOCK_MONOTONIC, &event, &timer));
+    EXPECT_OK(timer_settime(timer, 0, &often, NULL));
+    for (int i = 0; i < THREADS; i++)
+        EXPECT_EQ(pthread_create(&threads[i], NULL, add_exclusively, (void *)(long)ROUNDS), 0);
+    add_exclusively((void *)(long)ROUNDS);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    timer_delete(timer);
+    EXPECT_EQ(exclusive_count, (THREADS + 1) * (uint64_t)ROUNDS);
+    EXPECT(interruptions > 10);
+}

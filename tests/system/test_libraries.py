@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The same programs by other roads: linked dynamically with glibc, statically and dynamically with musl, C++."""
 import os
+import shutil
 import subprocess
 import sys
 
@@ -81,3 +82,57 @@ def test_cxx_exceptions_across_threads(build, link):
     words = ["--sysroot", GLIBC, program] if link == "dynamic" else [program]
     result = boot(build.image(*words), MACHINE, timeout=120)
     assert (result.status, result.output) == (17, EXPECTED), result
+
+
+# A shared object for each: how relocated.c is compiled, and the relocation that it must then have.
+RELOCATIONS = {
+    "relative": ("-DKIND_RELATIVE", "R_AARCH64_RELATIVE"),
+    "relr": ("-DKIND_RELR", ".relr.dyn"),
+    "abs64": ("-DKIND_ABS64", "R_AARCH64_ABS64"),
+    "globdat": ("-DKIND_GLOB_DAT", "R_AARCH64_GLOB_DAT"),
+    "jumpslot": ("-DKIND_JUMP_SLOT", "R_AARCH64_JUMP_SLOT"),
+    "irelative": ("-DKIND_IRELATIVE", "R_AARCH64_IRELATIVE"),
+    "tlsdesc": ("-DKIND_TLS", "R_AARCH64_TLSDESC"),
+    "tprel": ("-DKIND_TLS -ftls-model=initial-exec", "R_AARCH64_TLS_TPREL64"),
+    "dtpmod": ("-DKIND_TLS -mtls-dialect=trad", "R_AARCH64_TLS_DTPMOD64"),
+}
+
+
+def relocations_of(path):
+    return subprocess.run([measure.PREFIX + "readelf", "-rW", path], capture_output=True, text=True, check=True).stdout
+
+
+def compile_relocated(folder):
+    """The program and its shared objects, each with the relocation that it is named after."""
+    def compiler(output, *words):
+        subprocess.run([measure.PREFIX + "gcc", "-O1", "-Wall", "-Werror", "-o", os.path.join(folder, output), *words],
+                       check=True, cwd=os.path.join(TOP, "tests/libraries"))
+        return relocations_of(os.path.join(folder, output))
+
+    compiler("libshared.so", "-shared", "-fPIC", "shared.c")
+    link = ["-L" + folder, "-lshared"]
+    for name, (flags, kind) in RELOCATIONS.items():
+        if name == "relr":  # binutils packs none for AArch64
+            path = os.path.join(folder, "librelr.so")
+            subprocess.run([measure.PREFIX + "gcc", "-O1", "-c", "-fPIC", flags, "-o", path + ".o", "relocated.c"],
+                           check=True, cwd=os.path.join(TOP, "tests/libraries"))
+            subprocess.run(["ld.lld-14", "-shared", "--pack-dyn-relocs=relr", "-o", path, path + ".o"], check=True)
+            found = relocations_of(path)
+        else:
+            found = compiler(f"lib{name}.so", "-shared", "-fPIC", *flags.split(), "relocated.c", *link)
+        assert kind in found, (name, found)
+    assert "R_AARCH64_COPY" in compiler("relocations", "-no-pie", "-fno-pie", "relocations.c", *link)
+
+
+def test_relocations(build, tmp_path):
+    """Every kind that the psABI has for 64-bit dynamic objects, and what the loader makes of it in each thread."""
+    folder = tmp_path / "lib"
+    os.makedirs(folder)
+    compile_relocated(str(folder))
+    for name in ("ld-linux-aarch64.so.1", "libc.so.6"):
+        shutil.copy(os.path.join(GLIBC, "lib", name), folder / name)
+    names = [f"/lib/lib{name}.so" for name in RELOCATIONS]
+    (tmp_path / "remora.conf").write_text("[program]\ncommand = /lib/relocations %s\n[files]\n/lib = lib\n" % " ".join(names))
+    result = boot(build.image(str(tmp_path)), MACHINE, timeout=120)
+    expected = "".join(f"{name}: 42 42 42\n" for name in names)
+    assert (result.status, result.output.decode()) == (0, "copy: 42\n" + expected), result
