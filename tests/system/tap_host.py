@@ -10,8 +10,10 @@ and ends with its standard input. Needs no package: ioctls of netdevice(7) and t
 """
 import fcntl
 import ipaddress
+import os
 import select
 import socket
+import stat
 import struct
 import sys
 
@@ -23,6 +25,9 @@ COOKIE = b"\x63\x82\x53\x63"
 
 
 def make_tap(name):
+    if not os.path.exists("/dev/net/tun"):      # in a container; QEMU opens it by this name
+        os.makedirs("/dev/net", exist_ok=True)
+        os.mknod("/dev/net/tun", 0o600 | stat.S_IFCHR, os.makedev(10, 200))
     with open("/dev/net/tun", "r+b", buffering=0) as tun:
         fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
         fcntl.ioctl(tun, TUNSETPERSIST, 1)

@@ -92,14 +92,14 @@ def free_port():
 
 
 @contextlib.contextmanager
-def serve(build, where, port, words, folder, options=(), name="server", probe=""):
-    """A guest on the network `where` (user, tap) whose server is ready on `port`: it answers `probe`."""
+def serve(build, where, port, words, folder, options=(), name="server", probe="", on=None):
+    """A guest on the network `where` (user, tap) whose server is ready on `port`: it answers `probe`. `on`: network, tap."""
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(open(f"{folder}/log-{where}", "w+b"))
         image = build.image(*words)     # here, since the tap's namespace has no way to packages
-        network = stack.enter_context(TapNetwork()) if where == "tap" else None
+        network, tap = on or (stack.enter_context(TapNetwork()) if where == "tap" else None, "t0")
         ports = {port: port if network else free_port()}
-        net = ["--net", "tap:t0"] if network else ["-p", f"127.0.0.1:{ports[port]}:{port}"]
+        net = ["--net", f"tap:{tap}"] if network else ["-p", f"127.0.0.1:{ports[port]}:{port}"]
         command = [build.remora, "run", "--timeout", str(GUEST_SECONDS), "--name", name, *net, *options, image]
         process = subprocess.Popen(network.command(command) if network else command, stdin=subprocess.DEVNULL,
                                    stdout=log, stderr=subprocess.STDOUT)
@@ -179,14 +179,18 @@ def test_iperf3(build, tmp_path, family):
                     assert end["sum_received"]["bytes"] > 1 << 20, end["sum_received"]
 
 
+def python_folder(folder, server):
+    (folder / "server.py").write_text(server)
+    (folder / "remora.conf").write_text("[program]\ncommand = /usr/bin/python3 /server.py\n[root]\nbase = deb:python3-minimal,python3\n"
+                                        "[files]\n/server.py = server.py\n")
+    return str(folder)
+
+
 @pytest.mark.parametrize("server", [ASYNCIO_SERVER, THREADED_SERVER], ids=["asyncio", "threads"])
 @pytest.mark.parametrize("where", ["tap", pytest.param("user", marks=pytest.mark.long)])
 def test_python_server(build, tmp_path, where, server):
     """What is sent comes back: eight connections at a time, half of them slow to read."""
-    (tmp_path / "server.py").write_text(server)
-    (tmp_path / "remora.conf").write_text("[program]\ncommand = /usr/bin/python3 /server.py\n[root]\nbase = deb:python3-minimal,python3\n"
-                                          "[files]\n/server.py = server.py\n")
-    with serve(build, where, 7, [str(tmp_path)], tmp_path, ["--cpus", "2"], probe="x") as served:
+    with serve(build, where, 7, [python_folder(tmp_path, server)], tmp_path, ["--cpus", "2"], probe="x") as served:
         shown = served.run(sys.executable, f"{HERE}/echo_check.py", "--connections", "8", "--size", "300000", "{}", "{7}")
         assert shown == "8 streams came back\n"
 
@@ -209,3 +213,35 @@ def test_curl_in_the_guest(build, tmp_path):
             ended = network.run([build.remora, "run", "-q", "--timeout", "100", "--net", "tap:t0", image, "curl", "-sS", "-g", "--retry", "5", "--retry-all-errors", "--cacert", "/cert.pem", url + "/data"],
                                 stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
             assert ended.returncode == 0 and ended.stdout == data, (url, len(ended.stdout), ended.stderr)
+
+
+@contextlib.contextmanager
+def bad_cable(network, *words):
+    """relay.py between taps t0 and q0 of the network; what it did goes to the list that is yielded."""
+    relay = network.popen([sys.executable, f"{HERE}/relay.py", *words, "t0", "q0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert relay.stdout.readline() == b"ready\n"
+        did = []
+        yield did
+        relay.stdin.close()
+        did += relay.stdout.read().decode().splitlines()
+        assert relay.wait(timeout=10) == 0
+    finally:
+        relay.kill()
+        relay.wait()
+        relay.stdout.close()
+
+
+@pytest.mark.parametrize("loss,size,offload", [
+    (1, 100_000, "on"), pytest.param(1, 500_000, "off", marks=pytest.mark.long), pytest.param(10, 60_000, "on", marks=pytest.mark.long),
+    pytest.param(10, 60_000, "off", marks=pytest.mark.long)])
+def test_bad_cable(build, tmp_path, loss, size, offload):
+    """Loss, reordering, duplication and delay both ways: all comes back, and right."""
+    offloads = [word for name in ("host_tso4", "guest_tso4", "csum", "guest_csum", "mrg_rxbuf")
+                for word in ("--qemu-arg", "-global", "--qemu-arg", f"virtio-net-device.{name}={offload}")]
+    with TapNetwork("t0:0", "q0") as network, bad_cable(network, "--loss", str(loss), "--double", "1", "--reorder", "3", "--delay", "2") as did:
+        with serve(build, "tap", 7, [python_folder(tmp_path, ASYNCIO_SERVER)], tmp_path, offloads, probe="x", on=(network, "q0")) as served:
+            shown = served.run(sys.executable, f"{HERE}/echo_check.py", "--connections", "4", "--size", str(size), "--seconds", "200", "{}",
+                               "{7}", timeout=210)
+            assert shown == "4 streams came back\n"
+    assert len(did) == 2 and all(re.search("[1-9][0-9]* lost.*[1-9][0-9]* late", line) for line in did), did
