@@ -593,4 +593,5 @@ static const struct socket_family unix_family = {
 void unix_init(void)
 {
     socket_family_register(&unix_family);
+    unix_proc_init();
 }

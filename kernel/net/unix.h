@@ -105,6 +105,7 @@ int unix_check_name(const struct socket_name *name);
 int unix_bind(struct socket *socket, const struct socket_name *name);
 int unix_name(struct socket *socket, struct socket_name *out, bool of_peer);
 void unix_unbind(struct unix_sock *sock);
+void unix_proc_init(void); /* at boot */
 
 /* unix_data.c */
 ssize_t unix_send(struct socket *socket, struct io *io, struct socket_message *message);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of local sockets: abstract ones, and places in the file system known by their inode. */
+/* Names of local sockets: abstract ones, and places in the file system known by their inode; those
+ * in /proc/net/unix. */
 #include <arch/barrier.h>
 #include <core/lock.h>
+#include <file/pseudo.h>
 #include <lib/compiler.h>
 #include <lib/errno.h>
 #include <lib/hash.h>
@@ -234,4 +236,80 @@ void unix_unbind(struct unix_sock *sock)
     spin_unlock(&bind_lock);
     if (sock->drop != NULL)
         sock->drop(sock->place);
+}
+
+/* ---- /proc/net/unix: the sockets that have a name ---- */
+
+/* One line; an abstract name's NULs show as @. */
+static size_t print_sock(const struct unix_sock *sock, char *line, size_t size)
+{
+    const struct socket_name *name = &sock->name->name;
+    uint64_t id = sock->socket != NULL ? sock->socket->file->id : 0;
+    size_t used = (size_t)snprintf(line, size, "%016lx: %08X 00000000 %08X %04X %02X %5llu ", 0ul,
+                                   (unsigned)atomic_read(&sock->refs),
+                                   sock->state == UNIX_LISTENING ? 0x10000u : 0, sock->type,
+                                   sock->state == UNIX_CONNECTED ? 3 : 1, (unsigned long long)id);
+
+    for (unsigned i = 0; i < path_length(name) && used < size - 1; i++) {
+        if (path_of(name)[i] != '\0' || i + 1 < path_length(name))
+            line[used++] = path_of(name)[i] != '\0' ? path_of(name)[i] : '@';
+    }
+    line[used++] = '\n';
+    return used;
+}
+
+/* The lines of one bucket from number `skip` on, as far as they fit; the number of lines. */
+static unsigned print_bucket(unsigned bucket, unsigned skip, char *page, size_t size, size_t *used)
+{
+    const struct unix_sock *sock;
+    unsigned count = 0;
+
+    *used = 0;
+    spin_lock(&bind_lock);
+    for (sock = bound[bucket]; sock != NULL; sock = sock->bind_next) {
+        if (size - *used < SOCKET_NAME_MAX + 80)
+            break;
+        if (skip != 0) {
+            skip--;
+        } else {
+            *used += print_sock(sock, page + *used, size - *used);
+            count++;
+        }
+    }
+    spin_unlock(&bind_lock);
+    return count;
+}
+
+static int unix_show(struct pseudo_text *text, const struct pseudo_entry *entry)
+{
+    const size_t size = 2048;
+    char *page = kmalloc(size);
+
+    (void)entry;
+    if (page == NULL)
+        return -ENOMEM;
+    pseudo_puts(text, "Num       RefCount Protocol Flags    Type St Inode Path\n");
+    for (unsigned bucket = 0; bucket < BIND_BUCKETS; bucket++) {
+        unsigned shown = 0, count;
+        size_t used;
+
+        while ((count = print_bucket(bucket, shown, page, size, &used)) != 0) {
+            pseudo_write(text, page, used);
+            shown += count;
+        }
+    }
+    kfree(page);
+    return 0;
+}
+
+static void fill_proc(void)
+{
+    proc_register("net/unix", unix_show, NULL);
+}
+
+void unix_proc_init(void)
+{
+    static struct pseudo_filler filler = {.fill = fill_proc};
+
+    pseudo_fill_later(PSEUDO_PROC, &filler);
 }

@@ -552,6 +552,23 @@ CHECK(files_and_pipes_into_sockets)
     close_pair();
 }
 
+CHECK(names_in_proc)
+{
+    static char text[65536];
+    char wanted[64];
+    struct stat st;
+    int fd = bound("shown", SOCK_STREAM);
+    EXPECT_OK(listen(fd, 1));
+    EXPECT_OK(fstat(fd, &st));
+    int file = open("/proc/net/unix", O_RDONLY);
+    EXPECT(read(file, text, sizeof text - 1) > 0);
+    close(file);
+    EXPECT(!strncmp(text, "Num       RefCount Protocol Flags    Type St Inode Path\n", 56));
+    snprintf(wanted, sizeof wanted, " 00000000 00010000 0001 01 %5lu @shown\n", st.st_ino);
+    EXPECT(strstr(text, wanted) != NULL);
+    close(fd);
+}
+
 CHECK(garbage_is_collected)
 {
     struct parcel out;

@@ -27,6 +27,17 @@ def test_senseless_calls(build, seed):
     assert b"ok calls seed" in result.output, result
 
 
+@pytest.mark.parametrize("seed", [1, 2] + [pytest.param(n, marks=pytest.mark.long) for n in range(3, 9)])
+def test_senseless_calls_on_sockets(build, seed):
+    calls = 10000 if seed < 3 else 150000
+    machine = Machine.parse(f"netcalls gic=3 memory=64 cpus={1 + seed % 4}")
+    # A hub with nobody on it: libslirp 4.7 dies of some frames.
+    network = ("-netdev", "hubport,id=net,hubid=0", "-device", "virtio-net-device,netdev=net")
+    result = boot(stress(build, "netcalls", str(seed), str(calls), "4"), machine, timeout=400, extra=network)
+    healthy(result)
+    assert b"calls by 4 threads" in result.output, result
+
+
 STRESS = ("threads", "mutexes", "conditions", "signals", "memory", "shootdown", "files", "pipes", "timers")
 
 
