@@ -256,7 +256,8 @@ static int set_special(struct socket *socket, int level, int number, const void 
     if (size >= sizeof(asked))
         memcpy(&asked, value, sizeof(asked));
     if (level == SOL_SOCKET && number == SO_BINDTOIF) {
-        return asked < 0 || asked > (int)UINT8_MAX ? -EINVAL : bind_to_link(socket, (unsigned)asked);
+        return asked < 0 || asked > (int)UINT8_MAX ? -EINVAL
+                                                   : bind_to_link(socket, (unsigned)asked);
     }
     if (level == IPPROTO_TCP && number == 2 && socket->type == SOCK_STREAM)
         return size >= sizeof(asked) ? set_max_segment(socket, asked) : -EINVAL;
