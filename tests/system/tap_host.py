@@ -94,7 +94,7 @@ class Dhcp:
 
 
 class Router:
-    """Advertises one prefix, when asked and at the start."""
+    """Advertises one prefix and a name server in it, when asked and at the start."""
 
     def __init__(self, name, prefix):
         self.scope = socket.if_nametoindex(name)
@@ -104,7 +104,8 @@ class Router:
         group = struct.pack("16sI", socket.inet_pton(socket.AF_INET6, "ff02::2"), self.scope)
         self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
         option = struct.pack("!BBBBIII16s", 3, 4, 64, 0xC0, 86400, 86400, 0, ipaddress.IPv6Address(prefix).packed)
-        self.advertisement = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + option
+        server = struct.pack("!BBHI16s", 25, 3, 0, 600, ipaddress.IPv6Address(f"{prefix}53").packed)  # RFC 8106
+        self.advertisement = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + option + server
 
     def fileno(self):
         return self.socket.fileno()

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """How a guest gets its addresses, and what Debian's programs for networks say of them."""
+import ipaddress
 import re
 
 import pytest
 
 from guest import Machine, boot
+from tapnet import TapNetwork
 
 BUSYBOX = ("deb:busybox-static", "busybox")
 NETWORK = ("-netdev", "user,id=net", "-device", "virtio-net-device,netdev=net")
@@ -77,3 +79,28 @@ def test_busybox(build, words, expected):
 def test_iproute2(build, words, expected):
     text, result = run(build, words.split(), source=("deb:iproute2", "ip"))
     assert re.search(expected, text), result
+
+
+# One process, and nothing to fork: it looks until the route is there, or five seconds are over.
+LOOK = """BEGIN {
+    for (end = systime() + 5; systime() < end && !seen; close("/proc/net/ipv6_route"))
+        while ((getline line < "/proc/net/ipv6_route") > 0)
+            if (line ~ /^0{32} 00 /)
+                seen = 1
+    while ((getline line < "/proc/net/if_inet6") > 0) print line
+    while ((getline line < "/etc/resolv.conf") > 0) print line
+    close("/proc/net/ipv6_route")
+    while ((getline line < "/proc/net/ipv6_route") > 0) print line
+}"""
+
+
+def test_router_advertisement(build):
+    """IPv6 by itself: an address in the prefix, a route to the router, its name server beside DHCP's."""
+    with TapNetwork() as network:
+        ended = network.run([build.remora, "run", "-q", "--timeout", "60", "--name", "six", "--net", "tap:t0", *BUSYBOX[:1],
+                             "busybox", "awk", LOOK], capture_output=True, timeout=90)
+        text, address = ended.stdout.decode(), ipaddress.IPv6Address(network.guest6("six")).packed.hex()
+    assert re.search(f"^{address} 02 40 00 [0-9a-f]{{2}}     eth0$", text, re.M), ended
+    assert re.search("^0{32} 00 0{32} 00 fe80[0-9a-f]{28} .* eth0$", text, re.M), ended
+    assert re.search("^fd00[0-9a-f]{28} 40 ", text, re.M), ended
+    assert re.search("^nameserver FD00::53$", text, re.M | re.I), ended
