@@ -381,6 +381,44 @@ CHECK(without_the_instruction_key_the_kernel_goes_on)
     EXPECT_EQ(many(0), before);
 }
 
+// Calls, page faults and sleeps with the key on or off; no function returns meanwhile.
+static void *busy_with_key(void *argument)
+{
+    volatile char *pages =
+        mmap(NULL, 200 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct timespec ts = {0, 200000};
+    uint64_t bad = 0;
+    if (argument != NULL)
+        bad |= BARE_CALL(SYS_prctl, PR_PAC_SET_ENABLED_KEYS, PR_PAC_APIAKEY, 0);
+    for (unsigned i = 0; i < 200; i++) {
+        pages[i * PAGE] = 1;
+        bad |= BARE_CALL(SYS_sched_yield, 0, 0, 0);
+        if (i % 8 == 0)
+            bad |= BARE_CALL(SYS_nanosleep, &ts, 0, 0);
+        for (volatile unsigned j = 0; j < 3000; j = j + 1)
+            ;
+        uint64_t plain = place() | 1, made = SIGN("pacia", plain, i);
+        bad |= argument != NULL ? made ^ plain : SIGN("autia", made, i) ^ plain;
+    }
+    bad |= BARE_CALL(SYS_prctl, PR_PAC_SET_ENABLED_KEYS, PR_PAC_APIAKEY, PR_PAC_APIAKEY);
+    munmap((void *)pages, 200 * PAGE);
+    return (void *)(uintptr_t)(bad != 0);
+}
+
+CHECK(threads_with_and_without_the_key_share_the_cpus)
+{
+    NEED(addresses);
+    pthread_t thread[6];
+    void *bad;
+    for (uintptr_t i = 0; i < ARRAY_SIZE(thread); i++)
+        EXPECT_EQ(pthread_create(&thread[i], NULL, busy_with_key, (void *)(i & 1)), 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(thread); i++) {
+        EXPECT_EQ(pthread_join(thread[i], &bad), 0);
+        EXPECT(bad == NULL);
+    }
+    EXPECT_EQ(prctl(PR_PAC_GET_ENABLED_KEYS, 0, 0, 0, 0), ALL_ADDRESS_KEYS);
+}
+
 // --- branch targets ---
 
 enum { CODE_BARE, CODE_C = 4, CODE_J = 8, CODE_JC = 12, CODE_PAC = 16 };
