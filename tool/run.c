@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -169,6 +170,26 @@ static int split_image(const struct image *image, int *kernel_fd, struct machine
     return image_write_kernel(image, *kernel_fd, "the kernel");
 }
 
+/* What is shared must be there: QEMU would say so only in its own words. */
+static int check_volumes(const struct options *options)
+{
+    for (size_t i = 0; i < options->volumes.count; i++) {
+        const char *volume = options->volumes.item[i];
+        char *path = memory_copy(volume, strcspn(volume, ":"));
+        struct stat info;
+        int error = stat(path, &info) < 0           ? errno
+                    : !S_ISDIR(info.st_mode)        ? ENOTDIR
+                    : access(path, R_OK | X_OK) < 0 ? errno
+                                                    : 0;
+
+        free(path);
+        if (error)
+            return message_error("-v %s: %s; name a directory of this host that you may read",
+                                 volume, strerror(error));
+    }
+    return 0;
+}
+
 static int check_features(uint64_t features, const char *path, const struct options *options,
                           const struct network *network)
 {
@@ -179,7 +200,7 @@ static int check_features(uint64_t features, const char *path, const struct opti
             options->ports.count ? "-p" : "--net");
     if (options->volumes.count && !(features & IMAGE_FEATURE_9P))
         return message_error("-v: the kernel %s was built without the 9p file system", path);
-    return 0;
+    return check_volumes(options);
 }
 
 /* --- The virtual machine. ----------------------------------------------------------------------

@@ -168,5 +168,6 @@ void tmpfs_register(void);
 void pseudofs_register(void);
 void devices_register(void);
 void disks_register(void); /* block_file.c */
+void p9_register(void);
 
 #endif

@@ -17,6 +17,9 @@ void fs_init(void)
     pseudofs_register();
     devices_register();
     disks_register();
+#ifdef CONFIG_FS_9P
+    p9_register();
+#endif
     mount_register_proc();
 }
 

@@ -74,6 +74,7 @@ static void init_thread(void *argument)
     inet_init();
 #endif
     root_mount(&boot);
+    volumes_mount();
 #ifdef CONFIG_INET
     if (netdev_next(NULL) != NULL) {
         resolver_link();

@@ -14,4 +14,7 @@ struct memory_range root_appended(void);
  * one, says so and ends the machine. */
 void root_mount(const struct dt_boot *boot);
 
+/* volumes.c: mounts the host's shares; one that cannot be ends the machine. */
+void volumes_mount(void);
+
 #endif

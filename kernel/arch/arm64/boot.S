@@ -21,6 +21,11 @@
 #else
 #define FEATURE_PORTS 0
 #endif
+#ifdef CONFIG_DRIVER_VIRTIO_9P
+#define FEATURE_9P (1 << 1) /* IMAGE_FEATURE_9P */
+#else
+#define FEATURE_9P 0
+#endif
 #ifdef CONFIG_DRIVER_VIRTIO_BLOCK
 #define FEATURE_DISK (1 << 3) /* IMAGE_FEATURE_DISK */
 #else
@@ -46,7 +51,7 @@ image_remora_header:
     .long   __image_size, 0
     .quad   0, 0
     .fill   32, 1, 0
-    .quad   FEATURE_NETWORK | FEATURE_PORTS | FEATURE_DISK
+    .quad   FEATURE_NETWORK | FEATURE_9P | FEATURE_PORTS | FEATURE_DISK
     .fill   48, 1, 0
 
     .text
