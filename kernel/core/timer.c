@@ -70,32 +70,38 @@ static void insert(struct cpu *cpu, struct timer *timer)
     rb_insert(&cpu->timers.tree, &timer->node, parent, link);
 }
 
+/* Whose tree it is in; stays so only under that tree's lock. */
+static struct cpu *home_of(const struct timer *timer)
+{
+    return (struct cpu *)(uintptr_t)atomic64_read(&timer->cpu);
+}
+
 /*
  * Makes an idle timer this CPU's, whose lock the caller holds; false if another thread or CPU has
  * started it meanwhile. Pairs with the release when it leaves a tree.
  */
 static bool claim(struct timer *timer, struct cpu *cpu)
 {
-    return atomic64_cmpxchg((atomic64_t *)&timer->cpu, 0, (int64_t)(uintptr_t)cpu) == 0;
+    return atomic64_cmpxchg(&timer->cpu, 0, (int64_t)(uintptr_t)cpu) == 0;
 }
 
 /* The lock of `cpu` held. */
 static void leave_tree(struct cpu *cpu, struct timer *timer)
 {
     rb_erase(&cpu->timers.tree, &timer->node);
-    smp_store_release(&timer->cpu, NULL);
+    smp_store_release(&timer->cpu.v, 0);
 }
 
 /* Takes it out of the tree that it is in, whichever CPU's. Returns whether it was in one. */
 static bool take_out(struct timer *timer)
 {
     for (;;) {
-        struct cpu *cpu = READ_ONCE(timer->cpu);
+        struct cpu *cpu = home_of(timer);
 
         if (cpu == NULL)
             return false;
         reg_t flags = spin_lock_irq(&cpu->timers.lock);
-        bool found = timer->cpu == cpu;
+        bool found = home_of(timer) == cpu;
 
         if (found)
             leave_tree(cpu, timer);

@@ -4,6 +4,7 @@
 #ifndef CORE_TIMER_H
 #define CORE_TIMER_H
 
+#include <arch/atomic.h>
 #include <lib/rbtree.h>
 #include <lib/types.h>
 
@@ -13,7 +14,8 @@ struct timer {
     struct rb_node node;
     uint64_t deadline_ns; /* absolute, monotonic */
     void (*fire)(struct timer *timer);
-    struct cpu *cpu; /* whose tree it is in, NULL when idle; that tree's lock */
+    atomic64_t
+        cpu; /* struct cpu * whose tree it is in, 0 when idle; changed under that tree's lock */
 };
 
 /* `fire` runs in interrupt context on the CPU that started the timer, which it may start again. */

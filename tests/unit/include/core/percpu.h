@@ -3,11 +3,15 @@
 #ifndef CORE_PERCPU_H
 #define CORE_PERCPU_H
 
+#include <core/lock.h>
 #include <lib/cpumask.h>
+#include <lib/rbtree.h>
 #include <lib/types.h>
 
 struct page_cpu;
 struct slab_cpu;
+struct thread;
+struct timer;
 struct vmspace;
 
 struct cpu {
@@ -15,6 +19,13 @@ struct cpu {
     struct vmspace *vmspace;
     struct page_cpu *pages;
     struct slab_cpu *slabs;
+    struct { /* core/timer.c */
+        struct spinlock lock;
+        struct rb_root tree;
+        struct timer *running;
+        uint64_t programmed_ns, slice_end_ns;
+    } timers;
+    uint64_t timer_interrupt_count;
 };
 
 extern struct cpu unit_cpu; /* fakes.c */
