@@ -120,6 +120,9 @@ struct inet_sock {
     uint8_t quick_acks;             /* left */
 
     uint64_t written, acked; /* positions in the stream; read without the lock */
+    bool is_recovering;      /* from a loss, until `recovered_at` is acknowledged */
+    uint32_t recovered_at;   /* sequence number */
+    uint32_t held_ms;        /* since when bytes are held back; 0: none are */
     uint32_t segment_max,
         gso_limit; /* bytes of the largest segment to make; 0: not by the device */
 

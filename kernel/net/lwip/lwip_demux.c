@@ -156,7 +156,11 @@ void demux_done(void)
     struct tcp_pcb *pcb = hidden.on ? hidden.shown : NULL;
 
     restore();
-    if (pcb != NULL && pcb->unsent != NULL && pcb->state != TIME_WAIT)
+    if (pcb == NULL || pcb->state == TIME_WAIT)
+        return;
+    if (pcb->dupacks != 0)
+        tcp_data_recover(pcb);
+    if (pcb->unsent != NULL)
         tcp_data_fit(pcb);
 }
 

@@ -405,7 +405,7 @@ static void run_tcp(uint32_t now)
     tcp_tmr();
     demux_lists_changed();
     for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next)
-        tcp_data_fit(pcb);
+        tcp_data_tick(pcb, now);
     plan_tcp(now);
 }
 

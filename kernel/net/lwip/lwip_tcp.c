@@ -131,6 +131,7 @@ static void attach(struct inet_sock *sock, struct tcp_pcb *pcb)
     tcp_recv(pcb, tcp_data_received);
     tcp_sent(pcb, tcp_data_sent);
     tcp_err(pcb, on_error);
+    tcp_poll(pcb, NULL, 255); /* lwIP would send what is held back: tcp_data_tick() does */
     tcp_ext_arg_set(pcb, EXT_SOCK, sock);
     tcp_ext_arg_set_callbacks(pcb, EXT_SOCK, &block_callbacks);
 }

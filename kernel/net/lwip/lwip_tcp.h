@@ -21,6 +21,12 @@ ssize_t tcp_data_receive(struct inet_sock *sock, struct io *io, struct inet_pack
 /* lwip_tcp.c: bytes or the end came for a connection that nobody has accepted yet. */
 void tcp_child_heard(struct inet_sock *child);
 
+/* After a segment was received that may have acknowledged something, or again the same. */
+void tcp_data_recover(struct tcp_pcb *pcb);
+
+/* With TCP's tick: sends what was held back for long, or could not be sent. */
+void tcp_data_tick(struct tcp_pcb *pcb, uint32_t now_ms);
+
 /* A segment that does not fit the window, and waits for nothing else, is cut. */
 void tcp_data_fit(struct tcp_pcb *pcb);
 

@@ -11,15 +11,18 @@
 #include <lib/minmax.h>
 
 #include <lwip/priv/tcp_priv.h>
+#include <lwip/sys.h>
 #include <lwip/tcp.h>
 
 #include "lwip_chunk.h"
+#include "lwip_demux.h"
 #include "lwip_frame.h"
 #include "lwip_tcp.h"
 
 #define BATCH_MAX     65536u /* bytes copied before the lock is taken */
 #define CHUNK_MAX     (CHUNK_DATA(32768) & ~7u)
-#define PARTS_MAX     12u /* chunks that make one segment */
+#define PARTS_MAX     12u  /* chunks that make one segment */
+#define HELD_MS       200u /* tcp(7): TCP_CORK */
 #define SEGMENT_LEAST 536u
 
 /* ---- sending ---- */
@@ -189,6 +192,47 @@ void tcp_data_fit(struct tcp_pcb *pcb)
         (void)tcp_output(pcb);
 }
 
+/* ---- losses ---- */
+
+static unsigned unacked_count(const struct tcp_pcb *pcb)
+{
+    unsigned count = 0;
+
+    for (const struct tcp_seg *segment = pcb->unacked; segment != NULL && count < 4;
+         segment = segment->next)
+        count++;
+    return count;
+}
+
+/* After an input. lwIP sends a lost segment again after three duplicates of an acknowledgement; so
+ * few segments on their way that there cannot be three need fewer (RFC 5827). Where the loss ends
+ * is noted for note_partial(). */
+void tcp_data_recover(struct tcp_pcb *pcb)
+{
+    struct inet_sock *sock = pcb->ext_args[EXT_SOCK].data;
+
+    if (pcb->dupacks != 0 && pcb->dupacks < 3 && pcb->unacked != NULL && pcb->unsent == NULL &&
+        !(pcb->flags & TF_INFR) && pcb->dupacks + 1u >= unacked_count(pcb) &&
+        unacked_count(pcb) > 1) {
+        tcp_rexmit_fast(pcb);
+        (void)tcp_output(pcb);
+    }
+    if (sock != NULL && (pcb->flags & TF_INFR) && !sock->is_recovering) {
+        sock->is_recovering = true;
+        sock->recovered_at = pcb->snd_nxt;
+    }
+}
+
+/* An acknowledgement of some, but not all, of what was on its way when a loss was noticed: what
+ * follows was lost, too, and is sent at once (RFC 6582). lwIP outputs it after this. */
+static void note_partial(struct inet_sock *sock, struct tcp_pcb *pcb)
+{
+    if (!TCP_SEQ_LT(pcb->lastack, sock->recovered_at))
+        sock->is_recovering = false;
+    else if (pcb->unacked != NULL)
+        (void)tcp_rexmit(pcb);
+}
+
 /* 0, or why nothing can be sent. */
 static int send_error(struct inet_sock *sock)
 {
@@ -244,13 +288,31 @@ static void note_answer(struct inet_sock *sock)
     sock->has_heard = false;
 }
 
-static void push(struct tcp_pcb *pcb, bool more)
+static void push(struct inet_sock *sock, struct tcp_pcb *pcb, bool more)
 {
-    if (more && pcb->unsent != NULL && pcb->unsent->next == NULL && pcb->unsent->len < pcb->mss)
-        return; /* held back until it is worth a packet, or for 200 ms */
+    if (more && pcb->unsent != NULL && pcb->unsent->next == NULL && pcb->unsent->len < pcb->mss) {
+        if (sock->held_ms == 0)
+            sock->held_ms = sys_now() | 1;
+        return; /* until it is worth a packet, or for 200 ms */
+    }
+    sock->held_ms = 0;
     (void)tcp_output_nagle(pcb);
     if (pcb->unsent != NULL)
         tcp_data_fit(pcb);
+}
+
+void tcp_data_tick(struct tcp_pcb *pcb, uint32_t now_ms)
+{
+    struct inet_sock *sock = pcb->ext_args[EXT_SOCK].data;
+    bool held_long = sock != NULL && sock->held_ms != 0 && now_ms - sock->held_ms >= HELD_MS;
+
+    if (pcb->unsent == NULL)
+        return;
+    if (held_long)
+        sock->held_ms = 0;
+    if (held_long || (pcb->flags & TF_NAGLEMEMERR)) /* or the device had no room */
+        (void)tcp_output(pcb);
+    tcp_data_fit(pcb);
 }
 
 ssize_t tcp_data_send(struct inet_sock *sock, struct io *io, const struct inet_packet *to,
@@ -276,7 +338,7 @@ ssize_t tcp_data_send(struct inet_sock *sock, struct io *io, const struct inet_p
             error = sock->written != sock->acked ? -EAGAIN : -ENOBUFS;
         note_answer(sock);
         tcp_timer_needed();
-        push(pcb, more);
+        push(sock, pcb, more);
         if (sock->pcb == pcb && (taken == 0 || !is_writable(sock, pcb)))
             net_ready(sock, POLL_WRITABLE, false);
     }
@@ -292,6 +354,8 @@ err_t tcp_data_sent(void *arg, struct tcp_pcb *pcb, u16_t length)
     struct inet_sock *sock = arg;
 
     WRITE_ONCE(sock->acked, sock->acked + length);
+    if (sock->is_recovering)
+        note_partial(sock, pcb);
     if (sock->socket != NULL && ((!(sock->ready & POLLOUT) && is_writable(sock, pcb)) ||
                                  (sock->acked == sock->written && (sock->shutdown & INET_SHUT_WR))))
         net_ready(sock, POLL_WRITABLE, true);

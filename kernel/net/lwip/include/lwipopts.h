@@ -90,10 +90,12 @@
 #define LWIP_TCP_PCB_NUM_EXT_ARGS 4
 #define TCP_LISTEN_BACKLOG        0
 #define TCP_MSL                   30000UL
-#define TCP_TMR_INTERVAL          100
-#define LWIP_TCP_RTO_TIME         1000
-#define TCP_MAXRTX                12
-#define TCP_SYNMAXRTX             6
-#define TCP_WND_UPDATE_THRESHOLD  (8 * 1460)
+#define TCP_TMR_INTERVAL                                                                         \
+    40 /* acknowledgements are delayed by so much, and the least retransmission time-out is 6 of \
+          it */
+#define LWIP_TCP_RTO_TIME        1000
+#define TCP_MAXRTX               12
+#define TCP_SYNMAXRTX            12
+#define TCP_WND_UPDATE_THRESHOLD (8 * 1460)
 
 #endif
