@@ -43,6 +43,25 @@ static int priority_in_effect(int tid)
     return at ? atoi(at) : -1000;
 }
 
+// Waits until the thread has told its number and sleeps: so long it may take on a busy machine.
+static bool sleeps(volatile int *tid)
+{
+    for (int i = 0; i < 2000; i++) {
+        char path[64], text[512] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%d/stat", *tid);
+        int fd = *tid ? open(path, O_RDONLY) : -1;
+        if (fd >= 0 && read(fd, text, sizeof text - 1) < 0)
+            text[0] = 0;
+        if (fd >= 0)
+            close(fd);
+        const char *state = strrchr(text, ')');
+        if (state && state[2] == 'S')
+            return true;
+        usleep(2000);
+    }
+    return false;
+}
+
 static bool comes_to(int tid, int priority)
 {
     for (int i = 0; i < 200; i++) {
@@ -62,7 +81,7 @@ struct holder {
     pthread_t thread;
 };
 
-static int turns;
+static volatile int turns;
 
 static int make_realtime(int priority)
 {
@@ -154,7 +173,7 @@ CHECK(pi_chain)
     EXPECT(start(&a, 1));
     EXPECT(start(&b, 1));
     EXPECT(start(&c, 1));
-    usleep(50000); // b waits for a, c for b
+    EXPECT(sleeps(&b.tid) && sleeps(&c.tid)); // b waits for a, c for b
     EXPECT(start(&d, 0));
     EXPECT(comes_to(c.tid, -31));
     EXPECT(comes_to(b.tid, -31));
@@ -168,7 +187,7 @@ CHECK(pi_chain)
 CHECK(pi_highest_of_several)
 {
     static unsigned word;
-    struct timespec soon = in_ms(CLOCK_REALTIME, 600);
+    struct timespec soon = in_ms(CLOCK_REALTIME, 2000);
     struct holder low = {.words = {&word}}, middle = {.words = {&word}, .priority = 10},
                   high = {.words = {&word}, .priority = 40, .timeout = &soon};
     word = 0;
@@ -230,10 +249,8 @@ CHECK(pi_highest_gets_the_lock)
     word = 0;
     turns = 0;
     EXPECT(start(&owner, 1));
-    EXPECT(start(&a, 0));
-    usleep(20000);
-    EXPECT(start(&c, 0));
-    usleep(20000);
+    EXPECT(start(&a, 0) && sleeps(&a.tid));
+    EXPECT(start(&c, 0) && sleeps(&c.tid));
     EXPECT(start(&b, 0));
     EXPECT(comes_to(owner.tid, -8));
     EXPECT_EQ(finish(&owner), 0);
@@ -252,7 +269,7 @@ CHECK(pi_circle_is_refused)
     EXPECT_ERR(futex(&first, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0), EDEADLK);
     EXPECT(start(&b, 1));
     EXPECT(start(&c, 1));
-    usleep(50000);
+    EXPECT(sleeps(&b.tid) && sleeps(&c.tid));
     EXPECT_ERR(futex(&second, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0), EDEADLK);
     EXPECT_ERR(futex(&third, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0), EDEADLK);
     EXPECT_OK(futex(&first, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0));
@@ -388,7 +405,7 @@ static void *invert_middle(void *unused)
     (void)unused;
     pin();
     make_realtime(10);
-    struct timespec now, end = in_ms(CLOCK_MONOTONIC, 3000);
+    struct timespec now, end = in_ms(CLOCK_MONOTONIC, 6000);
     do
         clock_gettime(CLOCK_MONOTONIC, &now);
     while (!high_has_it && now.tv_sec <= end.tv_sec);
@@ -456,11 +473,12 @@ CHECK(futex_wakes_by_priority)
     turns = 0;
     for (int i = 0; i < 4; i++) {
         EXPECT_EQ(pthread_create(&sleepers[i].thread, NULL, sleep_on, &sleepers[i]), 0);
-        usleep(40000);
+        EXPECT(sleeps(&sleepers[i].tid));
     }
     for (int i = 0; i < 4; i++) {
         EXPECT_EQ(futex(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 1);
-        usleep(40000);
+        while (turns <= i)
+            usleep(2000);
     }
     for (int i = 0; i < 4; i++) {
         pthread_join(sleepers[i].thread, NULL);
@@ -501,10 +519,7 @@ static bool start_requeued(struct requeued *r)
 {
     if (pthread_create(&r->thread, NULL, wait_requeue, r))
         return false;
-    for (int i = 0; i < 1000 && !r->tid; i++)
-        usleep(2000);
-    usleep(40000); // it sleeps by then
-    return r->tid && !r->ended;
+    return sleeps(&r->tid) && !r->ended;
 }
 
 static int finish_requeued(struct requeued *r)
@@ -564,7 +579,9 @@ CHECK(requeue_pi_only_some)
     for (int i = 0; i < 3; i++)
         EXPECT(start_requeued(&r[i]));
     EXPECT_EQ(futex(&word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)0, &lock, 0), 1);
-    usleep(40000);
+    while (turns < 1)
+        usleep(2000);
+    usleep(20000);
     EXPECT_EQ(turns, 1);
     EXPECT_EQ(futex(&word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)1, &lock, 0), 2);
     for (int i = 0; i < 3; i++)
@@ -581,7 +598,7 @@ CHECK(requeue_pi_timeouts)
     EXPECT_ERR(futex(&word, op, 0, &end, &lock, 0), ETIMEDOUT);
     end = in_ms(CLOCK_REALTIME, 30);
     EXPECT_ERR(futex(&word, op | FUTEX_CLOCK_REALTIME, 0, &end, &lock, 0), ETIMEDOUT);
-    later = in_ms(CLOCK_MONOTONIC, 300);
+    later = in_ms(CLOCK_MONOTONIC, 2000);
     struct requeued r = {
         .word = &word, .lock = &lock, .priority = 3, .timeout = &later, .may_go = 1};
     EXPECT_OK(futex(&lock, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0));
@@ -607,7 +624,7 @@ CHECK(requeue_pi_signals)
     for (int i = 0; i < 500 && !handled; i++)
         usleep(2000);
     EXPECT_EQ(handled, 1);
-    usleep(30000);
+    EXPECT(sleeps(&r.tid));
     EXPECT_EQ(r.ended, 0);
     EXPECT_OK(futex(&lock, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0));
     EXPECT_EQ(futex(&word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)1, &lock, 0), 1);
@@ -645,7 +662,7 @@ CHECK(requeue_pi_bad_arguments)
     EXPECT_EQ(futex(&word, requeue, 1, (void *)1, &lock, 0), 1);
     EXPECT_EQ(finish_requeued(&r), 0);
     pthread_create(&plain.thread, NULL, sleep_on, &plain);
-    usleep(60000);
+    EXPECT(sleeps(&plain.tid));
     EXPECT_ERR(futex(&other, requeue, 1, (void *)1, &lock, 0), EINVAL); // who waits without a lock
     EXPECT_EQ(futex(&other, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 1);
     pthread_join(plain.thread, NULL);
@@ -722,12 +739,13 @@ CHECK(waitv_times_out)
 struct vector_wait {
     struct entry entries[100];
     unsigned count;
-    volatile int result, error, ended;
+    volatile int tid, result, error, ended;
 };
 
 static void *wait_vector(void *data)
 {
     struct vector_wait *w = data;
+    w->tid = (int)syscall(SYS_gettid);
     errno = 0;
     w->result = (int)waitv(w->entries, w->count, 0, NULL, CLOCK_MONOTONIC);
     w->error = errno;
@@ -743,8 +761,9 @@ CHECK(waitv_tells_which)
     for (int which = 0; which < 100; which += 33) {
         for (int i = 0; i < 100; i++)
             w.entries[i] = ENTRY(&words[i]);
+        w.tid = 0;
         EXPECT_EQ(pthread_create(&thread, NULL, wait_vector, &w), 0);
-        usleep(40000);
+        EXPECT(sleeps(&w.tid));
         EXPECT_EQ(futex(&words[which], FUTEX_WAKE_PRIVATE, 5, NULL, NULL, 0), 1);
         pthread_join(thread, NULL);
         EXPECT_EQ(w.result, which);
@@ -761,8 +780,9 @@ CHECK(waitv_shared_and_private)
     pthread_t thread;
     EXPECT(shared != MAP_FAILED);
     w.entries[1].address = (uintptr_t)shared;
+    w.tid = 0;
     EXPECT_EQ(pthread_create(&thread, NULL, wait_vector, &w), 0);
-    usleep(40000);
+    EXPECT(sleeps(&w.tid));
     EXPECT_EQ(futex(shared, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 0);
     EXPECT_EQ(futex(shared, FUTEX_WAKE, 1, NULL, NULL, 0), 1);
     pthread_join(thread, NULL);
@@ -778,8 +798,9 @@ CHECK(waitv_and_signals)
     pthread_t thread;
     handled = 0;
     sigaction(SIGUSR1, &action, NULL);
+    w.tid = 0;
     EXPECT_EQ(pthread_create(&thread, NULL, wait_vector, &w), 0);
-    usleep(40000);
+    EXPECT(sleeps(&w.tid));
     pthread_kill(thread, SIGUSR1);
     pthread_join(thread, NULL);
     EXPECT_EQ(w.result, -1);
@@ -787,12 +808,14 @@ CHECK(waitv_and_signals)
     action.sa_flags = SA_RESTART;
     sigaction(SIGUSR1, &action, NULL);
     w.ended = 0;
+    w.tid = 0;
     EXPECT_EQ(pthread_create(&thread, NULL, wait_vector, &w), 0);
-    usleep(40000);
+    EXPECT(sleeps(&w.tid));
     pthread_kill(thread, SIGUSR1);
-    usleep(40000);
+    while (handled < 2)
+        usleep(2000);
+    EXPECT(sleeps(&w.tid));
     EXPECT_EQ(w.ended, 0);
-    EXPECT_EQ(handled, 2);
     EXPECT_EQ(futex(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 1);
     pthread_join(thread, NULL);
     EXPECT_EQ(w.result, 0);

@@ -149,7 +149,7 @@ CHECK(sigio_tells_descriptor_and_band)
     for (int i = 0; i < 3; i++)
         EXPECT_EQ(write(ends[1], "x", 1), 1); // each tells, read or not
     for (int i = 0; i < 3; i++) {
-        EXPECT_EQ(take(&info, 500), SIGNAL);
+        EXPECT_EQ(take(&info, 900), SIGNAL);
         EXPECT_EQ(info.si_code, POLL_IN);
         EXPECT_EQ(info.si_fd, ends[0]);
         EXPECT_EQ(info.si_band, 0x41);
@@ -160,7 +160,7 @@ CHECK(sigio_tells_descriptor_and_band)
     EXPECT_EQ(take(&info, 20), 0);
     EXPECT_OK(fcntl(ends[0], F_SETSIG, SIGIO));
     EXPECT_EQ(write(ends[1], "x", 1), 1);
-    EXPECT_EQ(take(&info, 500), SIGIO);
+    EXPECT_EQ(take(&info, 900), SIGIO);
     EXPECT_EQ(info.si_code, POLL_IN);
     EXPECT_EQ(info.si_fd, ends[0]);
     close(ends[1]);
@@ -179,7 +179,7 @@ CHECK(sigio_pipe_has_room)
     EXPECT_EQ(write(ends[1], buffer, sizeof buffer), (long)sizeof buffer);
     EXPECT_EQ(take(&info, 20), 0);
     EXPECT_EQ(read(ends[0], buffer, sizeof buffer), (long)sizeof buffer);
-    EXPECT_EQ(take(&info, 500), SIGNAL);
+    EXPECT_EQ(take(&info, 900), SIGNAL);
     EXPECT_EQ(info.si_code, POLL_OUT);
     EXPECT_EQ(info.si_fd, ends[1]);
     EXPECT_EQ(info.si_band, 0x304);
@@ -187,7 +187,7 @@ CHECK(sigio_pipe_has_room)
     EXPECT_EQ(read(ends[0], buffer, 1), 1);
     drain(); // Linux tells though there was room before
     close(ends[0]);
-    EXPECT_EQ(take(&info, 500), SIGNAL); // nobody reads any more
+    EXPECT_EQ(take(&info, 900), SIGNAL); // nobody reads any more
     EXPECT_EQ(info.si_code, POLL_OUT);
     close(ends[1]);
 }
@@ -200,7 +200,7 @@ CHECK(sigio_pipe_ends)
     EXPECT_OK(pipe(ends));
     EXPECT_OK(make_async(ends[0], SIGNAL));
     close(ends[1]);
-    EXPECT_EQ(take(&info, 500), SIGNAL);
+    EXPECT_EQ(take(&info, 900), SIGNAL);
     EXPECT_EQ(info.si_code, POLL_IN);
     close(ends[0]);
     EXPECT_EQ(take(&info, 20), 0);
@@ -217,7 +217,7 @@ CHECK(sigio_sockets)
         EXPECT_OK(socketpair(AF_UNIX, types[i], 0, ends));
         EXPECT_OK(make_async(ends[0], SIGNAL));
         EXPECT_EQ(send(ends[1], "abc", 3, 0), 3);
-        EXPECT_EQ(take(&info, 500), SIGNAL);
+        EXPECT_EQ(take(&info, 900), SIGNAL);
         EXPECT_EQ(info.si_code, POLL_IN);
         EXPECT_EQ(info.si_fd, ends[0]);
         EXPECT_EQ(info.si_band, 0x41);
@@ -227,7 +227,7 @@ CHECK(sigio_sockets)
         EXPECT_EQ(drain(), 0);
         close(ends[1]);
         if (types[i] != SOCK_DGRAM) {
-            EXPECT_EQ(take(&info, 500), SIGNAL);
+            EXPECT_EQ(take(&info, 900), SIGNAL);
             EXPECT_EQ(info.si_code, POLL_HUP);
         }
         close(ends[0]);
@@ -248,7 +248,7 @@ CHECK(sigio_socket_has_room)
     EXPECT_EQ(take(&info, 20), 0);
     while (size > 0 && recv(ends[1], buffer, sizeof buffer, 0) > 0)
         size--;
-    EXPECT_EQ(take(&info, 500), SIGNAL);
+    EXPECT_EQ(take(&info, 900), SIGNAL);
     EXPECT_EQ(info.si_code, POLL_OUT);
     close(ends[0]);
     close(ends[1]);
@@ -265,7 +265,7 @@ CHECK(sigio_listening_socket)
     EXPECT_OK(listen(listener, 5));
     EXPECT_OK(make_async(listener, SIGNAL));
     EXPECT_OK(connect(client, (struct sockaddr *)&name, sizeof name));
-    EXPECT_EQ(take(&info, 500), SIGNAL);
+    EXPECT_EQ(take(&info, 900), SIGNAL);
     EXPECT_EQ(info.si_code, POLL_IN);
     EXPECT_EQ(info.si_fd, listener);
     close(client);
@@ -283,7 +283,7 @@ CHECK(sigio_set_by_ioctl)
     EXPECT_OK(ioctl(ends[0], FIOASYNC, &on));
     EXPECT_EQ(fcntl(ends[0], F_GETFL) & O_ASYNC, O_ASYNC);
     EXPECT_EQ(write(ends[1], "x", 1), 1);
-    EXPECT_EQ(take(&info, 500), SIGIO);
+    EXPECT_EQ(take(&info, 900), SIGIO);
     EXPECT_OK(ioctl(ends[0], FIOASYNC, &off));
     EXPECT_EQ(fcntl(ends[0], F_GETFL) & O_ASYNC, 0);
     EXPECT_EQ(write(ends[1], "x", 1), 1);
@@ -336,7 +336,7 @@ CHECK(sigio_without_owner)
     EXPECT_EQ(take(&info, 20), 0);
     EXPECT_OK(fcntl(ends[0], F_SETOWN, getpid())); // told later, it is known from then on
     EXPECT_EQ(write(ends[1], "x", 1), 1);
-    EXPECT_EQ(take(&info, 500), SIGIO);
+    EXPECT_EQ(take(&info, 900), SIGIO);
     close(ends[0]);
     close(ends[1]);
     drain();
@@ -354,7 +354,7 @@ CHECK(sigio_through_another_descriptor)
     EXPECT_EQ(fcntl(copy, F_GETSIG), SIGNAL);
     close(ends[0]);
     EXPECT_EQ(write(ends[1], "x", 1), 1);
-    EXPECT_EQ(take(&info, 500), SIGNAL);
+    EXPECT_EQ(take(&info, 900), SIGNAL);
     EXPECT_EQ(info.si_fd, ends[0]); // the one it was set by
     close(copy);
     close(ends[1]);
@@ -374,7 +374,7 @@ CHECK(sigio_full_queue)
     EXPECT_OK(setrlimit(RLIMIT_SIGPENDING, &none));
     EXPECT_EQ(write(ends[1], "x", 1), 1);
     EXPECT_OK(setrlimit(RLIMIT_SIGPENDING, &old));
-    EXPECT_EQ(take(&info, 500), SIGIO); // look at all of them
+    EXPECT_EQ(take(&info, 900), SIGIO); // look at all of them
     close(ends[0]);
     close(ends[1]);
     drain();
@@ -412,7 +412,7 @@ CHECK(sigio_to_a_thread)
     for (int i = 0; i < 10; i++)
         EXPECT_EQ(write(ends[1], "x", 1), 1);
     EXPECT_EQ(take(&info, 100), 0);
-    for (int i = 0; i < 100 && receiver_got < 10; i++)
+    for (int i = 0; i < 800 && receiver_got < 10; i++)
         usleep(5000);
     EXPECT_EQ(receiver_got, 10);
     receiver_may_go = 1;
