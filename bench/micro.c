@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -129,6 +130,39 @@ static void pipes_and_events(void)
     close(pair[1]);
     close(event);
     close(set);
+}
+
+// Over loopback, by one thread.
+static void sockets(void)
+{
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof name;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), ends[2],
+        datagrams = socket(AF_INET, SOCK_DGRAM, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *)&name, size) || listen(listener, 1) ||
+        getsockname(listener, (struct sockaddr *)&name, &size))
+        return;
+    ends[0] = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(ends[0], (struct sockaddr *)&name, size) ||
+        (ends[1] = accept(listener, NULL, NULL)) < 0)
+        return;
+    MEASURE("tcp-loopback-rtt", 2000,
+            failed |= write(ends[0], buffer, 1) != 1 || read(ends[1], buffer, 1) != 1 ||
+                      write(ends[1], buffer, 1) != 1 || read(ends[0], buffer, 1) != 1);
+    MEASURE("tcp-loopback-16k", 500,
+            failed |= write(ends[0], buffer, 16384) != 16384 ||
+                      recv(ends[1], buffer, 16384, MSG_WAITALL) != 16384);
+    name.sin_port = 0;
+    if (bind(datagrams, (struct sockaddr *)&name, size) ||
+        getsockname(datagrams, (struct sockaddr *)&name, &size) ||
+        connect(datagrams, (struct sockaddr *)&name, size))
+        return;
+    MEASURE("udp-loopback-1", 2000,
+            failed |= write(datagrams, buffer, 1) != 1 || read(datagrams, buffer, 1) != 1);
+    close(ends[0]);
+    close(ends[1]);
+    close(listener);
+    close(datagrams);
 }
 
 static void files(void)
@@ -317,6 +351,7 @@ int main(int argc, char **argv)
     memory();
     signals();
     threads();
+    sockets();
     for (unsigned i = 0; i < result_count; i++)
         printf("bench %s n=%ld ns=%lld\n", results[i].name, results[i].n, results[i].ns);
     printf("bench-end\n");
