@@ -357,6 +357,8 @@ static void write_stream(struct console *console, int fd, struct buffer *buffer)
 
     if (done > 0) {
         buffer_drop_front(buffer, (size_t)done);
+        if (console->streams->wrote)
+            console->streams->wrote(console->streams->context);
     } else if (errno != EINTR && errno != EAGAIN) {
         int error = errno;
 

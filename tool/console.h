@@ -34,6 +34,7 @@ struct console_streams {
     /* Set for a detached guest: called when the program starts. The first SIGTERM is then for the
      * program, and only the second ends the guest. */
     void (*started)(void *context);
+    void (*wrote)(void *context); /* some bytes went to standard output or error */
     void *context;
 };
 

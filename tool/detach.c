@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,26 +76,49 @@ static int wait_for_start(struct detached *detached, int from, pid_t process)
     return WEXITSTATUS(status);
 }
 
-/* The guest's side. */
-static int leave_terminal(struct guest_record *guest)
+/* The guest's side: output and errors go to the file from now on. */
+static int write_to_log(const char *path)
 {
-    char *path = guest_file(guest, "log");
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    int status = 0;
 
-    setsid();
-    if (null < 0 || log < 0)
-        status = message_error("%s: %s", path, strerror(errno));
-    free(path);
-    if (status)
-        return status;
-    dup2(null, STDIN_FILENO);
+    if (log < 0)
+        return message_error("%s: %s", path, strerror(errno));
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
-    close(null);
     close(log);
     return 0;
+}
+
+static int leave_terminal(struct guest_record *guest)
+{
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC), status;
+    char *path;
+
+    setsid();
+    if (null < 0)
+        return message_error("/dev/null: %s", strerror(errno));
+    dup2(null, STDIN_FILENO);
+    close(null);
+    path = guest_file(guest, "log");
+    status = write_to_log(path);
+    free(path);
+    return status;
+}
+
+void detached_wrote(void *context)
+{
+    struct detached *detached = context;
+    struct stat log;
+    char *path, *old;
+
+    if (fstat(STDOUT_FILENO, &log) < 0 || log.st_size < DETACHED_LOG_MAX)
+        return;
+    path = guest_file(&detached->guest, "log");
+    old = guest_file(&detached->guest, "log.old");
+    if (rename(path, old) == 0)
+        write_to_log(path);
+    free(path);
+    free(old);
 }
 
 int detach(struct detached *detached, const char *name, bool *is_guest)

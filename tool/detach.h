@@ -17,8 +17,11 @@ struct detached {
  * true: input is empty, output and errors go to the log. Returns the status for the command. */
 int detach(struct detached *detached, const char *name, bool *is_guest);
 
-/* In the process that runs the guest: the program runs; and its end, the last call. */
+/* In the process that runs the guest: the program runs; something was written; and its end, the
+ * last call. A log of DETACHED_LOG_MAX bytes becomes `log.old`, in place of an earlier one. */
+#define DETACHED_LOG_MAX (4 << 20)
 void detached_started(void *detached);
+void detached_wrote(void *detached);
 void detached_ended(struct detached *detached, int status);
 
 #endif

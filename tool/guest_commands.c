@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -167,13 +168,48 @@ static int copy_log(int log)
     return got < 0 ? message_error("the log: %s", strerror(errno)) : 0;
 }
 
+static int open_log(const struct guest_record *guest, const char *name)
+{
+    char *path = guest_file(guest, name);
+    int log = open(path, O_RDONLY | O_CLOEXEC);
+
+    free(path);
+    return log;
+}
+
+/* What was written to the log before it became too long for one file. */
+static int copy_old_log(const struct guest_record *guest)
+{
+    int log = open_log(guest, "log.old"), status = log < 0 ? 0 : copy_log(log);
+
+    if (log >= 0)
+        close(log);
+    return status;
+}
+
+/* All that is there; goes on with a new file when this one has become the old one. */
+static int copy_news(const struct guest_record *guest, int *log)
+{
+    struct stat now, then;
+    int next = open_log(guest, "log"), status;
+
+    if (next < 0 || fstat(next, &now) < 0 || fstat(*log, &then) < 0 || now.st_ino == then.st_ino) {
+        if (next >= 0)
+            close(next);
+        return copy_log(*log);
+    }
+    status = copy_log(*log);
+    close(*log);
+    *log = next;
+    return status ? status : copy_log(next);
+}
+
 int command_logs(char *const argv[])
 {
     bool follow = argv[0] && strcmp(argv[0], "-f") == 0;
     struct guest_record guest;
     bool runs = follow;
     int status, log;
-    char *path;
 
     argv += follow;
     if (argv[0] == NULL || argv[1] || argv[0][0] == '-')
@@ -181,16 +217,14 @@ int command_logs(char *const argv[])
     status = guest_find(&guest, argv[0]);
     if (status)
         return status;
-    path = guest_file(&guest, "log");
-    log = open(path, O_RDONLY | O_CLOEXEC);
-    if (log < 0)
-        status = message_error("%s: %s", path, strerror(errno));
-    free(path);
+    log = open_log(&guest, "log");
+    status = log < 0 ? message_error("the log of %s: %s", guest.name, strerror(errno))
+                     : copy_old_log(&guest);
     while (status == 0) {
         /* In this order, so that what is written last is not missed. */
         guest_refresh(&guest);
         runs = follow && guest.state == GUEST_RUNNING;
-        status = copy_log(log);
+        status = copy_news(&guest, &log);
         if (!runs)
             break;
         pause_a_moment();

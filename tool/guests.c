@@ -161,13 +161,14 @@ int guest_claim(struct guest_record *guest, const char *name)
     }
     remove_file(guest, "guest.json");
     remove_file(guest, "log");
+    remove_file(guest, "log.old");
     remove_file(guest, "status");
     return 0;
 }
 
 int guest_remove(struct guest_record *guest)
 {
-    static const char *const files[] = {"guest.json", "log", "status", "lock"};
+    static const char *const files[] = {"guest.json", "log", "log.old", "status", "lock"};
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
         remove_file(guest, files[i]);

@@ -414,6 +414,7 @@ static int run_image(struct root *root, const struct options *options, int image
     console_streams_read(&streams);
     if (detached) {
         streams.started = detached_started;
+        streams.wrote = detached_wrote;
         streams.context = detached;
     }
     make_nonce(nonce);

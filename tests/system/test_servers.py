@@ -92,7 +92,8 @@ def free_port():
 
 
 @contextlib.contextmanager
-def serve(build, where, port, words, folder, options=(), name="server", probe="", on=None):
+def serve(build, where, port, words, folder, options=(), name="server", probe="", on=None,
+          address=TapNetwork.guest, limit=GUEST_SECONDS):
     """A guest on the network `where` (user, tap) whose server is ready on `port`: it answers `probe`. `on`: network, tap."""
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(open(f"{folder}/log-{where}", "w+b"))
@@ -100,10 +101,10 @@ def serve(build, where, port, words, folder, options=(), name="server", probe=""
         network, tap = on or (stack.enter_context(TapNetwork()) if where == "tap" else None, "t0")
         ports = {port: port if network else free_port()}
         net = ["--net", f"tap:{tap}"] if network else ["-p", f"127.0.0.1:{ports[port]}:{port}"]
-        command = [build.remora, "run", "--timeout", str(GUEST_SECONDS), "--name", name, *net, *options, image]
+        command = [build.remora, "run", "--timeout", str(limit), "--name", name, *net, *options, image]
         process = subprocess.Popen(network.command(command) if network else command, stdin=subprocess.DEVNULL,
                                    stdout=log, stderr=subprocess.STDOUT)
-        served = Served(process, log, network, network.guest if network else "127.0.0.1", ports)
+        served = Served(process, log, network, address if network else "127.0.0.1", ports)
         try:
             served.wait(port, probe)
             yield served

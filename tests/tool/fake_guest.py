@@ -162,6 +162,11 @@ elif what == "terminate":
         pass
     console.sendall(b"asked to end\n")
     end(int(value))
+elif what == "lines":
+    ready()
+    for number in range(int(value)):
+        console.sendall(b"%09d\n" % number)
+    end()
 elif what == "deaf":
     ready()
     time.sleep(2)

@@ -103,6 +103,19 @@ def test_follow(guests, programs):
     assert follow.stdout.read() == b"asked to end\n" and follow.wait(timeout=10) == 0
 
 
+def test_log_is_bounded(guests, programs):
+    """Of 12 MB the last 4 to 8 are kept, without a gap; who follows gets them as they come."""
+    start(guests, programs, "lines 1200000", "--name", "long")
+    follow = subprocess.Popen([guests.remora, "logs", "-f", "long"], env=guests.environment, stdout=subprocess.PIPE)
+    followed = follow.stdout.read().splitlines()
+    within(20, lambda: listed(guests) == [])
+    kept = [int(line) for line in guests.ok("logs", "long").stdout.splitlines()[1:]]    # the first may be cut
+    assert kept == list(range(kept[0], 1200000)) and 4 << 20 <= 10 * len(kept) <= 9 << 20
+    assert int(followed[-1]) == 1199999
+    guests.ok("rm", "long")
+    assert listed(guests, "-a") == []
+
+
 def test_status_of_an_ended_one_stays(guests, programs):
     start(guests, programs, "exit 7", "--name", "e")
     within(10, lambda: listed(guests) == [])
