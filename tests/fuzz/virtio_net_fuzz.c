@@ -121,10 +121,14 @@ static void step(void)
         break;
     case 8:
         netdev_poll(net.netdev, 0);
+        netdev_poll(net.netdev, net.netdev->queue_count - 1);
         break;
     case 9:
         net.virtio.device.interrupt(&net.virtio.device);
         net.netdev->ops->rx_irq(net.netdev, 0, true);
+        net.netdev->ops->rx_irq(net.netdev, net.netdev->queue_count - 1, true);
+        net.netdev->ops->set_rx_mode(net.netdev, NETDEV_RX_PROMISCUOUS);
+        net.netdev->ops->set_mac(net.netdev, net.netdev->mac);
         break;
     case 10:
         netdev_kick(net.netdev, 0);
@@ -144,7 +148,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     end = data + size;
     offered = (uint64_t)take_byte() << 32 | take_word();
     memset(frame, 0, sizeof(frame));
-    if (net_fake_start(offered) != 0)
+    if (net_fake_start_pairs(offered, 1 + (offered >> 24 & 1), offered >> 25 & 1,
+                             offered >> 26 & 1) != 0)
         return 0;
     while (at < end)
         step();

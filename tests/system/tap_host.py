@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 """The host's side of taps, inside a network namespace: makes them and answers what a guest asks at its start.
 
-    tap_host.py NAME[:N]...
+    tap_host.py NAME[:N[:queues]]...
 
 Each NAME is a tap with 10.0.(2+N).2/24 and fd00:N::2/64 on the host's side, which leases 10.0.(2+N).15 by DHCP
-(RFC 2131) and advertises the prefix (RFC 4861). A NAME without N has no address: a relay serves it. Says `ready`
-and ends with its standard input. Needs no package: ioctls of netdevice(7) and tun.
+(RFC 2131) and advertises the prefix (RFC 4861). A NAME without N has no address: a relay serves it. With `queues` it
+is for a device with several. Says `ready` and ends with its standard input. Needs no package: ioctls of netdevice(7) and tun.
 """
 import fcntl
 import ipaddress
@@ -18,18 +18,18 @@ import struct
 import sys
 
 TUNSETIFF, TUNSETPERSIST = 0x400454CA, 0x400454CB
-IFF_TAP, IFF_NO_PI, IFF_UP = 0x0002, 0x1000, 0x1
+IFF_TAP, IFF_NO_PI, IFF_MULTI_QUEUE, IFF_UP = 0x0002, 0x1000, 0x0100, 0x1
 SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK = 0x8914, 0x8916, 0x891C
 DISCOVER, OFFER, REQUEST, ACK, NAK = 1, 2, 3, 5, 6
 COOKIE = b"\x63\x82\x53\x63"
 
 
-def make_tap(name):
+def make_tap(name, flags):
     if not os.path.exists("/dev/net/tun"):      # in a container; QEMU opens it by this name
         os.makedirs("/dev/net", exist_ok=True)
         os.mknod("/dev/net/tun", 0o600 | stat.S_IFCHR, os.makedev(10, 200))
     with open("/dev/net/tun", "r+b", buffering=0) as tun:
-        fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
+        fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI | flags))
         fcntl.ioctl(tun, TUNSETPERSIST, 1)
 
 
@@ -125,8 +125,8 @@ def main():
     bring_up("lo", host6="")
     answering = []
     for word in sys.argv[1:]:
-        name, _, number = word.partition(":")
-        make_tap(name)
+        name, number, queues = (word.split(":") + ["", ""])[:3]
+        make_tap(name, IFF_MULTI_QUEUE if queues else 0)
         if not number:
             bring_up(name)
             continue

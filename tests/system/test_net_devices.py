@@ -2,9 +2,13 @@
 """Network devices on every bus: bytes to and from the host through QEMU's user network, each one compared."""
 import os
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
+
+from tapnet import TapNetwork
 
 BUSYBOX = ["deb:busybox-static", "busybox"]
 MIB = 1 << 20
@@ -81,3 +85,37 @@ def test_e1000_with_others_on_its_line(build, tmp_path):
                                "virtio-blk-pci,drive=d,addr=5,vectors=0", *sum((["-device", f"virtio-rng-pci,addr={slot},vectors=0"]
                                                                                 for slot in range(6, 10)), [])]
     transfer(build, "e1000-shared", MIB)
+
+
+# Connections that are refused, each a flow of its own.
+KNOCK = """import socket, sys, time
+end, done, port = time.monotonic() + 40, 0, 1000
+while done < 64 and time.monotonic() < end:
+    try:
+        socket.create_connection((sys.argv[1], port), 2)
+    except ConnectionRefusedError:
+        done, port = done + 1, port + 1
+    except OSError:
+        time.sleep(0.1)
+sys.exit(done < 64)"""
+
+
+@pytest.mark.parametrize("machine,chip", [("gic-version=2", "GICv2"), ("gic-version=3", "ITS-MSI")])
+def test_pairs_of_queues(build, machine, chip):
+    """A tap with two queues: both pairs get frames, each with an interrupt on a CPU of its own."""
+    options = ["-machine", machine, "-netdev", "tap,id=n,ifname=t0,script=no,downscript=no,queues=2", "-device",
+               "virtio-net-pci,netdev=n,mq=on,vectors=6,romfile="]
+    with TapNetwork("t0:0:queues") as network:
+        guest = network.popen([build.remora, "run", "--timeout", "80", "-m", "128", "--cpus", "2",
+                               *[f"--qemu-arg={option}" for option in options], *BUSYBOX, "cat", "-", "/proc/interrupts"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            knocked = network.run([sys.executable, "-c", KNOCK, network.guest], timeout=60)
+            output, errors = guest.communicate(timeout=60)
+        finally:
+            guest.kill()
+            guest.wait()
+    assert knocked.returncode == 0, errors
+    rows = [line.split() for line in output.decode().splitlines() if "pci-" in line]
+    counts = {row[-1].rpartition("-")[2]: [int(count) for count in row[1:3]] for row in rows if chip in row}
+    assert counts["0"][0] > 0 and counts["2"][1] > 0, output

@@ -22,6 +22,7 @@
 _Thread_local bool unit_irqs_masked;
 struct thread *unit_current;
 struct cpu unit_cpu;
+struct cpumask cpu_online_mask = {{1}};
 
 bool symbol_name(vaddr_t address, char name[SYMBOL_SIZE], size_t *offset)
 {

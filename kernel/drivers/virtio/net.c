@@ -1,43 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Virtio network device (OASIS Virtual I/O Device 1.2 section 5.1): mergeable receive buffers,
- * checksum and segmentation offload both ways, one pair of queues. Sending takes no interrupts:
- * what was sent is released by the next send or poll. What the device says about a frame is
- * checked; what makes no sense is dropped and counted. Control queue, several pairs and hash
- * reports are left out.
+ * The frames of a virtio network device (OASIS Virtual I/O Device 1.2 section 5.1): mergeable
+ * receive buffers, checksum and segmentation offload both ways. Sending takes no interrupts: what
+ * was sent is released by the next send or poll. What the device says about a frame is checked;
+ * what makes no sense is dropped and counted. net_setup.c has the rest.
  */
-#include "virtio.h"
+#include "net.h"
 
-#include <core/clock.h>
-#include <core/log.h>
-#include <core/wait.h>
-#include <device/netdev.h>
-#include <lib/align.h>
 #include <lib/errno.h>
 #include <lib/minmax.h>
 #include <lib/string.h>
-#include <mm/memory.h>
-#include <mm/page.h>
-#include <mm/slab.h>
-
-enum net_feature {
-    F_CSUM = 0,
-    F_GUEST_CSUM = 1,
-    F_MTU = 3,
-    F_MAC = 5,
-    F_GUEST_TSO4 = 7,
-    F_GUEST_TSO6 = 8,
-    F_HOST_TSO4 = 11,
-    F_HOST_TSO6 = 12,
-    F_MRG_RXBUF = 15,
-    F_STATUS = 16,
-};
-
-/* Section 5.1.4 */
-#define CONFIG_MAC     0
-#define CONFIG_STATUS  6
-#define CONFIG_MTU     10
-#define STATUS_LINK_UP 1U
 
 /* Section 5.1.6 */
 struct net_header {
@@ -53,102 +25,76 @@ struct net_header {
 #define GSO_TCPV6         4
 #define GSO_ECN           0x80
 
-#define ETHERNET_HEADER 14U
-#define FRAME_MAX       (65535U + ETHERNET_HEADER + 4)
-#define FIRST_MIN       128U /* bytes that a frame's first buffer holds, if it has them */
-#define COPY_MAX        512U /* frames that are copied when buffers are short */
-#define MTU_DEFAULT     1500U
-#define MTU_MIN         68U
-
-#define RING_MAX     256U
-#define RING_MIN     16U
-#define POOL_SHARE   16U   /* of memory, one part in so many may hold unread frames */
-#define POOL_MAX     4096U /* pages */
-#define CLOSE_WAITS  100U  /* milliseconds for the device to send what it has */
-#define RECEIVE_LINE 0U    /* queue numbers of the first pair */
-#define SEND_LINE    1U
+#define FRAME_MAX (65535U + ETHERNET_HEADER + 4)
+#define FIRST_MIN 128U /* bytes that a frame's first buffer holds, if it has them */
+#define COPY_MAX  512U /* frames that are copied when buffers are short */
+#define RING_MAX  256U
 
 _Static_assert(sizeof(struct net_header) <= NETBUF_HEADROOM, "the header fits before a frame");
-
-struct virtio_net {
-    struct netdev netdev;
-    struct virtio_device *device;
-    unsigned header_size;
-    bool is_mergeable, any_layout;
-    bool is_running; /* rings are set up */
-
-    struct virtqueue receive; /* the poller's */
-    struct netbuf_pool *pool;
-    unsigned posted, ring_size; /* buffers with the device, and how many there should be */
-
-    struct spinlock send_lock; /* the rest */
-    struct virtqueue send;
-    bool send_waits; /* send() has returned -EAGAIN */
-    bool send_armed; /* somebody waits for frames to be released: interrupt when they are sent */
-};
 
 /* --- receive ------------------------------------------------------------------------------------
  */
 
 /* The device's header goes to netbuf_start(), the frame behind it. */
-static int post(struct virtio_net *net, struct netbuf *buffer)
+static int post(struct net_pair *pair, struct netbuf *buffer)
 {
     uint8_t *start = netbuf_start(buffer);
-    unsigned at = net->any_layout ? NETBUF_ROOM : net->header_size; /* where it is cut */
+    unsigned at =
+        pair->net->any_layout ? NETBUF_ROOM : pair->net->header_size; /* where it is cut */
     struct virtio_segment segment[2] = {{start, at}, {start + at, NETBUF_ROOM - at}};
-    int error = virtqueue_add(&net->receive, segment, 0, net->any_layout ? 1 : 2, buffer);
+    int error = virtqueue_add(&pair->receive, segment, 0, pair->net->any_layout ? 1 : 2, buffer);
 
     if (error == 0)
-        net->posted++;
+        pair->posted++;
     return error;
 }
 
 /* The buffer itself goes back to the ring: its frame is lost, or was copied. */
-static void post_again(struct virtio_net *net, struct netbuf *chain)
+static void post_again(struct net_pair *pair, struct netbuf *chain)
 {
     while (chain != NULL) {
         struct netbuf *rest = chain->rest;
 
-        if (post(net, chain) != 0)
+        if (post(pair, chain) != 0)
             netbuf_free(chain);
         chain = rest;
     }
 }
 
-static void refill(struct virtio_net *net)
+static void refill(struct net_pair *pair)
 {
-    while (net->posted < net->ring_size) {
-        struct netbuf *buffer = netbuf_pool_get(net->pool);
+    while (pair->posted < pair->ring_size) {
+        struct netbuf *buffer = netbuf_pool_get(pair->pool);
 
         if (buffer == NULL)
             break;
-        if (post(net, buffer) != 0) {
+        if (post(pair, buffer) != 0) {
             netbuf_free(buffer);
             break;
         }
     }
-    virtqueue_kick(&net->receive);
+    virtqueue_kick(&pair->receive);
 }
 
-static struct netbuf *take_buffer(struct virtio_net *net, uint32_t *written)
+static struct netbuf *take_buffer(struct net_pair *pair, uint32_t *written)
 {
-    struct netbuf *buffer = virtqueue_get(&net->receive, written);
+    struct netbuf *buffer = virtqueue_get(&pair->receive, written);
 
     if (buffer != NULL) {
-        net->posted--;
+        pair->posted--;
         buffer->rest = NULL;
     }
     return buffer;
 }
 
 /* The further buffers of a frame, which the device uses at once (section 5.1.6.4). */
-static bool take_rest(struct virtio_net *net, struct netbuf *first, unsigned count)
+static bool take_rest(struct net_pair *pair, struct netbuf *first, unsigned count)
 {
     struct netbuf *last = first;
 
     while (--count > 0) {
         uint32_t written;
-        struct netbuf *buffer = take_buffer(net, &written);
+        struct netbuf *buffer = take_buffer(pair, &written);
 
         if (buffer == NULL)
             return false;
@@ -164,7 +110,7 @@ static bool take_rest(struct virtio_net *net, struct netbuf *first, unsigned cou
 }
 
 /* Offloads as the device reports them; false: they cannot be. */
-static bool take_header(const struct virtio_net *net, const struct net_header *header,
+static bool take_header(const struct net_pair *pair, const struct net_header *header,
                         struct netbuf *frame)
 {
     unsigned gso = header->gso_type & ~GSO_ECN;
@@ -172,7 +118,7 @@ static bool take_header(const struct virtio_net *net, const struct net_header *h
     frame->flags = 0;
     frame->gso = NETBUF_GSO_NONE;
     frame->gso_size = 0;
-    if (!(net->netdev.features & NETDEV_RX_CSUM))
+    if (!(pair->net->netdev.features & NETDEV_RX_CSUM))
         return header->flags == 0 && header->gso_type == GSO_NONE;
     if (header->flags & HEADER_NEEDS_CSUM) {
         if ((uint32_t)header->csum_start + header->csum_offset + 2 > frame->total ||
@@ -187,7 +133,7 @@ static bool take_header(const struct virtio_net *net, const struct net_header *h
     if (gso == GSO_NONE)
         return true;
     if ((gso != GSO_TCPV4 && gso != GSO_TCPV6) || header->gso_size == 0 ||
-        !(net->netdev.features & NETDEV_RX_GSO))
+        !(pair->net->netdev.features & NETDEV_RX_GSO))
         return false;
     frame->gso = gso == GSO_TCPV4 ? NETBUF_GSO_TCP4 : NETBUF_GSO_TCP6;
     frame->gso_size = header->gso_size;
@@ -195,66 +141,66 @@ static bool take_header(const struct virtio_net *net, const struct net_header *h
 }
 
 /* Makes a frame of `first`, of which the device says that it wrote so much. */
-static bool make_frame(struct virtio_net *net, struct netbuf *first, uint32_t written)
+static bool make_frame(struct net_pair *pair, struct netbuf *first, uint32_t written)
 {
     const struct net_header *header = (const void *)netbuf_start(first);
-    unsigned count = net->is_mergeable ? header->buffer_count : 1;
-    unsigned limit = net->netdev.features & NETDEV_RX_GSO
+    unsigned count = pair->net->is_mergeable ? header->buffer_count : 1;
+    unsigned limit = pair->net->netdev.features & NETDEV_RX_GSO
                          ? FRAME_MAX
-                         : net->netdev.mtu_max + ETHERNET_HEADER + 4;
+                         : pair->net->netdev.mtu_max + ETHERNET_HEADER + 4;
 
-    if (written < net->header_size + ETHERNET_HEADER || written > NETBUF_ROOM || count == 0 ||
-        count > net->receive.size)
+    if (written < pair->net->header_size + ETHERNET_HEADER || written > NETBUF_ROOM || count == 0 ||
+        count > pair->receive.size)
         return false;
-    first->data = netbuf_start(first) + net->header_size;
-    first->size = first->total = written - net->header_size;
-    if (count > 1 && !take_rest(net, first, count))
+    first->data = netbuf_start(first) + pair->net->header_size;
+    first->size = first->total = written - pair->net->header_size;
+    if (count > 1 && !take_rest(pair, first, count))
         return false;
     if (first->total > limit || first->size < min(first->total, FIRST_MIN))
         return false;
-    return take_header(net, header, first);
+    return take_header(pair, header, first);
 }
 
 /* Buffers are short: a small frame moves to memory of its own, a large one is lost. */
-static __noinline struct netbuf *spare_buffer(struct virtio_net *net, struct netbuf *frame)
+static __noinline struct netbuf *spare_buffer(struct net_pair *pair, struct netbuf *frame)
 {
-    struct netdev_stats *stats = &net->netdev.queue[0].stats;
+    struct netdev_stats *stats = &pair->net->netdev.queue[pair->index].stats;
     struct netbuf *copy = frame->total <= COPY_MAX ? netbuf_copy(frame) : NULL;
 
     if (copy != NULL)
         stats->copied += frame->total;
     else
         stats->rx_dropped++;
-    post_again(net, frame);
+    post_again(pair, frame);
     return copy;
 }
 
-static void receive_frame(struct virtio_net *net, struct netbuf *frame, uint32_t written)
+static void receive_frame(struct net_pair *pair, struct netbuf *frame, uint32_t written)
 {
-    if (unlikely(!make_frame(net, frame, written))) {
-        net->netdev.queue[0].stats.rx_errors++;
-        post_again(net, frame);
+    if (unlikely(!make_frame(pair, frame, written))) {
+        pair->net->netdev.queue[pair->index].stats.rx_errors++;
+        post_again(pair, frame);
         return;
     }
-    if (unlikely(net->posted < net->ring_size / 2)) {
-        refill(net);
-        if (net->posted < net->ring_size / 2)
-            frame = spare_buffer(net, frame);
+    if (unlikely(pair->posted < pair->ring_size / 2)) {
+        refill(pair);
+        if (pair->posted < pair->ring_size / 2)
+            frame = spare_buffer(pair, frame);
     }
     if (frame != NULL)
-        netdev_input(&net->netdev, 0, frame);
+        netdev_input(&pair->net->netdev, pair->index, frame);
 }
 
 /* --- send ---------------------------------------------------------------------------------------
  */
 
 /* What the device is done with, as a list. */
-static struct netbuf *take_sent(struct virtio_net *net)
+static struct netbuf *take_sent(struct net_pair *pair)
 {
     struct netbuf *list = NULL, *frame;
     uint32_t written;
 
-    while ((frame = virtqueue_get(&net->send, &written)) != NULL) {
+    while ((frame = virtqueue_get(&pair->send, &written)) != NULL) {
         frame->next = list;
         list = frame;
     }
@@ -271,26 +217,26 @@ static void release_all(struct netbuf *list)
     }
 }
 
-static void release_sent(struct virtio_net *net)
+static void release_sent(struct net_pair *pair)
 {
     struct netbuf *sent;
 
-    if (!virtqueue_has_news(&net->send))
+    if (!virtqueue_has_news(&pair->send))
         return;
-    spin_lock(&net->send_lock);
-    sent = take_sent(net);
-    if (sent != NULL && net->send_waits) {
-        net->send_waits = false;
-        netdev_writable(&net->netdev, 0);
+    spin_lock(&pair->send_lock);
+    sent = take_sent(pair);
+    if (sent != NULL && pair->send_waits) {
+        pair->send_waits = false;
+        netdev_writable(&pair->net->netdev, pair->index);
     }
-    spin_unlock(&net->send_lock);
+    spin_unlock(&pair->send_lock);
     release_all(sent);
 }
 
-static bool fill_header(const struct virtio_net *net, const struct netbuf *frame)
+static bool fill_header(const struct net_pair *pair, const struct netbuf *frame)
 {
     struct net_header header = {0};
-    unsigned features = net->netdev.features;
+    unsigned features = pair->net->netdev.features;
     bool is_partial = frame->flags & NETBUF_CSUM_PARTIAL;
 
     if (is_partial) {
@@ -311,20 +257,21 @@ static bool fill_header(const struct virtio_net *net, const struct netbuf *frame
     }
     if (is_partial && !(features & NETDEV_TX_CSUM))
         return false;
-    memcpy(frame->data - net->header_size, &header, net->header_size);
+    memcpy(frame->data - pair->net->header_size, &header, pair->net->header_size);
     return true;
 }
 
 /* The pieces of a frame, the device's header first; 0: too many. */
-static unsigned list_pieces(const struct virtio_net *net, struct netbuf *frame,
+static unsigned list_pieces(const struct net_pair *pair, struct netbuf *frame,
                             struct virtio_segment *piece)
 {
     unsigned count = 0;
 
-    if (!net->any_layout)
-        piece[count++] = (struct virtio_segment){frame->data - net->header_size, net->header_size};
+    if (!pair->net->any_layout)
+        piece[count++] =
+            (struct virtio_segment){frame->data - pair->net->header_size, pair->net->header_size};
     for (struct netbuf *part = frame; part != NULL; part = part->rest) {
-        unsigned extra = part == frame && net->any_layout ? net->header_size : 0;
+        unsigned extra = part == frame && pair->net->any_layout ? pair->net->header_size : 0;
 
         if (count == NETBUF_CHAIN_MAX + 1)
             return 0;
@@ -334,64 +281,63 @@ static unsigned list_pieces(const struct virtio_net *net, struct netbuf *frame,
 }
 
 /* Takes the frame. Full: once more when the interrupt is on, so that no room is missed. */
-static int add_frame(struct virtio_net *net, struct netbuf *frame, struct netbuf **sent)
+static int add_frame(struct net_pair *pair, struct netbuf *frame, struct netbuf **sent)
 {
     struct virtio_segment piece[NETBUF_CHAIN_MAX + 1];
-    unsigned count = fill_header(net, frame) ? list_pieces(net, frame, piece) : 0;
+    unsigned count = fill_header(pair, frame) ? list_pieces(pair, frame, piece) : 0;
     int error;
 
-    if (count == 0 || frame->total > net->netdev.gso_max)
+    if (count == 0 || frame->total > pair->net->netdev.gso_max)
         return -EINVAL;
-    if (net->send.free_count < net->send.size / 2)
-        *sent = take_sent(net);
-    error = virtqueue_add(&net->send, piece, count, 0, frame);
+    if (pair->send.free_count < pair->send.size / 2)
+        *sent = take_sent(pair);
+    error = virtqueue_add(&pair->send, piece, count, 0, frame);
     if (error != -EAGAIN)
         return error;
-    net->send_waits = net->send_armed = true;
-    virtqueue_kick(&net->send);
-    virtqueue_interrupts(&net->send, true);
-    if (!virtqueue_has_news(&net->send))
+    pair->send_waits = pair->send_armed = true;
+    virtqueue_kick(&pair->send);
+    virtqueue_interrupts(&pair->send, true);
+    if (!virtqueue_has_news(&pair->send))
         return -EAGAIN;
-    *sent = take_sent(net);
-    return virtqueue_add(&net->send, piece, count, 0, frame);
+    *sent = take_sent(pair);
+    return virtqueue_add(&pair->send, piece, count, 0, frame);
 }
 
 static int net_send(struct netdev *netdev, unsigned queue, struct netbuf *frame)
 {
-    struct virtio_net *net = netdev->data;
+    struct net_pair *pair = net_pair_of(netdev, queue);
     struct netdev_stats *stats = &netdev->queue[queue].stats;
     struct netbuf *sent = NULL;
     uint32_t total = frame->total; /* the frame may be gone as soon as the device has it */
     bool soon = frame->flags & NETBUF_RELEASE_SOON;
     int error = -ENETDOWN;
 
-    spin_lock(&net->send_lock);
-    if (net->is_running && !net->send.is_broken)
-        error = add_frame(net, frame, &sent);
+    spin_lock(&pair->send_lock);
+    if (pair->net->is_running && !pair->send.is_broken)
+        error = add_frame(pair, frame, &sent);
     if (error == 0) {
         stats->tx_packets++;
         stats->tx_bytes += total;
         if (soon) {
-            net->send_armed = true;
-            virtqueue_interrupts(&net->send, true);
+            pair->send_armed = true;
+            virtqueue_interrupts(&pair->send, true);
         }
     } else if (error != -EAGAIN) {
         stats->tx_errors++;
     }
-    spin_unlock(&net->send_lock);
+    spin_unlock(&pair->send_lock);
     release_all(sent);
     return error;
 }
 
 static void net_kick(struct netdev *netdev, unsigned queue)
 {
-    struct virtio_net *net = netdev->data;
+    struct net_pair *pair = net_pair_of(netdev, queue);
 
-    (void)queue;
-    spin_lock(&net->send_lock);
-    if (net->is_running)
-        virtqueue_kick(&net->send);
-    spin_unlock(&net->send_lock);
+    spin_lock(&pair->send_lock);
+    if (pair->net->is_running)
+        virtqueue_kick(&pair->send);
+    spin_unlock(&pair->send_lock);
 }
 
 /* --- polling and interrupts ---------------------------------------------------------------------
@@ -399,269 +345,115 @@ static void net_kick(struct netdev *netdev, unsigned queue)
 
 static unsigned net_poll(struct netdev *netdev, unsigned queue, unsigned budget)
 {
-    struct virtio_net *net = netdev->data;
+    struct net_pair *pair = net_pair_of(netdev, queue);
     struct netbuf *buffer;
     unsigned count = 0;
     uint32_t written;
 
-    (void)queue;
-    release_sent(net);
-    while (count < budget && (buffer = take_buffer(net, &written)) != NULL) {
-        receive_frame(net, buffer, written);
+    release_sent(pair);
+    while (count < budget && (buffer = take_buffer(pair, &written)) != NULL) {
+        receive_frame(pair, buffer, written);
         count++;
     }
-    if (net->posted < net->ring_size - net->ring_size / 8)
-        refill(net);
+    if (pair->posted < pair->ring_size - pair->ring_size / 8)
+        refill(pair);
     return count;
 }
 
 /* Sends its interrupt again if somebody still waits; true: something was sent meanwhile. */
-static bool rearm_send(struct virtio_net *net)
+static bool rearm_send(struct net_pair *pair)
 {
     bool news;
 
-    spin_lock(&net->send_lock);
-    net->send_armed = net->send.free_count < net->send.size && !net->send.is_broken;
-    if (net->send_armed)
-        virtqueue_interrupts(&net->send, true);
-    news = net->send_armed && virtqueue_has_news(&net->send);
-    spin_unlock(&net->send_lock);
+    spin_lock(&pair->send_lock);
+    pair->send_armed = pair->send.free_count < pair->send.size && !pair->send.is_broken;
+    if (pair->send_armed)
+        virtqueue_interrupts(&pair->send, true);
+    news = pair->send_armed && virtqueue_has_news(&pair->send);
+    spin_unlock(&pair->send_lock);
     return news;
 }
 
 static bool net_rx_irq(struct netdev *netdev, unsigned queue, bool on)
 {
-    struct virtio_net *net = netdev->data;
+    struct net_pair *pair = net_pair_of(netdev, queue);
 
-    (void)queue;
-    virtqueue_interrupts(&net->receive, on);
+    virtqueue_interrupts(&pair->receive, on);
     if (!on)
         return false;
-    if ((net->receive.is_broken || !virtqueue_has_news(&net->receive)) &&
-        (!READ_ONCE(net->send_armed) || !rearm_send(net)))
+    if ((pair->receive.is_broken || !virtqueue_has_news(&pair->receive)) &&
+        (!READ_ONCE(pair->send_armed) || !rearm_send(pair)))
         return false;
-    virtqueue_interrupts(&net->receive, false);
+    virtqueue_interrupts(&pair->receive, false);
     return true;
 }
 
-static void net_interrupt(struct virtio_device *device)
+/* A vector of one of the pair's queues. */
+static void queue_interrupt(struct virtqueue *queue)
 {
-    struct virtio_net *net = device->device.data;
+    struct net_pair *pair = queue->data;
 
-    if (!READ_ONCE(net->is_running))
+    if (!READ_ONCE(pair->net->is_running))
         return;
-    virtqueue_interrupts(&net->receive, false);
-    virtqueue_interrupts(&net->send, false);
-    netdev_signal(&net->netdev, 0);
+    virtqueue_interrupts(&pair->receive, false);
+    virtqueue_interrupts(&pair->send, false);
+    netdev_signal(&pair->net->netdev, pair->index);
 }
 
-static bool read_link(struct virtio_net *net)
-{
-    uint16_t status = STATUS_LINK_UP;
-
-    if (virtio_has(net->device, F_STATUS))
-        net->device->ops->config_read(net->device, CONFIG_STATUS, &status, sizeof(status));
-    return status & STATUS_LINK_UP;
-}
-
-static void net_config_changed(struct virtio_device *device)
+/* One interrupt for all queues. */
+void net_interrupt(struct virtio_device *device)
 {
     struct virtio_net *net = device->device.data;
 
-    netdev_set_link(&net->netdev, read_link(net));
+    for (unsigned i = 0; i < net->netdev.queue_count; i++) {
+        struct net_pair *pair = &net->pair[i];
+
+        if (i == 0 || virtqueue_has_news(&pair->receive) || virtqueue_has_news(&pair->send))
+            queue_interrupt(&pair->receive);
+    }
 }
 
-/* --- start --------------------------------------------------------------------------------------
- */
-
-static unsigned pool_pages(void)
+int net_pair_start(struct net_pair *pair)
 {
-    struct memory_stats memory;
+    struct virtio_device *device = pair->net->device;
+    int error = virtqueue_init_size(&pair->receive, device, 2 * pair->index, RING_MAX);
 
-    memory_get_stats(&memory);
-    return (unsigned)min(max(memory.total / POOL_SHARE, (uint64_t)2 * RING_MIN),
-                         (uint64_t)POOL_MAX);
-}
-
-/* The rings live as long as the device: open and close give and take its buffers. */
-static int net_open(struct netdev *netdev)
-{
-    struct virtio_net *net = netdev->data;
-
-    if (net->pool == NULL)
-        net->pool = netbuf_pool_create(pool_pages());
-    if (net->pool == NULL)
-        return -ENOMEM;
-    net->ring_size = net->any_layout ? net->receive.size : net->receive.size / 2;
-    net->ring_size = min(net->ring_size, net->pool->total_max / 2);
-    refill(net);
-    WRITE_ONCE(net->is_running, true);
+    if (error == 0)
+        error = virtqueue_init_size(&pair->send, device, 2 * pair->index + 1, RING_MAX);
+    if (error != 0)
+        return error;
+    pair->receive.data = pair->send.data = pair;
+    pair->receive.interrupt = pair->send.interrupt = queue_interrupt;
+    virtqueue_interrupts(&pair->receive, false);
+    virtqueue_interrupts(&pair->send, false);
     return 0;
 }
 
-/* Frames that still arrive stay in the ring; a device is not reset for an interface that is down.
- */
-static void net_close(struct netdev *netdev)
+int net_pair_open(struct net_pair *pair, unsigned pool_pages)
 {
-    struct virtio_net *net = netdev->data;
-
-    virtqueue_interrupts(&net->receive, false);
-    WRITE_ONCE(net->is_running, false);
-    for (unsigned i = 0; i < CLOSE_WAITS; i++) {
-        release_sent(net);
-        if (net->send.free_count == net->send.size || net->send.is_broken)
-            return;
-        thread_sleep_until(clock_monotonic_ns() + NS_PER_MS, WAIT_UNINTERRUPTIBLE);
-    }
-    log_warn("%s: frames given to the device are not sent; they stay with it",
-             net->device->device.name);
+    if (pair->pool == NULL)
+        pair->pool = netbuf_pool_create(pool_pages);
+    if (pair->pool == NULL)
+        return -ENOMEM;
+    pair->ring_size = pair->net->any_layout ? pair->receive.size : pair->receive.size / 2;
+    pair->ring_size = min(pair->ring_size, pair->pool->total_max / 2);
+    refill(pair);
+    return 0;
 }
 
-static const struct netdev_ops net_ops = {
+bool net_pair_drained(struct net_pair *pair)
+{
+    release_sent(pair);
+    return pair->send.free_count == pair->send.size || pair->send.is_broken;
+}
+
+const struct netdev_ops net_ops = {
     .open = net_open,
     .close = net_close,
     .send = net_send,
     .kick = net_kick,
     .poll = net_poll,
     .rx_irq = net_rx_irq,
+    .set_mac = net_set_mac,
+    .set_rx_mode = net_set_rx_mode,
 };
-
-static uint64_t choose_features(struct virtio_device *device)
-{
-    uint64_t offered = device->ops->features(device);
-    uint64_t wanted = BIT64(F_CSUM) | BIT64(F_GUEST_CSUM) | BIT64(F_MTU) | BIT64(F_MAC) |
-                      BIT64(F_MRG_RXBUF) | BIT64(F_STATUS) | BIT64(VIRTIO_F_ANY_LAYOUT) |
-                      BIT64(VIRTIO_RING_F_EVENT_IDX);
-
-    /* Section 5.1.3.1: these need those. Merged segments do not fit one buffer of ours. */
-    if (offered & BIT64(F_CSUM))
-        wanted |= BIT64(F_HOST_TSO4) | BIT64(F_HOST_TSO6);
-    if ((offered & BIT64(F_GUEST_CSUM)) && (offered & BIT64(F_MRG_RXBUF)))
-        wanted |= BIT64(F_GUEST_TSO4) | BIT64(F_GUEST_TSO6);
-    return wanted;
-}
-
-static unsigned class_features(const struct virtio_device *device)
-{
-    static const struct {
-        enum net_feature virtio;
-        unsigned netdev;
-    } pairs[] = {
-        {F_CSUM, NETDEV_TX_CSUM},      {F_HOST_TSO4, NETDEV_TSO4},
-        {F_HOST_TSO6, NETDEV_TSO6},    {F_GUEST_CSUM, NETDEV_RX_CSUM},
-        {F_GUEST_TSO4, NETDEV_RX_GSO}, {F_GUEST_TSO6, NETDEV_RX_GSO},
-    };
-    unsigned features = 0;
-
-    for (unsigned i = 0; i < ARRAY_SIZE(pairs); i++) {
-        if (virtio_has(device, pairs[i].virtio))
-            features |= pairs[i].netdev;
-    }
-    return features;
-}
-
-static bool is_unicast(const uint8_t mac[6])
-{
-    return !(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]) != 0;
-}
-
-static void read_mac(struct virtio_net *net)
-{
-    static const uint8_t ours[6] = {0x02, 0x52, 0x65, 0x6d, 0x6f, 0x01}; /* locally administered */
-
-    if (virtio_has(net->device, F_MAC)) {
-        net->device->ops->config_read(net->device, CONFIG_MAC, net->netdev.mac, 6);
-        if (is_unicast(net->netdev.mac))
-            return;
-        log_warn("%s: its address is no address of one station; using one of ours",
-                 net->device->device.name);
-    }
-    memcpy(net->netdev.mac, ours, sizeof(ours));
-}
-
-static unsigned read_mtu(struct virtio_net *net)
-{
-    uint16_t mtu = MTU_DEFAULT;
-
-    if (virtio_has(net->device, F_MTU))
-        net->device->ops->config_read(net->device, CONFIG_MTU, &mtu, sizeof(mtu));
-    if (mtu < MTU_MIN)
-        mtu = MTU_DEFAULT;
-    /* Without mergeable buffers a frame has to fit one. */
-    return min((unsigned)mtu, net->is_mergeable ? 65535U : NETBUF_ROOM - 64);
-}
-
-static void describe(struct virtio_net *net)
-{
-    struct netdev *netdev = &net->netdev;
-
-    net->is_mergeable = virtio_has(net->device, F_MRG_RXBUF);
-    net->any_layout =
-        virtio_has(net->device, VIRTIO_F_ANY_LAYOUT) || virtio_has(net->device, VIRTIO_F_VERSION_1);
-    net->header_size = net->is_mergeable || virtio_has(net->device, VIRTIO_F_VERSION_1) ? 12 : 10;
-    netdev->ops = &net_ops;
-    netdev->data = net;
-    netdev->driver = "virtio_net";
-    netdev->queue_count = 1;
-    netdev->features = class_features(net->device);
-    netdev->mtu = netdev->mtu_max = read_mtu(net);
-    netdev->gso_max = netdev->features & (NETDEV_TSO4 | NETDEV_TSO6)
-                          ? 65535 + ETHERNET_HEADER
-                          : netdev->mtu + ETHERNET_HEADER + 4;
-    netdev->link_up = read_link(net);
-    read_mac(net);
-}
-
-static int start(struct virtio_net *net)
-{
-    int error = virtio_accept(net->device, choose_features(net->device));
-
-    if (error == 0)
-        error = virtqueue_init_size(&net->receive, net->device, RECEIVE_LINE, RING_MAX);
-    if (error == 0)
-        error = virtqueue_init_size(&net->send, net->device, SEND_LINE, RING_MAX);
-    if (error != 0) {
-        net->device->ops->reset(net->device);
-        virtqueue_free(&net->receive);
-        return error;
-    }
-    describe(net);
-    virtqueue_interrupts(&net->receive, false);
-    virtqueue_interrupts(&net->send, false);
-    net->device->ops->ready(net->device);
-    return 0;
-}
-
-static __cold int net_probe(struct device *base)
-{
-    struct virtio_net *net = kzalloc(sizeof(*net));
-    int error;
-
-    if (net == NULL)
-        return -ENOMEM;
-    net->device = virtio_device_of(base);
-    base->data = net;
-    spin_init(&net->send_lock, RANK_DEVICE);
-    net->device->interrupt = net_interrupt;
-    net->device->config_changed = net_config_changed;
-    error = start(net);
-    if (error == 0)
-        error = netdev_register(&net->netdev);
-    if (error != 0)
-        kfree(net);
-    return error;
-}
-
-static const struct match net_match[] = {
-    {.id = VIRTIO_ID_NET},
-    {0},
-};
-
-static const struct driver virtio_net = {
-    .name = "virtio_net",
-    .bus = &virtio_bus,
-    .stage = PROBE_DEVICE,
-    .match = net_match,
-    .probe = net_probe,
-};
-DRIVER(virtio_net);

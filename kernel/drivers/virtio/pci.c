@@ -77,7 +77,7 @@ struct virtio_pci {
     void *common, *notify, *isr, *config;
     uint32_t notify_size, notify_multiplier, config_size;
     unsigned queue_count;
-    void **doorbell; /* by queue; NULL: not looked up yet */
+    void **doorbell; /* by queue; NULL: features were never accepted */
     /* MSI-X: vector 0 is for configuration changes and for queues without one of their own, which
      * have vector 1 and on. vector_count 0: INTx instead. */
     unsigned vector_count;
@@ -101,6 +101,19 @@ static uint64_t vpci_features(struct virtio_device *device)
     return low | (uint64_t)readl(common + DEVICE_FEATURE) << 32;
 }
 
+/* Now that features are accepted: how many there are may depend on them. */
+static int count_queues(struct virtio_pci *v)
+{
+    unsigned count = min((unsigned)readw(v->common + QUEUE_COUNT), QUEUES_MAX);
+
+    v->doorbell = kzalloc_array(count + 1, sizeof(*v->doorbell));
+    v->vector = kzalloc_array(count + 1, sizeof(*v->vector));
+    if (v->doorbell == NULL || v->vector == NULL)
+        return -ENOMEM;
+    v->queue_count = count;
+    return 0;
+}
+
 static int vpci_accept(struct virtio_device *device, uint64_t features)
 {
     struct virtio_pci *v = pci_of(device);
@@ -113,7 +126,9 @@ static int vpci_accept(struct virtio_device *device, uint64_t features)
     writel(1, common + DRIVER_FEATURE_SELECT);
     writel((uint32_t)(features >> 32), common + DRIVER_FEATURE);
     writeb(STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK, common + STATUS);
-    return readb(common + STATUS) & STATUS_FEATURES_OK ? 0 : -EIO;
+    if (!(readb(common + STATUS) & STATUS_FEATURES_OK))
+        return -EIO;
+    return v->doorbell != NULL ? 0 : count_queues(v);
 }
 
 /* 0 also for a queue whose doorbell would lie outside of the window for them. */
@@ -222,19 +237,17 @@ static void free_vectors(struct virtio_pci *v)
     irq_free((unsigned)v->virtio.irq, v);
     pci_msix_unmap(v->pci, 0, (unsigned)v->virtio.irq);
     pci_msix_disable(v->pci);
-    kfree(v->vector);
     v->vector_count = 0;
 }
 
 /* -errno: no message interrupts here, which is no fault. */
 static int use_messages(struct virtio_pci *v)
 {
-    int count = pci_msix_enable(v->pci, v->queue_count + 1), error;
+    int count = pci_msix_enable(v->pci, QUEUES_MAX + 1), error;
 
     if (count < 0)
         return count;
-    v->vector = kzalloc_array(v->queue_count, sizeof(*v->vector));
-    error = v->vector != NULL ? pci_msix_map(v->pci, 0, 0) : -ENOMEM;
+    error = pci_msix_map(v->pci, 0, 0);
     if (error < 0)
         goto disable;
     v->virtio.irq = error;
@@ -246,7 +259,6 @@ static int use_messages(struct virtio_pci *v)
 unmap:
     pci_msix_unmap(v->pci, 0, (unsigned)v->virtio.irq);
 disable:
-    kfree(v->vector);
     pci_msix_disable(v->pci);
     return error;
 }
@@ -405,10 +417,6 @@ static int start(struct virtio_pci *v)
 
     if (error != 0)
         return error;
-    v->queue_count = min((unsigned)readw(v->common + QUEUE_COUNT), QUEUES_MAX);
-    v->doorbell = kzalloc_array(v->queue_count + 1, sizeof(*v->doorbell));
-    if (v->doorbell == NULL)
-        return -ENOMEM;
     vpci_reset(&v->virtio);
     error = start_interrupts(v);
     if (error != 0)
@@ -441,6 +449,7 @@ static int vpci_probe(struct device *base)
     error = start(v);
     if (error != 0) {
         kfree(v->doorbell);
+        kfree(v->vector);
         kfree(v);
     }
     return error;

@@ -20,9 +20,10 @@ enum lock_rank {
     RANK_PSEUDO,      /* registered entries of /proc, /sys, /dev */
     RANK_SOCKET,
     RANK_EPOLL,
-    RANK_NET,     /* the TCP/IP stack */
-    RANK_VMSPACE, /* areas of an address space */
-    RANK_OBJECT,  /* pages of an object */
+    RANK_NET,            /* the TCP/IP stack */
+    RANK_VMSPACE,        /* areas of an address space */
+    RANK_OBJECT,         /* pages of an object */
+    RANK_DEVICE_COMMAND, /* of a device, one at a time */
     /* spinlocks */
     RANK_EVENT, /* readiness chains: pipes, eventfd, epoll's ready list */
     RANK_DENTRY,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <core/clock.h>
+#include <core/percpu.h>
 #include <core/thread.h>
 #include <lib/errno.h>
 #include <mm/memory.h>
@@ -57,7 +58,9 @@ void sched_yield(void) /* takes the place of the host's, which ASan calls */
 
 uint64_t clock_monotonic_ns(void)
 {
-    return 0;
+    static uint64_t now;
+
+    return now += 100000000; /* who waits waits in vain, ten times a second */
 }
 
 void memory_get_stats(struct memory_stats *stats)
@@ -104,7 +107,25 @@ static const struct netdev_stack stack = {
     .announce = link_changed,
 };
 
+static void answer_commands(struct virtio_fake *fake, unsigned queue)
+{
+    int head;
+
+    if (queue != net.control_queue)
+        return;
+    while ((head = fake_next(fake, queue)) >= 0) {
+        fake_read(fake, queue, (unsigned)head, net.command, sizeof(net.command));
+        fake_write(fake, queue, (unsigned)head, &net.answer, 1);
+        fake_use(fake, queue, (uint32_t)head, 1);
+    }
+}
+
 int net_fake_start(uint64_t offered)
+{
+    return net_fake_start_pairs(offered, 1, false, 0);
+}
+
+int net_fake_start_pairs(uint64_t offered, unsigned pairs, bool answers, uint8_t answer)
 {
     static const uint8_t mac[6] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
     static const uint16_t status = 1, mtu = 9000;
@@ -115,7 +136,12 @@ int net_fake_start(uint64_t offered)
     fake_start(&net.virtio, VIRTIO_ID_NET, offered);
     memcpy(net.virtio.config, mac, 6);
     memcpy(net.virtio.config + 6, &status, 2);
+    net.virtio.config[8] = (uint8_t)pairs;
     memcpy(net.virtio.config + 10, &mtu, 2);
+    net.control_queue = answers ? 2 * pairs : 0;
+    net.answer = answer;
+    net.virtio.on_notify = answers ? answer_commands : NULL;
+    cpu_online_mask = cpumask_first_n(pairs > 1 ? 2 : 1);
     if (netdev_next(NULL) == NULL)
         netdev_set_stack(&stack);
     error = fake_probe(&net.virtio, driver_entry_virtio_net);
@@ -137,18 +163,20 @@ void net_fake_free_got(void)
 /* A driver is never unloaded: the test takes the memory back, from the outside. */
 void net_fake_stop(void)
 {
-    struct netbuf_pool *pool = NULL;
-    struct netbuf *buffer;
-
     net_fake_free_got();
     if (net.netdev->is_open)
         netdev_close(net.netdev);
-    while ((buffer = virtqueue_take_unused(net.virtio.queue[0])) != NULL) {
-        pool = buffer->pool;
-        netbuf_free(buffer);
+    for (unsigned i = 0; i < net.netdev->queue_count; i++) {
+        struct netbuf_pool *pool = NULL;
+        struct netbuf *buffer;
+
+        while ((buffer = virtqueue_take_unused(net.virtio.queue[2 * i])) != NULL) {
+            pool = buffer->pool;
+            netbuf_free(buffer);
+        }
+        if (pool != NULL)
+            netbuf_pool_close(pool);
     }
-    if (pool != NULL)
-        netbuf_pool_close(pool);
     fake_stop(&net.virtio);
     list_del(&net.netdev->list);
     free(net.netdev->data);

@@ -18,7 +18,11 @@ enum {
     HOST_TSO4 = 11,
     HOST_TSO6 = 12,
     MRG_RXBUF = 15,
-    STATUS = 16
+    STATUS = 16,
+    CTRL_VQ = 17,
+    CTRL_RX = 18,
+    MQ = 22,
+    CTRL_MAC = 23,
 };
 
 #define ALL_FEATURES                                                                        \
@@ -36,12 +40,18 @@ struct net_fake {
     struct netdev *netdev; /* as the stack was told */
     struct netbuf *got, **last;
     unsigned got_count, writable, links;
+    unsigned control_queue; /* where commands come in; 0: none is answered */
+    uint8_t answer;         /* what the device says to them */
+    uint8_t command[16];    /* the last one */
 };
 
 extern struct net_fake net;
 
 /* Probe's result; 0: registered and open. */
 int net_fake_start(uint64_t offered);
+/* The same with so many pairs of queues on two CPUs; commands are answered as `answer` says, if
+ * `answers`. */
+int net_fake_start_pairs(uint64_t offered, unsigned pairs, bool answers, uint8_t answer);
 /* Frames given back, the device reset: nothing may be left. */
 void net_fake_stop(void);
 void net_fake_free_got(void);

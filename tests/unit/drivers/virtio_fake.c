@@ -64,7 +64,11 @@ static void queue_start(struct virtio_device *device, struct virtqueue *queue)
 
 static void notify(struct virtio_device *device, unsigned index)
 {
-    fake_of(device)->notified[index]++;
+    struct virtio_fake *fake = fake_of(device);
+
+    fake->notified[index]++;
+    if (fake->on_notify != NULL)
+        fake->on_notify(fake, index);
 }
 
 static void ready(struct virtio_device *device)

@@ -8,7 +8,7 @@
 
 #include "../../../kernel/drivers/virtio/virtio.h"
 
-#define FAKE_QUEUES      3U
+#define FAKE_QUEUES      6U
 #define FAKE_CONFIG_SIZE 64U
 
 struct virtio_fake {
@@ -19,8 +19,9 @@ struct virtio_fake {
     uint8_t config[FAKE_CONFIG_SIZE];
     unsigned resets, notified[FAKE_QUEUES];
     bool is_ready;
-    struct virtqueue *queue[FAKE_QUEUES]; /* as the driver started them */
-    uint16_t next[FAKE_QUEUES];           /* entries of the available ring seen */
+    void (*on_notify)(struct virtio_fake *fake, unsigned queue); /* NULL: nothing happens */
+    struct virtqueue *queue[FAKE_QUEUES];                        /* as the driver started them */
+    uint16_t next[FAKE_QUEUES]; /* entries of the available ring seen */
 };
 
 /* A device of `type`, not yet given to a driver. */

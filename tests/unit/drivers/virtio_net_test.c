@@ -375,6 +375,90 @@ static void link_and_close(void **state)
     assert_int_equal(fake_pages, 0);
 }
 
+#define PAIRS (ALL_FEATURES | BIT64(CTRL_VQ) | BIT64(CTRL_RX) | BIT64(MQ) | BIT64(CTRL_MAC))
+
+/* Fills the next buffer of any pair's queue. */
+static void receive_on(unsigned queue)
+{
+    int head = fake_next(&net.virtio, queue);
+    uint8_t frame[sizeof(plain) + 60];
+
+    memcpy(frame, &plain, sizeof(plain));
+    memcpy(frame + sizeof(plain), bytes, 60);
+    assert_true(head >= 0);
+    fake_write(&net.virtio, queue, (unsigned)head, frame, sizeof(frame));
+    fake_use(&net.virtio, queue, (uint32_t)head, sizeof(frame));
+}
+
+static void uses_a_pair_for_each_cpu(void **state)
+{
+    struct netbuf frame = frame_of(60);
+
+    assert_int_equal(net_fake_start_pairs(PAIRS, 2, true, 0), 0);
+    assert_int_equal(net.netdev->queue_count, 2);
+    assert_memory_equal(net.command, "\4\0\2\0", 4); /* class, command, pairs */
+    receive_on(2);
+    assert_int_equal(netdev_poll(net.netdev, 0), 0);
+    net.netdev->queue[1].pending = false;
+    net.virtio.device.interrupt(&net.virtio.device);
+    assert_true(net.netdev->queue[1].pending);
+    assert_int_equal(netdev_poll(net.netdev, 1), 1);
+    assert_int_equal(net.netdev->queue[1].stats.rx_packets, 1);
+    receive_on(2);
+    net.netdev->queue[0].pending = net.netdev->queue[1].pending = false;
+    net.virtio.queue[2]->interrupt(net.virtio.queue[2]); /* a vector of its own */
+    assert_true(net.netdev->queue[1].pending && !net.netdev->queue[0].pending);
+    assert_int_equal(netdev_poll(net.netdev, 1), 1);
+    assert_int_equal(netdev_send(net.netdev, 1, &frame), 0);
+    assert_int_equal(fake_offered(&net.virtio, 3), 1);
+    assert_int_equal(fake_offered(&net.virtio, 1), 0);
+    fake_use(&net.virtio, 3, (uint32_t)fake_next(&net.virtio, 3), 0);
+    netdev_poll(net.netdev, 1);
+    net_fake_stop();
+    assert_int_equal(fake_pages, 0);
+}
+
+/* More pairs than CPUs: the control queue comes after all of them. */
+static void takes_no_more_pairs_than_cpus(void **state)
+{
+    net_fake_start_pairs(PAIRS, 1, true, 0);
+    assert_int_equal(net.netdev->queue_count, 1);
+    assert_int_equal(net.command[0], 0); /* nothing is to be told */
+    assert_non_null(net.virtio.queue[2]);
+    net_fake_stop();
+    assert_int_equal(net_fake_start_pairs(PAIRS, 60, true, 0), -ENOENT); /* it has no queue 120 */
+    assert_int_equal(fake_pages, 0);
+}
+
+static void commands(void **state)
+{
+    static const uint8_t mac[6] = {2, 3, 4, 5, 6, 7};
+
+    assert_int_equal(net_fake_start_pairs(PAIRS, 1, true, 0), 0);
+    assert_int_equal(net.netdev->ops->set_mac(net.netdev, mac), 0);
+    assert_memory_equal(net.command, "\1\1\2\3\4\5\6\7", 8);
+    assert_memory_equal(net.netdev->mac, mac, 6);
+    assert_int_equal(net.netdev->ops->set_rx_mode(net.netdev, NETDEV_RX_ALL_MULTICAST), 0);
+    assert_memory_equal(net.command, "\0\1\1", 3);
+    net.answer = 1; /* VIRTIO_NET_ERR */
+    assert_int_equal(net.netdev->ops->set_rx_mode(net.netdev, NETDEV_RX_PROMISCUOUS), -EIO);
+    net_fake_stop();
+    assert_int_equal(net_fake_start(ALL_FEATURES), 0);
+    assert_int_equal(net.netdev->ops->set_mac(net.netdev, mac), -EOPNOTSUPP);
+    net_fake_stop();
+}
+
+/* The frames of the first pair come all the same. */
+static void control_queue_is_silent(void **state)
+{
+    assert_int_equal(net_fake_start_pairs(PAIRS, 2, false, 0), 0);
+    assert_int_equal(net.netdev->ops->set_rx_mode(net.netdev, 0), -EOPNOTSUPP);
+    receive_on(0);
+    assert_int_equal(netdev_poll(net.netdev, 0), 1);
+    net_fake_stop();
+    assert_int_equal(fake_pages, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +476,10 @@ int main(void)
         cmocka_unit_test(release_soon_interrupts),
         cmocka_unit_test(old_device),
         cmocka_unit_test(link_and_close),
+        cmocka_unit_test(uses_a_pair_for_each_cpu),
+        cmocka_unit_test(takes_no_more_pairs_than_cpus),
+        cmocka_unit_test(commands),
+        cmocka_unit_test(control_queue_is_silent),
     };
 
     fill_bytes();

@@ -29,6 +29,7 @@ struct cpu {
 };
 
 extern struct cpu unit_cpu; /* fakes.c */
+extern struct cpumask cpu_online_mask;
 
 static inline struct cpu *this_cpu(void)
 {
