@@ -72,3 +72,48 @@ def test_over_2_tib(build, tmp_path):
     assert ended.returncode == 0 and ended.stdout.startswith(b"the end"), ended
     ended = run(build, disk(path), "cat", "/sys/block/vda/size")
     assert ended.stdout == b"6442450944\n", ended
+
+
+GIGABYTE = """
+import mmap, os
+def chunk(i):
+    return b''.join((i * 256 + k).to_bytes(8, 'little') * 512 for k in range(256))
+# The root may be a disk, too.
+name, = ['/dev/' + name for name in os.listdir('/sys/block') if open(f'/sys/block/{name}/size').read() == '2097152\\n']
+disk = os.open(name, os.O_RDWR)
+for i in range(1024):
+    assert os.write(disk, chunk(i)) == 1 << 20
+os.fsync(disk)
+os.close(disk)
+disk = os.open(name, os.O_RDONLY | os.O_DIRECT)
+seen = mmap.mmap(-1, 1 << 20)
+for i in range(1024):
+    assert os.preadv(disk, [seen], i << 20) == 1 << 20 and seen[:] == chunk(i), i
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("transport", ["mmio", "pci"])
+def test_1_gib(build, tmp_path, transport):
+    """Written through the page cache, flushed, read back past the cache, and looked at from here."""
+    path = tmp_path / "disk"
+    with open(path, "wb") as out:
+        out.truncate(1 << 30)
+    ended = build.command("run", "-m", "64", *disk(path, transport=transport), build.image("deb:python3"),
+                          "/usr/bin/python3", "-c", GIGABYTE, timeout=900)
+    assert ended.returncode == 0, ended.stderr
+    with open(path, "rb") as file:
+        for number in range(1 << 18):
+            assert file.read(4096) == number.to_bytes(8, "little") * 512, number
+    path.unlink()
+
+
+@pytest.mark.long
+def test_silent(build, tmp_path):
+    """A disk that takes requests and does not answer is given up after half a minute: EIO, and again EIO."""
+    path = tmp_path / "disk"
+    path.write_bytes(bytes(MIB))
+    options = disk(path, ",throttling.bps-total=1")
+    ended = run(build, options, "sh", "-c", "exec dd if=/dev/vda of=/dev/null bs=64k count=4 iflag=direct")
+    assert ended.returncode == 1 and b"Input/output error" in ended.stderr, ended
+    assert b"did not answer for 30 s" in ended.stderr, ended

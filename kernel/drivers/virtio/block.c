@@ -144,27 +144,31 @@ static void vblk_interrupt(struct virtio_device *device)
     uint32_t written;
 
     do {
-        while ((slot = virtqueue_get(&b->queue, &written)) != NULL)
+        while (!b->is_dead && (slot = virtqueue_get(&b->queue, &written)) != NULL)
             finish(b, slot, false);
         virtqueue_interrupts(&b->queue, true);
-    } while (!b->queue.is_broken && virtqueue_has_news(&b->queue));
+    } while (!b->is_dead && !b->queue.is_broken && virtqueue_has_news(&b->queue));
     spin_unlock_irq(&b->lock, flags);
     wake(b);
 }
 
-/* Memory that requests name is theirs again when this returns: the device was reset. */
+/* Memory that requests name is theirs again when `finished` is woken: the device was reset, which
+ * takes its time and so is done without the lock. */
 static void vblk_give_up(struct blkdev *dev)
 {
     struct virtio_block *b = block_of(dev);
     reg_t flags = spin_lock_irq(&b->lock);
+    bool was_dead = b->is_dead;
     struct slot *slot;
 
-    if (!b->is_dead) {
-        b->is_dead = true;
-        b->device->ops->reset(b->device);
-        while ((slot = virtqueue_take_unused(&b->queue)) != NULL)
-            finish(b, slot, true);
-    }
+    b->is_dead = true; /* nothing is given to the device or taken from it any more */
+    spin_unlock_irq(&b->lock, flags);
+    if (was_dead)
+        return;
+    b->device->ops->reset(b->device);
+    flags = spin_lock_irq(&b->lock);
+    while ((slot = virtqueue_take_unused(&b->queue)) != NULL)
+        finish(b, slot, true);
     spin_unlock_irq(&b->lock, flags);
     wake(b);
 }
