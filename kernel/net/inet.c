@@ -329,6 +329,12 @@ static int inet_accept(struct socket *socket, struct socket *to, bool nowait)
     to->receive_timeout_ns = socket->receive_timeout_ns;
     to->linger_seconds = socket->linger_seconds;
     to->keep_alive = socket->keep_alive;
+    to->send_buffer = socket->send_buffer;
+    to->receive_buffer = socket->receive_buffer;
+    to->receive_low = socket->receive_low;
+    to->bound_interface = socket->bound_interface;
+    if (to->keep_alive || to->bound_interface != 0)
+        child->transport->options_changed(child);
     return 0;
 }
 

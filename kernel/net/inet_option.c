@@ -262,8 +262,10 @@ static int set_special(struct socket *socket, int level, int number, const void 
     if (level == IPPROTO_TCP && number == 2 && socket->type == SOCK_STREAM)
         return size >= sizeof(asked) ? set_max_segment(socket, asked) : -EINVAL;
     if (level == IPPROTO_IPV6 && number == 7 && socket->type == SOCK_RAW) {
+        if (asked > 0 && (asked & 1))
+            return -EINVAL;
         sock->options.checksum_offset = asked < 0 ? -1 : asked;
-        return asked & 1 && asked > 0 ? -EINVAL : 0;
+        return 0;
     }
     return -ENOPROTOOPT;
 }

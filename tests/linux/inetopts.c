@@ -240,6 +240,26 @@ CHECK(accept_waits_for_data)
     close(server);
 }
 
+CHECK(accept_waits_no_longer_than_asked)
+{
+    union name name = loopback(AF_INET, 0);
+    int server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+    int seconds = 1;
+    EXPECT_OK(setsockopt(server, SOL_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds));
+    EXPECT_OK(bind(server, &name.any, sizeof name.in));
+    EXPECT_OK(listen(server, 5));
+    name = local_name(server);
+    EXPECT_OK(connect(client, &name.any, sizeof name.in));
+    struct pollfd p = {server, POLLIN, 0};
+    EXPECT_EQ(poll(&p, 1, 100), 0);
+    EXPECT_EQ(poll(&p, 1, 8000), 1);
+    int end = accept(server, NULL, NULL);
+    EXPECT(end >= 0);
+    close(end);
+    close(client);
+    close(server);
+}
+
 CHECK(segments_are_no_longer_than_asked)
 {
     union name name = loopback(AF_INET, 0);
@@ -534,6 +554,20 @@ CHECK(raw_socket_of_ipv6)
     EXPECT_EQ(hear(fd, 0), sizeof echo);
     EXPECT_EQ((unsigned char)in.text[0], ICMPV6_ECHO_REPLY); // without IP header
     EXPECT_EQ(in.from.any.sa_family, AF_INET6);
+    close(fd);
+}
+
+CHECK(raw_checksum_lies_in_the_packet)
+{
+    union name to = loopback(AF_INET6, 0);
+    int fd = socket(AF_INET6, SOCK_RAW, 253), at = 0x7ffffffe, odd = 3;
+    EXPECT_OK(setsockopt(fd, SOL_IPV6, IPV6_CHECKSUM, &at, sizeof at));
+    EXPECT_ERR(sendto(fd, "text", 4, 0, &to.any, sizeof to.in6), EINVAL);
+    EXPECT_ERR(setsockopt(fd, SOL_IPV6, IPV6_CHECKSUM, &odd, sizeof odd), EINVAL);
+    at = 4;
+    EXPECT_OK(setsockopt(fd, SOL_IPV6, IPV6_CHECKSUM, &at, sizeof at));
+    EXPECT_ERR(sendto(fd, "text", 4, 0, &to.any, sizeof to.in6), EINVAL);
+    EXPECT_EQ(sendto(fd, "text\0\0", 6, 0, &to.any, sizeof to.in6), 6);
     close(fd);
 }
 

@@ -107,6 +107,16 @@ CHECK(frames_of_our_own)
     close(in_fd);
 }
 
+CHECK(a_frame_as_large_as_loopback_takes)
+{
+    static unsigned char frame[65536 + 14] = {[12] = 0x88, [13] = 0xb5};
+    int out = open_on_loopback(SOCK_RAW, 0);
+    ssize_t sent = send(out, frame, sizeof frame, 0);
+    EXPECT(sent == sizeof frame || (sent == -1 && errno == EMSGSIZE));
+    EXPECT_ERR(send(out, frame, sizeof frame + 100, 0), EMSGSIZE);
+    close(out);
+}
+
 CHECK(packet_names)
 {
     struct sockaddr_ll name = {0};

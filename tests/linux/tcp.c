@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // TCP over loopback: names, connecting, streams, ends, flags of messages, errors, waiting.
 #include "inet.h"
+#include <stdatomic.h>
 #include <sys/sendfile.h>
 
 static const int families[] = {AF_INET, AF_INET6};
@@ -324,6 +325,33 @@ CHECK(disconnect_by_family_unspec)
     close_pair();
 }
 
+static atomic_bool disconnected;
+
+static void *read_until_disconnected(void *fd)
+{
+    static char text[65536];
+    while (!disconnected)
+        recv(*(int *)fd, text, sizeof text, MSG_DONTWAIT);
+    return NULL;
+}
+
+CHECK(disconnect_while_another_thread_reads)
+{
+    static char text[65536];
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    for (int i = 0; i < 200; i++) {
+        pthread_t thread;
+        EXPECT(tcp_pair(AF_INET));
+        disconnected = false;
+        EXPECT_EQ(send(b, text, sizeof text, MSG_DONTWAIT) > 0, 1);
+        pthread_create(&thread, NULL, read_until_disconnected, &a);
+        EXPECT_OK(connect(a, &none, sizeof none));
+        disconnected = true;
+        pthread_join(thread, NULL);
+        close_pair();
+    }
+}
+
 CHECK(backlog_is_bounded)
 {
     int fd = listening(AF_INET, 1), client[4];
@@ -412,11 +440,13 @@ CHECK(accepted_inherits_options)
     int fd = listening(AF_INET, 5);
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(fd, SOL_SOCKET, SO_SNDBUF, 20000);
     a = socket(AF_INET, SOCK_STREAM, 0);
     EXPECT_OK(connect_to(a, AF_INET, local_port(fd)));
     b = accept(fd, NULL, NULL);
     EXPECT_EQ(get_option(b, IPPROTO_TCP, TCP_NODELAY), 1);
     EXPECT_EQ(get_option(b, SOL_SOCKET, SO_KEEPALIVE), 1);
+    EXPECT_EQ(get_option(b, SOL_SOCKET, SO_SNDBUF), 40000);
     EXPECT_EQ(get_option(b, SOL_SOCKET, SO_ACCEPTCONN), 0);
     EXPECT_EQ(get_option(a, IPPROTO_TCP, TCP_NODELAY), 0);
     close_pair();

@@ -8,6 +8,7 @@
 #include <lwip/udp.h>
 
 #include "../inet_table.h"
+#include "lwip_demux.h"
 #include "lwip_port.h"
 
 #define TICK_US (TCP_SLOW_INTERVAL * 1000)
@@ -100,7 +101,8 @@ static void fill_tcp(const struct tcp_pcb *pcb, struct inet_row *row)
     *row =
         (struct inet_row){.state = linux_state[pcb->state],
                           .is_v6 = IP_IS_V6(&pcb->local_ip) || IP_IS_ANY_TYPE_VAL(pcb->local_ip)};
-    fill_sock(pcb->callback_arg, row);
+    fill_sock(pcb->ext_args[EXT_SOCK].data,
+              row); /* its callbacks' may be its listener's, and gone */
     net_address_from_lwip(&pcb->local_ip, pcb->local_port, &row->local);
     if (listens)
         row->peer.family = row->local.family;

@@ -220,11 +220,14 @@ static err_t send(struct netif *netif, struct pbuf *p)
 ssize_t net_packet_send(struct packet_sock *sock, struct io *io, const struct packet_name *to)
 {
     size_t length = io_left(io), front = sock->is_raw ? 0 : HEADER_BYTES;
-    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(front + length), PBUF_RAM);
     struct netif *netif;
+    struct pbuf *p;
     uint8_t *header;
     err_t error = ERR_IF;
 
+    if (front + length > UINT16_MAX) /* loopback takes more than lwIP counts */
+        return -EMSGSIZE;
+    p = pbuf_alloc(PBUF_RAW, (u16_t)(front + length), PBUF_RAM);
     if (p == NULL)
         return -ENOBUFS;
     header = p->payload;

@@ -340,7 +340,8 @@ static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet
         raw_set_flags(pcb, RAW_FLAGS_HDRINCL);
         error = complete_header(p, source);
     }
-    if (sock->options.checksum_offset >= 0 && p->len < sock->options.checksum_offset + 2)
+    if (sock->options.checksum_offset >= 0 &&
+        p->len < (size_t)sock->options.checksum_offset + sizeof(u16_t))
         error = -EINVAL;
     return error != 0 ? error : net_errno(send_as(sock, p, to, &ip));
 }

@@ -371,7 +371,8 @@ static uint32_t tick_needed_in(const struct tcp_pcb *pcb)
     uint32_t quiet = (tcp_ticks - pcb->tmr) * TCP_SLOW_INTERVAL, due;
 
     if (pcb->unsent != NULL || pcb->unacked != NULL || pcb->ooseq != NULL ||
-        pcb->refused_data != NULL || (pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND)) ||
+        pcb->refused_data != NULL || pcb->poll != NULL ||
+        (pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND)) ||
         (pcb->state != ESTABLISHED && pcb->state != CLOSE_WAIT &&
          (pcb->state != FIN_WAIT_2 || (pcb->flags & TF_RXCLOSED))))
         return 0;

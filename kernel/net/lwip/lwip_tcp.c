@@ -20,6 +20,8 @@
  * ones until then (Nagle). Linux begins in the same way. */
 #define QUICK_ACKS 16
 
+#define SEGMENT_MIN 48 /* net.ipv4.tcp_min_snd_mss */
+
 /* ---- the protocol block and its sock ---- */
 
 static void leave_backlog(struct inet_sock *sock)
@@ -77,11 +79,13 @@ static void on_error(void *arg, err_t error)
     }
 }
 
-/* TCP_MAXSEG, for what is sent. */
+/* TCP_MAXSEG, for what is sent; and what the other end asks for must leave room for options. */
 static void limit_segment(const struct inet_sock *sock, struct tcp_pcb *pcb)
 {
     int most = sock->options.max_segment;
 
+    if (pcb->mss < SEGMENT_MIN)
+        pcb->mss = SEGMENT_MIN;
     if (most != 0 && pcb->mss > most)
         pcb->mss = (u16_t)most;
 }
@@ -351,6 +355,7 @@ static int transport_connect(struct inet_sock *sock, const struct inet_address *
 {
     int error = 0;
 
+    mutex_lock(&sock->read_lock); /* a reader copies what start_anew() drops */
     net_lock();
     if (to->family == AF_UNSPEC)
         error = start_anew(sock);
@@ -363,6 +368,7 @@ static int transport_connect(struct inet_sock *sock, const struct inet_address *
     if (error == 0 && to->family != AF_UNSPEC)
         error = sock->pcb != NULL ? start_connect(sock, to) : -EINVAL;
     net_unlock();
+    mutex_unlock(&sock->read_lock);
     return error;
 }
 
@@ -545,6 +551,7 @@ static void options_changed(struct inet_sock *sock)
     net_lock();
     if (sock->pcb != NULL && sock->state != INET_LISTENING) {
         set_options(sock);
+        tcp_timer_needed(); /* SO_KEEPALIVE */
         if (sock->state == INET_CONNECTED && !sock->options.cork)
             (void)tcp_output(sock->pcb);
     }

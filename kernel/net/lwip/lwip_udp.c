@@ -84,8 +84,10 @@ static int bind_locked(struct inet_sock *sock, const ip_addr_t *ip, u16_t port)
         return -EADDRNOTAVAIL;
     if (sock->socket->reuse_address)
         ip_set_option(pcb, SOF_REUSEADDR);
-    if (sock->socket->reuse_port)
+    if (sock->socket->reuse_port && !ip_get_option(pcb, SOF_SHARES_PORT)) {
         ip_set_option(pcb, SOF_SHARES_PORT);
+        demux_udp_shared(1);
+    }
     error = port != 0 ? demux_bind_udp(pcb, ip, port) : net_errno(udp_bind(pcb, ip, 0));
     if (error != 0)
         return error;
@@ -98,8 +100,6 @@ static int bind_locked(struct inet_sock *sock, const ip_addr_t *ip, u16_t port)
     note_local(sock);
     sock->is_bound = port != 0;
     sock->is_address_bound = !ip_addr_isany(ip);
-    if (ip_get_option(pcb, SOF_SHARES_PORT))
-        demux_udp_shared(1);
     return 0;
 }
 
