@@ -30,7 +30,6 @@ enum lock_rank {
     RANK_FDTABLE,
     RANK_PIDS,  /* tables of processes and threads */
     RANK_TASKS, /* a process: its threads, limits */
-    RANK_SIGNAL,
     RANK_FUTEX,
     RANK_FUTEX_OWNER, /* who waits for whose lock */
     RANK_PAGETABLE,
@@ -38,6 +37,7 @@ enum lock_rank {
     RANK_EVICTION, /* order of eviction, above all objects */
     RANK_TTY,
     RANK_DEVICE,
+    RANK_SIGNAL,      /* timers' interrupts send signals: behind all that they can interrupt */
     RANK_WAITQ,       /* a wake may wake another queue (epoll): sets are watched without loops */
     RANK_EPOLL_READY, /* an epoll set's ready list: taken in wakes, released before the set's own
                          queue */
