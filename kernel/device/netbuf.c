@@ -16,7 +16,7 @@ struct netbuf_pool *netbuf_pool_create(unsigned total_max)
     struct netbuf_pool *pool = kzalloc(sizeof(*pool));
 
     if (pool != NULL) {
-        spin_init(&pool->lock, RANK_DEVICE);
+        spin_init(&pool->lock, RANK_NETDEV);
         pool->total_max = total_max;
     }
     return pool;

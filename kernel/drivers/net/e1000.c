@@ -547,7 +547,7 @@ static int e1000_probe(struct device *base)
     if (e == NULL)
         return -ENOMEM;
     e->name = pci->name;
-    spin_init(&e->send_lock, RANK_DEVICE);
+    spin_init(&e->send_lock, RANK_NETDEV);
     e->registers = pci_map(pci, 0, 0, E1000_SIZE);
     if (e->registers == NULL)
         goto free;

@@ -308,7 +308,7 @@ static int start_queues(struct virtio_net *net, unsigned control_index)
 
         pair->net = net;
         pair->index = i;
-        spin_init(&pair->send_lock, RANK_DEVICE);
+        spin_init(&pair->send_lock, RANK_NETDEV);
         error = net_pair_start(pair);
     }
     if (error != 0 || !virtio_has(net->device, F_CTRL_VQ))

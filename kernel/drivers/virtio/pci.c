@@ -460,10 +460,12 @@ static const struct match vpci_match[] = {
     {.id = PCI_ID(VENDOR_VIRTIO, ID_TRANSITIONAL + 1)}, /* block */
     {.id = PCI_ID(VENDOR_VIRTIO, ID_TRANSITIONAL + 3)}, /* console */
     {.id = PCI_ID(VENDOR_VIRTIO, ID_TRANSITIONAL + 5)}, /* entropy */
+    {.id = PCI_ID(VENDOR_VIRTIO, ID_TRANSITIONAL + 9)}, /* 9p */
     {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 1)},
     {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 2)},
     {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 3)},
     {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 4)},
+    {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 9)},
     {0},
 };
 

@@ -35,6 +35,8 @@ enum lock_rank {
     RANK_PAGETABLE,
     RANK_OBJECT_PAGES,
     RANK_EVICTION, /* order of eviction, above all objects */
+    RANK_NETDEV,   /* sending, pools of buffers: interrupts, which take what follows, are not masked
+                    */
     RANK_TTY,
     RANK_DEVICE,
     RANK_SIGNAL,      /* timers' interrupts send signals: behind all that they can interrupt */
