@@ -12,7 +12,7 @@ from tapnet import HERE, TapNetwork
 from test_servers import REDIS, nginx_folder, serve
 
 SECONDS = int(os.environ.get("LOAD_SECONDS", "600"))
-SETTLE_SECONDS = 30
+SETTLE_SECONDS = 75    # connections that have ended are remembered for a while
 CROSS = os.environ.get("CROSS_PREFIX", "aarch64-linux-gnu-")
 
 
@@ -82,6 +82,7 @@ def test_mixed_load(build, tmp_path, cpus):
             time.sleep(10)
             used = [(qemu_seconds(served) - earlier) / 10 for served, earlier in zip((nginx, redis), used)]
             print(f"available KiB before {before}, after {after}; of a host's core while idle: {used}")
-            assert all(then - now < 2048 for then, now in zip(before, after)), (before, after)
+            # Heaps, and the caches of the kernel, stay as large as they once had to be: a lost connection would be lost 100,000 times.
+            assert all(then - now < 4096 for then, now in zip(before, after)), (before, after)
             # redis wakes ten times a second by itself.
             assert used[0] < 0.03 and used[1] < 0.15, used
