@@ -352,7 +352,7 @@ static void take_link(struct e1000 *e, uint32_t causes)
 static bool e1000_rx_irq(struct netdev *netdev, unsigned queue, bool on)
 {
     struct e1000 *e = netdev->data;
-    bool armed = READ_ONCE(e->send_armed);
+    bool armed;
 
     (void)queue;
     if (!on) {
@@ -360,6 +360,7 @@ static bool e1000_rx_irq(struct netdev *netdev, unsigned queue, bool on)
         return false;
     }
     take_link(e, get(e, ICR));
+    armed = READ_ONCE(e->send_armed); /* after: whoever arms later looks for what was dropped */
     set(e, IMS, INT_LINK | INT_RECEIVED | (armed ? INT_SENT : 0));
     if (!has_received(e) && !(armed && release_sent(e)))
         return false;
