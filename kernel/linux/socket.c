@@ -381,7 +381,7 @@ static long do_getsockopt(unsigned fd, int level, int option, vaddr_t user, vadd
     char value[OPTION_MAX];
     size_t size = sizeof(value);
     struct socket_ref ref;
-    uint32_t room;
+    uint32_t room = 0;
     long result = socket_get(fd, &ref);
 
     if (result != 0)
@@ -396,7 +396,7 @@ static long do_getsockopt(unsigned fd, int level, int option, vaddr_t user, vadd
     }
     fd_put(ref.fd);
     if (result == 0)
-        result = copy_to_user(user, value, size);
+        result = copy_to_user(user, value, min(size, (size_t)room)); /* some tell of more */
     return result != 0 ? result : put_user32(user_len, (uint32_t)size);
 }
 

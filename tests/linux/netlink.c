@@ -315,6 +315,10 @@ CHECK(netlink_options)
                EINVAL);
     EXPECT_OK(getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &value, &size));
     EXPECT_EQ(value, NETLINK_ROUTE);
+    unsigned groups[2] = {7, 7};
+    EXPECT_OK(getsockopt(fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, groups, &size));
+    EXPECT_EQ(groups[0], 0);
+    EXPECT_EQ(groups[1], 7); // behind the room that was given
     close(fd);
 }
 
