@@ -369,8 +369,10 @@ static void answer(struct netlink_sock *sock, const struct netlink_header *reque
         put_error(&reply, request, error, is_short);
     }
     netlink_flush(&reply);
-    if (reply.error != 0)
+    if (reply.error != 0) {
         atomic_set(&sock->socket->error, -reply.error);
+        waitq_wake(&sock->queue.readable, UINT32_MAX, POLL_READABLE | POLLERR);
+    }
 }
 
 static void answer_all(struct netlink_sock *sock, const char *bytes, size_t length)

@@ -129,13 +129,18 @@ ssize_t packet_queue_receive(struct socket *socket, struct packet_queue *queue, 
         error = wait_event_exclusive(
             &queue->readable, READ_ONCE(queue->first) != NULL || atomic_read(&socket->error) != 0,
             socket_deadline(socket->receive_timeout_ns), WAIT_INTERRUPTIBLE);
-        if (error != 0)
+        if (error != 0) {
+            /* the wake may have been ours */
+            waitq_wake(&queue->readable, 1, POLL_READABLE | POLL_QUIET);
             return socket_wait_error(error, socket->receive_timeout_ns);
+        }
     }
     result = give(socket, packet, io, message, extra_level);
     mutex_unlock(&queue->read_lock);
     if (!is_peek)
         kfree(packet);
+    else
+        waitq_wake(&queue->readable, 1, POLL_READABLE | POLL_QUIET); /* it is still there */
     return result;
 }
 

@@ -479,6 +479,8 @@ CHECK(groups_by_either_form)
     EXPECT_OK(setsockopt(fd, SOL_IPV6, IPV6_ADD_MEMBERSHIP, &old, sizeof old));
     old.ipv6mr_interface = 99;
     EXPECT_ERR(setsockopt(fd, SOL_IPV6, IPV6_ADD_MEMBERSHIP, &old, sizeof old), ENODEV);
+    old.ipv6mr_interface = 256 + 1;
+    EXPECT_ERR(setsockopt(fd, SOL_IPV6, IPV6_ADD_MEMBERSHIP, &old, sizeof old), ENODEV);
     EXPECT_ERR(setsockopt(fd, SOL_IPV6, IPV6_MULTICAST_IF, &(int){99}, sizeof(int)), ENODEV);
     EXPECT_OK(setsockopt(fd, SOL_IPV6, IPV6_MULTICAST_IF, &(int){1}, sizeof(int)));
     EXPECT_EQ(get_option(fd, SOL_IPV6, IPV6_MULTICAST_IF), 1);

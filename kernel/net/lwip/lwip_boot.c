@@ -4,6 +4,7 @@
  * ip=CLIENT:SERVER:GATEWAY:NETMASK:HOST:DEVICE:WAY:DNS:DNS (nfsroot.rst), of which SERVER and HOST
  * are not looked at; ip=off leaves them without.
  */
+#include <arch/barrier.h>
 #include <core/clock.h>
 #include <core/log.h>
 #include <core/wait.h>
@@ -108,6 +109,7 @@ void net_boot_configure(struct netif *netif, const char *name)
 
 void net_boot_changed(void)
 {
+    smp_mb(); /* the address, then who waits: pairs with waiter_enqueue() */
     if (waitq_active(&configured))
         waitq_wake(&configured, UINT32_MAX, 0);
 }

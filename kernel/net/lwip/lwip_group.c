@@ -17,7 +17,7 @@ static struct netif *find_netif(const ip_addr_t *group, unsigned interface)
     struct netif *netif;
 
     if (interface != 0)
-        return netif_get_by_index((u8_t)interface);
+        return net_netif(interface);
     if (IP_IS_V4(group))
         return ip4_route(ip_2_ip4(group));
     NETIF_FOREACH(netif)
@@ -76,7 +76,7 @@ static int join_locked(struct inet_sock *sock, const struct inet_address *group,
 
 static void leave(struct inet_membership *member)
 {
-    struct netif *netif = netif_get_by_index((u8_t)member->interface);
+    struct netif *netif = net_netif(member->interface);
     ip_addr_t ip;
 
     net_address_to_lwip(&member->group, false, &ip);

@@ -62,7 +62,7 @@ bool net_link_find(unsigned index, struct net_link *out)
     struct netif *netif;
 
     net_lock();
-    netif = index != 0 && index <= UINT8_MAX ? netif_get_by_index((u8_t)index) : NULL;
+    netif = net_netif(index);
     if (netif != NULL)
         fill_link(netif, out);
     net_unlock();
@@ -292,7 +292,7 @@ static int change_address(const struct net_address *address, bool add)
     if (address->prefix > (address->family == AF_INET ? 32 : 128))
         return -EINVAL;
     net_lock();
-    netif = netif_get_by_index((u8_t)address->link);
+    netif = net_netif(address->link);
     if (netif != NULL && !add)
         error = remove_address(netif, address);
     else if (netif != NULL)
@@ -478,7 +478,7 @@ static int set_gateway(const struct net_route *route, bool add, bool replace)
 
     memcpy(&gateway.addr, route->gateway, 4);
     net_lock();
-    netif = netif_get_by_index((u8_t)route->link);
+    netif = net_netif(route->link);
     if (netif == NULL && route->link == 0)
         netif = add ? ip4_route(&gateway) : netif_default;
     if (netif != NULL) {

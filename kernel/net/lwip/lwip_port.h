@@ -21,6 +21,12 @@ void net_ready(struct inet_sock *sock, unsigned events, bool on);
 /* Under the lock: who waits for these events is told at net_unlock(), and looks again. */
 void net_tell(struct inet_sock *sock, unsigned events);
 
+/* The interface of an index that a program gave; NULL: none. */
+static inline struct netif *net_netif(unsigned index)
+{
+    return index <= UINT8_MAX ? netif_get_by_index((u8_t)index) : NULL;
+}
+
 /* Whether a socket may be bound to this address: one of ours, or none. */
 bool net_is_ours(const ip_addr_t *address);
 

@@ -226,7 +226,7 @@ static struct netif *find_netif(const struct udp_pcb *pcb, const struct inet_pac
 
     if (index == 0 && ip_addr_ismulticast(ip))
         index = pcb->mcast_ifindex;
-    return index != 0 ? netif_get_by_index((u8_t)index) : ip_route(&pcb->local_ip, ip);
+    return index != 0 ? net_netif(index) : ip_route(&pcb->local_ip, ip);
 }
 
 static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet_packet *to)
