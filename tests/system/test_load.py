@@ -83,6 +83,6 @@ def test_mixed_load(build, tmp_path, cpus):
             used = [(qemu_seconds(served) - earlier) / 10 for served, earlier in zip((nginx, redis), used)]
             print(f"available KiB before {before}, after {after}; of a host's core while idle: {used}")
             # Heaps, and the caches of the kernel, stay as large as they once had to be: a lost connection would be lost 100,000 times.
-            assert all(then - now < 4096 for then, now in zip(before, after)), (before, after)
+            assert all(then - now < 8192 for then, now in zip(before, after)), (before, after)
             # redis wakes ten times a second by itself.
             assert used[0] < 0.03 and used[1] < 0.15, used
