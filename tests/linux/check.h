@@ -2,8 +2,8 @@
 // The harness of the ABI checks. A check is a named function; it runs in-process, on the main
 // thread, and prints "ok NAME" or "FAIL NAME: found X, expected Y". Checks never fork: Remora's
 // first kernel has no fork. A check that crashes or hangs fails alone: fatal signals and a
-// ten-second alarm end it by siglongjmp. Signal handlers, the signal mask and the alarm are reset
-// before each check, and each program starts in an empty folder of its own below /tmp.
+// thirty-second alarm end it by siglongjmp. Signal handlers, the signal mask and the alarm are
+// reset before each check, and each program starts in an empty folder of its own below /tmp.
 //
 //   CHECK(open_missing) { EXPECT_ERR(open("nothing", O_RDONLY), ENOENT); }
 //
@@ -36,7 +36,7 @@
 #include <unistd.h>
 
 #define PAGE          ((size_t)4096)
-#define CHECK_LIMIT_S 10
+#define CHECK_LIMIT_S 30
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 // An address that is never mapped: below the lowest address a program may map.

@@ -154,10 +154,12 @@ CHECK(thread_pointer_register)
 }
 
 static volatile uint64_t fp_errors;
+static pthread_barrier_t fp_start; // they take turns only if none has ended before the last begins
 
 static void *fp_thread(void *argument)
 {
     uint64_t mine = (uint64_t)(long)argument * 0x0101010101010101ul, low, high;
+    pthread_barrier_wait(&fp_start);
     for (int i = 0; i < 300; i++) {
         __asm__ volatile("dup v10.2d, %2\n dup v30.2d, %2\n mov x8, #124\n svc #0\n"
                          "mov %0, v10.d[1]\n mov %1, v30.d[0]\n"
@@ -174,10 +176,12 @@ CHECK(thread_fp_registers_are_its_own)
 {
     pthread_t threads[4];
     fp_errors = 0;
+    EXPECT_EQ(pthread_barrier_init(&fp_start, NULL, 4), 0);
     for (long i = 0; i < 4; i++)
         EXPECT_EQ(pthread_create(&threads[i], NULL, fp_thread, (void *)(i + 1)), 0);
     for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&fp_start);
     EXPECT_EQ(fp_errors, 0);
 }
 

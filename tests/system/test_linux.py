@@ -27,7 +27,7 @@ SVE_MACHINES = ("cpu=cortex-a72 cpus=1", "cpu=max,sve-max-vq=1 cpus=1", "cpu=max
 
 def check(build, topic, machine):
     image = build.image(os.path.join(build.folder, "tests/linux", topic))
-    result = boot(image, Machine.parse("checks gic=3 memory=256 " + machine), timeout=180)
+    result = boot(image, Machine.parse("checks gic=3 memory=256 " + machine), timeout=300)
     failed = re.findall(rb"^FAIL .*", result.output, re.M)
     passed = re.findall(rb"^ok ", result.output, re.M)
     assert not failed and passed and result.status == 0, \
