@@ -632,6 +632,10 @@ CHECK(echo_sockets)
         EXPECT_EQ(reply->type, i == 0 ? ICMP_ECHOREPLY : ICMPV6_ECHO_REPLY);
         EXPECT_EQ(ntohs(reply->un.echo.sequence), 5);
         EXPECT_EQ(ntohs(reply->un.echo.id), local_port(fd));
+        union name same = loopback(families[i], local_port(fd));
+        int other = socket(families[i], SOCK_DGRAM, i == 0 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+        EXPECT_OK(bind(other, &same.any, name_size(&same)));
+        close(other);
         echo.type = 99;
         EXPECT_ERR(sendto(fd, &echo, sizeof echo, 0, &to.any, name_size(&to)), EINVAL);
         EXPECT_ERR(sendto(fd, &echo, 3, 0, &to.any, name_size(&to)), EINVAL);

@@ -175,15 +175,29 @@ static bool is_own(const ip_addr_t *ip)
     return IP_IS_V4(ip) && ip4_addr_isloopback(ip_2_ip4(ip));
 }
 
-/* An identifier that no other echo socket has. */
+static bool is_identifier_taken(uint16_t identifier)
+{
+    const struct inet_sock *sock = all;
+
+    while (sock != NULL && (sock->transport != &echo_transport || sock->local.port != identifier))
+        sock = sock->raw_next;
+    return sock != NULL;
+}
+
+/* The identifier that is wanted, as on Linux even if another socket has it, or (0) one that none
+ * has; -EADDRINUSE. */
 static int choose_identifier(struct inet_sock *sock, uint16_t wanted)
 {
     static uint16_t last;
 
     if (sock->transport != &echo_transport)
         return 0;
-    while (wanted == 0)
-        wanted = ++last;
+    for (unsigned tries = 0; wanted == 0 && tries <= UINT16_MAX; tries++) {
+        if (++last != 0 && !is_identifier_taken(last))
+            wanted = last;
+    }
+    if (wanted == 0)
+        return -EADDRINUSE;
     sock->local.port = wanted;
     return 0;
 }
@@ -201,10 +215,15 @@ static int transport_bind(struct inet_sock *sock, const struct inet_address *add
     } else if (!is_own(&ip)) {
         error = -EADDRNOTAVAIL;
     } else {
-        error = net_errno(raw_bind(pcb, &ip));
-        sock->local = *address;
-        if (error == 0)
-            error = choose_identifier(sock, address->port);
+        error = choose_identifier(sock, address->port);
+        if (error == 0) {
+            uint16_t identifier = sock->local.port;
+
+            error = net_errno(raw_bind(pcb, &ip));
+            sock->local = *address;
+            if (sock->transport == &echo_transport)
+                sock->local.port = identifier;
+        }
     }
     net_unlock();
     return error;
@@ -235,7 +254,7 @@ static int transport_connect(struct inet_sock *sock, const struct inet_address *
             net_address_from_lwip(&ip, to->port, &sock->peer);
             if (ip_addr_isany(&pcb->local_ip) && source != NULL)
                 net_address_from_lwip(source, sock->local.port, &sock->local);
-            choose_identifier(sock, sock->local.port);
+            error = choose_identifier(sock, sock->local.port);
             WRITE_ONCE(sock->state, INET_CONNECTED);
         }
     }
@@ -254,8 +273,8 @@ static int complete_echo(struct inet_sock *sock, struct pbuf *p)
 
     if (p->len < ECHO_HEADER || echo[0] != (is_v6 ? ICMP6_REQUEST : ICMP_ECHO) || echo[1] != 0)
         return -EINVAL;
-    if (sock->local.port == 0)
-        choose_identifier(sock, 0);
+    if (sock->local.port == 0 && choose_identifier(sock, 0) != 0)
+        return -EAGAIN;
     echo[2] = echo[3] = 0;
     echo[4] = (uint8_t)(sock->local.port >> 8);
     echo[5] = (uint8_t)sock->local.port;
