@@ -3,6 +3,7 @@
 #include "p9.h"
 
 #include <core/log.h>
+#include <core/thread.h>
 #include <device/p9dev.h>
 #include <file/file.h>
 #include <lib/errno.h>
@@ -387,6 +388,8 @@ static int p9_readdir(struct inode *dir, uint64_t *position, struct dir_sink *si
         more = read_entries(fs, fid, position, sink);
         if (more > 0 && *position == before)
             more = -EIO; /* it would go on for ever */
+        else if (more > 0 && thread_has_work(current(), WORK_KILL))
+            more = -EINTR; /* a server may go on for ever, too */
     } while (more > 0 && *position < INT64_MAX);
     p9_clunk(fs, fid);
     return min(more, 0);

@@ -54,7 +54,7 @@ static bool reclaim_mapped(void)
     static struct work work = {.node = LIST_INIT(work.node), .run = evict_mapped};
     unsigned round = READ_ONCE(mapped_rounds);
 
-    if (pagecache_evictable_count() == 0)
+    if (pagecache_evictable_count() == 0 || work_is_running())
         return false;
     (void)work_queue(&work);
     return wait_event(&mapped_waitq, smp_load_acquire(&mapped_rounds) != round,

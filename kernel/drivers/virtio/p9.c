@@ -96,6 +96,7 @@ static void give_up(struct virtio_p9 *p)
         finish(request, 0, -EIO);
     spin_unlock_irq(&p->lock, flags);
     waitq_wake_all(&p->finished);
+    waitq_wake_all(&p->room);
 }
 
 static int vp9_request(struct p9dev *dev, void *out, uint32_t out_size, void *in, uint32_t in_size,
