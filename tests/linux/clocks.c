@@ -226,7 +226,7 @@ CHECK(itimer_virtual_and_prof_count_cpu_time)
 CHECK(alarm_returns_what_was_left)
 {
     handle(SIGALRM);
-    EXPECT(alarm(100) <= 10);
+    EXPECT(alarm(100) <= CHECK_LIMIT_S);
     unsigned left = alarm(0);
     EXPECT(left == 100 || left == 99);
     EXPECT_EQ(alarm(0), 0);
