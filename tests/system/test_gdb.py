@@ -21,9 +21,10 @@ def test_commands(build, tmp_path):
     image = build.image(build.program("idle"), "100")
     script = tmp_path / "script"
     script.write_text(SCRIPT)
+    # One CPU: when it stops no thread runs but the program.
     result = subprocess.run([os.path.join(TOP, "scripts/gdb/start"), build.folder, image], capture_output=True,
                             text=True, timeout=120, stdin=subprocess.DEVNULL,
-                            env=dict(os.environ, CPUS="2", GDB_ARGS=f"-batch -x {script}"))
+                            env=dict(os.environ, CPUS="1", GDB_ARGS=f"-batch -x {script}"))
     text = result.stdout + result.stderr
     assert result.returncode == 0 and "Error" not in text, text
     assert "kernel_main ()" in text, text
