@@ -57,7 +57,7 @@ const void *netlink_find(const struct netlink_header *request, size_t header_siz
 /* Whether anybody listens to a group. */
 bool netlink_has_listeners(unsigned group);
 
-/* netlink_route.c: one request; 0 or -errno, which the answer tells. `is_done`: it was a dump,
+/* netlink_route.c: one request; 0 or -errno, which the answer tells. `is_dump`: it was a dump,
  * which ends by a message of its own. */
 int netlink_route_request(const struct netlink_header *request, struct netlink_reply *reply,
                           bool *is_dump);

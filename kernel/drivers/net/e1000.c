@@ -559,11 +559,12 @@ static int e1000_probe(struct device *base)
     if (error != 0)
         goto free;
     error = irq_request((unsigned)e->irq, e1000_interrupt, e, pci->name);
-    if (error == 0)
+    if (error == 0) {
         error = show(e);
-    if (error == 0)
-        return 0;
-    irq_free((unsigned)e->irq, e);
+        if (error == 0)
+            return 0;
+        irq_free((unsigned)e->irq, e);
+    }
     set(e, TCTL, 0);
     page_free(virt_page(e->tx), 1);
 free:

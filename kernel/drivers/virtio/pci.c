@@ -344,7 +344,7 @@ static void vpci_interrupt(void *arg)
         v->virtio.config_changed(&v->virtio);
 }
 
-/* Maps the first structure of a type that lies inside a BAR. */
+/* Maps the first structure of a type; NULL if there is none or it does not lie inside a BAR. */
 static void *map_structure(const struct pci_device *pci, enum cap_type type, uint32_t *size,
                            unsigned *capability)
 {

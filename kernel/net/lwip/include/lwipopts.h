@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How lwIP is built (its opt.h tells what each means): the raw API without threads of its own,
- * under one lock (lwip_stack.c); memory from kmalloc; timers by lwip_timer.c.
+ * under one lock (lwip_stack.c); memory from kmalloc; timers by lwip_stack.c.
  */
 #ifndef LWIPOPTS_H
 #define LWIPOPTS_H
