@@ -13,10 +13,11 @@
 #include <lib/types.h>
 #include <mm/page.h>
 
-#define ANSWER_NS  (30 * NS_PER_SECOND)
-#define MAJOR      254U /* as Linux numbers virtio disks; 16 minors each for partitions */
-#define MINORS     16U
-#define DEVICE_MAX 26U
+#define ANSWER_NS   (30 * NS_PER_SECOND)
+#define MAJOR       254U /* as Linux numbers virtio disks; 16 minors each for partitions */
+#define MINORS      16U
+#define DEVICE_MAX  26U
+#define SECTORS_MAX (UINT64_MAX >> 10)
 
 static struct blkdev *first, **last = &first; /* probing is done by one thread */
 static unsigned count;
@@ -24,7 +25,7 @@ static unsigned count;
 int blkdev_register(struct blkdev *dev)
 {
     if (count == DEVICE_MAX || !is_power_of_two(dev->block_size) || dev->block_size < SECTOR_SIZE ||
-        dev->block_size > 4096 || dev->pages_max == 0 || dev->sector_count > UINT64_MAX >> 10) {
+        dev->block_size > 4096 || dev->pages_max == 0 || dev->sector_count > SECTORS_MAX) {
         log_error("A disk of %lu sectors with blocks of %u bytes is not supported, expected blocks "
                   "of 512 to 4096 bytes and at most %u disks; not used",
                   (unsigned long)dev->sector_count, dev->block_size, DEVICE_MAX);
@@ -40,6 +41,20 @@ int blkdev_register(struct blkdev *dev)
     log_info("%s: %lu sectors%s", dev->name, (unsigned long)dev->sector_count,
              dev->is_read_only ? ", read-only" : "");
     return 0;
+}
+
+void blkdev_resize(struct blkdev *dev, uint64_t sector_count)
+{
+    if (sector_count == dev->sector_count)
+        return;
+    if (sector_count > SECTORS_MAX) {
+        log_error("%s: its size changes to %lu sectors, which cannot be; not taken", dev->name,
+                  (unsigned long)sector_count);
+        return;
+    }
+    log_info("%s: %lu sectors now, %lu before", dev->name, (unsigned long)sector_count,
+             (unsigned long)dev->sector_count);
+    WRITE_ONCE(dev->sector_count, sector_count);
 }
 
 struct blkdev *blkdev_first(void)
@@ -59,6 +74,20 @@ static bool is_done(const struct blk_request *request)
     return smp_load_acquire(&request->is_done);
 }
 
+/* Ends what is under way, once, and then this request, too. */
+static int give_up(struct blkdev *dev, struct blk_request *request, bool is_submitted)
+{
+    if (READ_ONCE(dev->has_failed))
+        log_error("%s: the disk is broken; it is not used any more", dev->name);
+    else
+        log_error("%s: the disk did not answer for %lu s; it is not used any more", dev->name,
+                  (unsigned long)(ANSWER_NS / NS_PER_SECOND));
+    dev->ops->give_up(dev);
+    if (is_submitted)
+        (void)wait_event(&dev->finished, is_done(request), WAIT_FOREVER, WAIT_UNINTERRUPTIBLE);
+    return -EIO;
+}
+
 static int wait_done(struct blkdev *dev, struct blk_request *request)
 {
     uint64_t deadline = clock_monotonic_ns() + ANSWER_NS;
@@ -69,16 +98,11 @@ static int wait_done(struct blkdev *dev, struct blk_request *request)
                 ? -ETIMEDOUT
                 : error;
     if (error == 0 &&
-        wait_event(&dev->finished, is_done(request), deadline, WAIT_UNINTERRUPTIBLE) == 0)
+        wait_event(&dev->finished, is_done(request) || READ_ONCE(dev->has_failed), deadline,
+                   WAIT_UNINTERRUPTIBLE) == 0 &&
+        is_done(request))
         return request->error;
-    if (error == -EIO)
-        return error;
-    log_error("%s: the disk did not answer for %lu s; it is not used any more", dev->name,
-              (unsigned long)(ANSWER_NS / NS_PER_SECOND));
-    dev->ops->give_up(dev);
-    if (error == 0)
-        (void)wait_event(&dev->finished, is_done(request), WAIT_FOREVER, WAIT_UNINTERRUPTIBLE);
-    return -EIO;
+    return error == -EIO ? error : give_up(dev, request, error == 0);
 }
 
 static int do_request(struct blkdev *dev, enum blk_op op, uint64_t sector, uint64_t sector_count,
@@ -90,8 +114,9 @@ static int do_request(struct blkdev *dev, enum blk_op op, uint64_t sector, uint6
                                   .pages = pages,
                                   .page_count = page_count,
                                   .done = request_done};
+    uint64_t size = READ_ONCE(dev->sector_count);
 
-    if (sector > dev->sector_count || sector_count > dev->sector_count - sector)
+    if (sector > size || sector_count > size - sector)
         return -EINVAL;
     if (((sector | sector_count) << SECTOR_SHIFT) & (dev->block_size - 1))
         return -EINVAL;

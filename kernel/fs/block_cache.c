@@ -17,6 +17,11 @@
 
 static struct mutex make_lock = MUTEX_INIT(RANK_FS_MOUNT);
 
+uint64_t block_cache_pages(const struct block_cache *cache)
+{
+    return (READ_ONCE(cache->dev->sector_count) + SECTORS_PER_PAGE - 1) / SECTORS_PER_PAGE;
+}
+
 /* Bytes of a page that are on the disk: only the last one has fewer. */
 static uint32_t bytes_of(const struct block_cache *cache, uint64_t index)
 {
@@ -93,7 +98,7 @@ int block_run_read(const struct block_run *run, struct page *page)
 
 int block_cache_peek(struct block_cache *cache, uint64_t index, struct page **page)
 {
-    if (index >= cache->page_count)
+    if (index >= block_cache_pages(cache))
         return -EFAULT;
     *page = pagecache_find(&cache->object, index);
     if (*page == NULL)
@@ -128,7 +133,7 @@ int block_cache_blank(struct block_cache *cache, uint64_t index, struct page **p
     bool created;
     int error;
 
-    if (index >= cache->page_count)
+    if (index >= block_cache_pages(cache))
         return -EFAULT;
     error = pagecache_get(&cache->object, index, 0, page, &created);
     if (error == 0 && created) {
@@ -204,8 +209,8 @@ static int cache_get(struct vm_object *object, uint64_t index, unsigned want, un
 static int cache_write_back(struct vm_object *object, uint64_t first, uint64_t count)
 {
     struct block_cache *cache = container_of(object, struct block_cache, object);
-    uint64_t end = count > cache->page_count - min(first, cache->page_count) ? cache->page_count
-                                                                             : first + count;
+    uint64_t pages = block_cache_pages(cache);
+    uint64_t end = count > pages - min(first, pages) ? pages : first + count;
 
     return block_cache_write_back(cache, min(first, end), end);
 }
@@ -233,7 +238,6 @@ struct block_cache *block_cache_of(struct blkdev *dev)
         object_init(&cache->object, &cache_ops, 0);
         mutex_init(&cache->write_lock, RANK_FS_MOUNT);
         cache->dev = dev;
-        cache->page_count = (dev->sector_count + SECTORS_PER_PAGE - 1) / SECTORS_PER_PAGE;
     }
     mutex_unlock(&make_lock);
     return cache;

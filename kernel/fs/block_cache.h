@@ -12,9 +12,11 @@ struct page;
 struct block_cache {
     struct vm_object object;
     struct blkdev *dev;
-    uint64_t page_count;     /* the last one may be partial: zeroes behind the end */
     struct mutex write_lock; /* one writer back at a time */
 };
+
+/* The last one may be partial: zeroes behind the end. The device may shrink and grow. */
+uint64_t block_cache_pages(const struct block_cache *cache);
 
 /* Of a device, made on first use. NULL: no memory. May sleep. */
 struct block_cache *block_cache_of(struct blkdev *dev);

@@ -68,7 +68,7 @@ static int bound_dirty(struct block_cache *cache)
     memory_get_stats(&stats);
     if (READ_ONCE(cache->object.dirty_count) < stats.total / 16)
         return 0;
-    return block_cache_write_back(cache, 0, cache->page_count);
+    return block_cache_write_back(cache, 0, block_cache_pages(cache));
 }
 
 /* --- straight to the disk ----------------------------------------------------------------------
@@ -158,7 +158,7 @@ static ssize_t disk_read(struct file *file, struct io *io)
 static int disk_sync(struct file *file, bool data_only)
 {
     struct block_cache *cache = cache_of(file);
-    int error = block_cache_write_back(cache, 0, cache->page_count);
+    int error = block_cache_write_back(cache, 0, block_cache_pages(cache));
     int flushed = cache->dev->is_read_only ? 0 : blk_flush(cache->dev);
 
     (void)data_only;
@@ -226,7 +226,7 @@ static long erase(struct file *file, enum blk_op op, reg_t arg)
         return -EINVAL;
     if (range[0] > size || range[1] > size - range[0])
         return -EINVAL;
-    error = block_cache_write_back(cache, 0, cache->page_count);
+    error = block_cache_write_back(cache, 0, block_cache_pages(cache));
     pagecache_truncate(&cache->object, range[0] >> PAGE_SHIFT, (range[1] >> PAGE_SHIFT) + 2);
     return error != 0
                ? error

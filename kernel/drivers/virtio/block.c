@@ -53,6 +53,7 @@ struct slot {
     struct range range;
     uint8_t status;
     struct blk_request *request;
+    uint32_t data_room; /* bytes that the device may write before the status */
     struct slot *next;
 };
 
@@ -90,13 +91,18 @@ static unsigned fill_segments(struct slot *slot, struct virtio_segment *segment)
     return n;
 }
 
+static bool has_data_in(const struct blk_request *request)
+{
+    return request->op == BLK_READ || request->op == BLK_IDENTIFY;
+}
+
 static int vblk_submit(struct blkdev *dev, struct blk_request *request)
 {
     struct virtio_block *b = block_of(dev);
     struct virtio_segment segment[SEGMENTS_MAX + 2];
     reg_t flags = spin_lock_irq(&b->lock);
     struct slot *slot = b->idle;
-    int error = b->is_dead || b->queue.is_broken ? -EIO : slot == NULL ? -EAGAIN : 0;
+    int error = b->is_dead || b->disk.has_failed ? -EIO : slot == NULL ? -EAGAIN : 0;
 
     if (error == 0) {
         unsigned count, writes;
@@ -107,7 +113,10 @@ static int vblk_submit(struct blkdev *dev, struct blk_request *request)
             request->op == BLK_READ || request->op == BLK_WRITE ? request->sector : 0;
         slot->status = 0xff; /* none of the device's */
         count = fill_segments(slot, segment);
-        writes = request->op == BLK_READ || request->op == BLK_IDENTIFY ? count - 1 : 1;
+        writes = has_data_in(request) ? count - 1 : 1;
+        slot->data_room = 0;
+        for (unsigned i = count - writes; i + 1 < count; i++)
+            slot->data_room += segment[i].size;
         error = virtqueue_add(&b->queue, segment, count - writes, writes, slot);
     }
     if (error == 0) {
@@ -118,13 +127,25 @@ static int vblk_submit(struct blkdev *dev, struct blk_request *request)
     return error;
 }
 
-static void finish(struct virtio_block *b, struct slot *slot, bool failed)
+/* Old devices count as they like (section 2.7.8.2); whether the status counts differs, too. */
+static int result_of(const struct virtio_block *b, const struct slot *slot, uint32_t written)
+{
+    uint8_t status = READ_ONCE(slot->status);
+
+    if (status != STATUS_OK)
+        return status == STATUS_UNSUPPORTED ? -EOPNOTSUPP : -EIO;
+    if (!virtio_has(b->device, VIRTIO_F_VERSION_1) ||
+        (written >= slot->data_room && written <= slot->data_room + 1))
+        return 0;
+    log_error("%s: the device wrote %u bytes, expected %u", b->disk.name, written,
+              slot->data_room + 1);
+    return -EIO;
+}
+
+static void finish(struct virtio_block *b, struct slot *slot, int error)
 {
     struct blk_request *request = slot->request;
-    int error = failed || slot->status != STATUS_OK ? -EIO : 0;
 
-    if (!failed && slot->status == STATUS_UNSUPPORTED)
-        error = -EOPNOTSUPP;
     slot->next = b->idle;
     b->idle = slot;
     request->done(request, error);
@@ -145,11 +166,27 @@ static void vblk_interrupt(struct virtio_device *device)
 
     do {
         while (!b->is_dead && (slot = virtqueue_get(&b->queue, &written)) != NULL)
-            finish(b, slot, false);
+            finish(b, slot, result_of(b, slot, written));
         virtqueue_interrupts(&b->queue, true);
     } while (!b->is_dead && !b->queue.is_broken && virtqueue_has_news(&b->queue));
+    if (b->queue.is_broken)
+        WRITE_ONCE(b->disk.has_failed, true);
     spin_unlock_irq(&b->lock, flags);
     wake(b);
+}
+
+static void vblk_config_changed(struct virtio_device *device)
+{
+    struct virtio_block *b = device->device.data;
+    uint64_t sector_count;
+
+    if (device->ops->needs_reset(device)) {
+        WRITE_ONCE(b->disk.has_failed, true); /* who waits resets it */
+        wake(b);
+        return;
+    }
+    device->ops->config_read(device, CONFIG_CAPACITY, &sector_count, sizeof(sector_count));
+    blkdev_resize(&b->disk, sector_count);
 }
 
 /* Memory that requests name is theirs again when `finished` is woken: the device was reset, which
@@ -168,7 +205,7 @@ static void vblk_give_up(struct blkdev *dev)
     b->device->ops->reset(b->device);
     flags = spin_lock_irq(&b->lock);
     while ((slot = virtqueue_take_unused(&b->queue)) != NULL)
-        finish(b, slot, true);
+        finish(b, slot, -EIO);
     spin_unlock_irq(&b->lock, flags);
     wake(b);
 }
@@ -233,6 +270,8 @@ static int start(struct virtio_block *b)
     if (error != 0) {
         b->device->ops->reset(b->device);
         virtqueue_free(&b->queue);
+    } else {
+        b->device->config_changed = vblk_config_changed;
     }
     return error;
 }

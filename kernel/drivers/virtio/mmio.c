@@ -47,6 +47,7 @@
 #define STATUS_DRIVER      2U
 #define STATUS_DRIVER_OK   4U
 #define STATUS_FEATURES_OK 8U
+#define STATUS_NEEDS_RESET 0x40U
 #define STATUS_FAILED      0x80U
 
 #define RESET_POLLS  1000000U /* reads of a device that does not answer */
@@ -132,6 +133,11 @@ static void mmio_reset(struct virtio_device *device)
         cpu_relax(); /* section 2.1.2: it reads as 0 when the reset is over */
 }
 
+static bool mmio_needs_reset(struct virtio_device *device)
+{
+    return get(device, STATUS) & STATUS_NEEDS_RESET;
+}
+
 /* Fields are read by their own width (section 4.2.2.2). */
 static void read_config_once(struct virtio_device *device, unsigned offset, void *to, unsigned size)
 {
@@ -168,6 +174,7 @@ static const struct virtio_transport_ops mmio_ops = {
     .notify = mmio_notify,
     .ready = mmio_ready,
     .reset = mmio_reset,
+    .needs_reset = mmio_needs_reset,
     .config_read = mmio_config_read,
 };
 
@@ -177,7 +184,7 @@ static void mmio_interrupt(void *arg)
     uint32_t status = get(device, INTERRUPT_STATUS);
 
     set(device, INTERRUPT_ACK, status);
-    if (status & 1)
+    if ((status & 1) && device->interrupt != NULL)
         device->interrupt(device);
     if ((status & 2) && device->config_changed != NULL)
         device->config_changed(device);

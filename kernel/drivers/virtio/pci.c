@@ -56,6 +56,7 @@ enum cap_type { CAP_COMMON = 1, CAP_NOTIFY = 2, CAP_ISR = 3, CAP_CONFIG = 4, CAP
 #define STATUS_DRIVER      2U
 #define STATUS_DRIVER_OK   4U
 #define STATUS_FEATURES_OK 8U
+#define STATUS_NEEDS_RESET 0x40U
 #define STATUS_FAILED      0x80U
 
 #define NO_VECTOR 0xffffU /* also what a register holds whose write the device refused */
@@ -302,6 +303,11 @@ static void vpci_reset(struct virtio_device *device)
         cpu_relax(); /* section 4.1.4.3.2: it reads as 0 when the reset is over */
 }
 
+static bool vpci_needs_reset(struct virtio_device *device)
+{
+    return readb(pci_of(device)->common + STATUS) & STATUS_NEEDS_RESET;
+}
+
 static void vpci_config_read(struct virtio_device *device, unsigned offset, void *to, unsigned size)
 {
     struct virtio_pci *v = pci_of(device);
@@ -328,6 +334,7 @@ static const struct virtio_transport_ops vpci_ops = {
     .notify = vpci_notify,
     .ready = vpci_ready,
     .reset = vpci_reset,
+    .needs_reset = vpci_needs_reset,
     .config_read = vpci_config_read,
     .queue_affinity = vpci_queue_affinity,
 };

@@ -32,6 +32,9 @@ struct virtio_transport_ops {
     void (*notify)(struct virtio_device *device, unsigned index);
     void (*ready)(struct virtio_device *device); /* DRIVER_OK: the device may begin */
     void (*reset)(struct virtio_device *device); /* it has let go of all memory afterwards */
+    /* Section 2.1.2: the device has met an error, and does nothing until it is reset. It says so by
+     * an interrupt for a change of its configuration. Any context. */
+    bool (*needs_reset)(struct virtio_device *device);
     /* A field of the configuration space, 1, 2, 4 or 8 bytes, or an array of bytes. */
     void (*config_read)(struct virtio_device *device, unsigned offset, void *to, unsigned size);
     /* Which CPU takes a started queue's interrupts, if it has some of its own; NULL: none has. */

@@ -40,7 +40,8 @@ struct blkdev_ops {
     /* Takes the request: done() is called later, perhaps before this returns. -EAGAIN: no room now,
      * `room` is woken when there is. -EIO: the device is broken. Does not sleep. */
     int (*submit)(struct blkdev *dev, struct blk_request *request);
-    /* The device did not answer in time: resets it for good; what is under way ends with -EIO. */
+    /* The device did not answer in time, or has_failed: resets it for good; what is under way ends
+     * with -EIO. May sleep. */
     void (*give_up)(struct blkdev *dev);
 };
 
@@ -48,12 +49,13 @@ struct blkdev {
     const struct blkdev_ops *ops;
     char name[8];                 /* "vda": by blkdev_register() */
     unsigned major, minor;        /* likewise */
-    uint64_t sector_count;        /* 512-byte sectors */
+    uint64_t sector_count;        /* 512-byte sectors; blkdev_resize() changes it */
     uint32_t block_size;          /* bytes: the least that is read or written; power of two */
     uint32_t pages_max;           /* most page_vecs of a request */
     uint32_t discard_sectors;     /* most of a request; 0: it cannot */
     uint32_t zeroes_sectors;      /* likewise */
     bool is_read_only, has_cache; /* has_cache: flush means something */
+    bool has_failed;              /* the driver's: nothing that is under way will be answered */
     struct waitq room, finished;
     struct blkdev *next;
     void *cache; /* fs/block_cache.c */
@@ -61,6 +63,8 @@ struct blkdev {
 
 /* Thread context, at PROBE_DEVICE. Logs the device. -EINVAL: sizes that cannot be. */
 int blkdev_register(struct blkdev *dev);
+/* The device has another size now; a size that cannot be is logged and left out. Any context. */
+void blkdev_resize(struct blkdev *dev, uint64_t sector_count);
 /* The first and, by ->next, the others: none ever goes. */
 struct blkdev *blkdev_first(void);
 /* The one that a path names as Linux does, by /dev/NAME or /dev/disk/by-id/virtio-SERIAL; NULL:

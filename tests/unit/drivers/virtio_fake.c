@@ -81,6 +81,11 @@ static void reset(struct virtio_device *device)
     fake_of(device)->resets++;
 }
 
+static bool needs_reset(struct virtio_device *device)
+{
+    return fake_of(device)->needs_reset;
+}
+
 static void config_read(struct virtio_device *device, unsigned offset, void *to, unsigned size)
 {
     memcpy(to, fake_of(device)->config + offset, size);
@@ -94,6 +99,7 @@ static const struct virtio_transport_ops ops = {
     .notify = notify,
     .ready = ready,
     .reset = reset,
+    .needs_reset = needs_reset,
     .config_read = config_read,
 };
 
@@ -203,6 +209,18 @@ void fake_use(struct virtio_fake *fake, unsigned queue, uint32_t id, uint32_t wr
 
     q->used->ring[q->used->index % q->size] = (struct vring_used_entry){id, written};
     q->used->index++;
+}
+
+void fake_run_ahead(struct virtio_fake *fake, unsigned queue, unsigned count)
+{
+    fake->queue[queue]->used->index = (uint16_t)(fake->queue[queue]->used->index + count);
+}
+
+void fake_want_notification(struct virtio_fake *fake, unsigned queue)
+{
+    struct virtqueue *q = fake->queue[queue];
+
+    *(uint16_t *)&q->used->ring[q->size] = fake->next[queue];
 }
 
 bool fake_wants_interrupt(struct virtio_fake *fake, unsigned queue)

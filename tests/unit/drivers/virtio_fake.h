@@ -16,6 +16,7 @@ struct virtio_fake {
     uint64_t offered;
     uint32_t queue_size;
     bool refuses; /* does not accept features */
+    bool needs_reset;
     uint8_t config[FAKE_CONFIG_SIZE];
     unsigned resets, notified[FAKE_QUEUES];
     bool is_ready;
@@ -46,6 +47,10 @@ uint32_t fake_read(struct virtio_fake *fake, unsigned queue, unsigned head, void
                    uint32_t size);
 /* Gives a buffer back, whatever id and length say. */
 void fake_use(struct virtio_fake *fake, unsigned queue, uint32_t id, uint32_t written);
+/* Says that so many more buffers were used, whatever stands in the ring. */
+void fake_run_ahead(struct virtio_fake *fake, unsigned queue, unsigned count);
+/* The device wants to be told of the next buffer (with the event index). */
+void fake_want_notification(struct virtio_fake *fake, unsigned queue);
 /* Whether the driver wants an interrupt for the last fake_use(). */
 bool fake_wants_interrupt(struct virtio_fake *fake, unsigned queue);
 
