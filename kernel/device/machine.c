@@ -5,6 +5,7 @@
 #include <arch/instruction_count.h>
 #include <arch/irqflags.h>
 #include <arch/psci.h>
+#include <arch/trap.h>
 #include <core/clock.h>
 #include <core/ipi.h>
 #include <core/log.h>
@@ -15,8 +16,10 @@
 #include <lib/printf.h>
 #include <lib/string.h>
 
+#define NO_HYPERVISOR "none or unknown"
+
 static const struct machine_power_ops *power_ops;
-static const char *hypervisor = "none or unknown";
+static const char *hypervisor = NO_HYPERVISOR;
 
 /* --- identity --- */
 
@@ -69,9 +72,9 @@ const char *machine_model(void)
     return model != NULL ? model : "unknown machine";
 }
 
-const char *machine_hypervisor(void)
+const char *trap_abort_sender(void)
 {
-    return hypervisor;
+    return strcmp(hypervisor, NO_HYPERVISOR) != 0 ? hypervisor : "the machine";
 }
 
 /* KVM answers to the vendor call with its UUID 28b46fb6-2ec5-11e9-a9ca-4b564d003a74. Only asked by

@@ -8,15 +8,16 @@ from conftest import TOP
 from guest import Machine, boot
 
 
-def look(build, path, machine, *commands, seconds=3):
+def look(build, path, machine, *commands, seconds=3, program=None, ready=b"idle"):
     """Boots the idle program on the machine of a line; (what gdb's commands printed, how the guest ended).
 
-    The commands run once, with all CPUs stopped and the symbols where the kernel is. `path` is a socket to make.
+    The commands run once, with all CPUs stopped and the symbols where the kernel is, when the program has
+    printed `ready`. `path` is a socket to make.
     """
     machine, texts = Machine.parse("debugger " + machine), []
 
     def attach(reader):
-        if b"idle" in reader.program and not texts:
+        if ready in reader.program and not texts:
             time.sleep(0.3)
             words = [f"target remote {path}", "remora-slide", *commands, "detach"]
             gdb = ["gdb-multiarch", "-nx", "-batch", "-x", os.path.join(TOP, "scripts/gdb/remora.py"), build.elf]
@@ -25,7 +26,8 @@ def look(build, path, machine, *commands, seconds=3):
             texts.append(ended.stdout + ended.stderr)
         return bool(reader.of_type("X")) and not machine.powers_off()
 
-    result = boot(build.image(build.program("idle"), str(seconds)), machine, timeout=90, stop=attach,
+    words = [program] if program else [build.program("idle"), str(seconds)]
+    result = boot(build.image(*words), machine, timeout=90, stop=attach,
                   extra=["-gdb", f"unix:{path},server=on,wait=off"])
     assert texts, result
     return texts[0], result

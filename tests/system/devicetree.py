@@ -227,6 +227,16 @@ def resize_cells(root, address, size):
     root.set_cells("#size-cells", [size])
 
 
+def misplace(root, compatible, address):
+    """The tree says of a device that its registers are where they are not."""
+    for node in root.children:
+        if compatible in node.strings("compatible"):
+            cells = node.cells("reg")
+            for at in range(root.cell("#address-cells", 2)):
+                cells[at] = address >> 32 * (root.cell("#address-cells", 2) - 1 - at) & 0xFFFFFFFF
+            node.set_cells("reg", cells)
+
+
 def set_memory(root, banks):
     """Replace the memory nodes: one node a bank, (base, size) each."""
     root.children = [node for node in root.children if node.strings("device_type") != ["memory"]]

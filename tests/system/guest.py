@@ -19,6 +19,7 @@ from frames import FrameReader, frame
 
 QEMU = os.environ.get("QEMU", "qemu-system-aarch64")
 RAM = 0x40000000
+NOWHERE = 0x0B000000  # QEMU's `virt` has nothing there
 MIB = 1 << 20
 
 
@@ -39,7 +40,7 @@ class Machine:
     secure: str = "off"
     highmem: str = "on"
     load: int = 0               # physical address, by -device loader; 0: QEMU's own -kernel
-    tree: str = ""              # of shuffle, rename, rephandle, cells
+    tree: str = ""              # of shuffle, rename, rephandle, cells, misplace
     cntfrq: int = -1            # CNTFRQ_EL0 as firmware at EL3 leaves it; needs secure=on
     frequency: int = 0          # `clock-frequency` of the timer's node
     banks: str = ""             # MiB from the start of QEMU's RAM: first-last,first-last
@@ -117,6 +118,8 @@ def dump_tree(machine, folder, bootargs):
     if machine.frequency:
         root.child("timer").properties["clock-frequency"] = struct.pack(">I", machine.frequency)
     changes = machine.tree.split(",") if machine.tree else []
+    if "misplace" in changes:
+        devicetree.misplace(root, "arm,pl031", NOWHERE)
     if "cells" in changes:
         devicetree.resize_cells(root, 1, 1)
     if "rename" in changes:

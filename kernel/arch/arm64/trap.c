@@ -20,10 +20,12 @@
 #define ESR_ISS    0x1ffffffUL
 #define ESR_WNR    (1UL << 6)
 #define ESR_CM     (1UL << 8)
+#define ESR_FNV    (1UL << 10) /* of an external abort: FAR_EL1 does not hold the address */
 #define ESR_FSC    0x3fUL
 #define ADDRESS_56 ((1UL << 56) - 1)
 
 /* Fault status codes, the level in the two low bits where there is one. */
+#define FSC_SIZE        0x00
 #define FSC_TRANSLATION 0x04
 #define FSC_ACCESS_FLAG 0x08
 #define FSC_PERMISSION  0x0c
@@ -38,6 +40,13 @@ _Static_assert(sizeof(struct trapframe) % 16 == 0, "SP stays aligned");
 static vaddr_t untag(vaddr_t address)
 {
     return address >> 55 & 1 ? address : address & ADDRESS_56;
+}
+
+/* Xen 4.17 injects an abort with nothing but the class in its syndrome: that of an address size
+ * fault. */
+static bool from_xen(uint64_t esr)
+{
+    return (esr & ESR_FSC) == FSC_SIZE;
 }
 
 static bool fault_is_page_fault(uint64_t esr)
@@ -83,8 +92,10 @@ static void user_abort(struct trapframe *frame, uint64_t esr, vaddr_t address)
         return;
     }
     bool alignment = (esr & ESR_FSC) == FSC_ALIGNMENT;
+    bool known = (esr & ESR_FSC) != FSC_EXTERNAL || (esr & ESR_FNV) == 0;
 
-    raise(frame, alignment ? EXCEPTION_ALIGN_DATA : EXCEPTION_EXTERNAL, untag(address), 0, esr);
+    raise(frame, alignment ? EXCEPTION_ALIGN_DATA : EXCEPTION_EXTERNAL, known ? untag(address) : 0,
+          0, esr);
 }
 
 /* Which IEEE exception a trapped FP instruction met: FPE_* as Linux numbers them. */
@@ -266,6 +277,62 @@ static void print_registers(const struct trapframe *frame)
               sysreg_read(far_el1));
 }
 
+/* What an address of the kernel's is mapped to, as the CPU translates it (PAR_EL1). */
+static bool physical_address(vaddr_t address, paddr_t *physical)
+{
+    uint64_t result;
+
+    __asm__ volatile("at s1e1r, %0" ::"r"(address) : "memory");
+    isb();
+    result = sysreg_read(par_el1);
+    *physical = (result & 0xffffffffff000UL) | (address & 0xfff);
+    return (result & 1) == 0;
+}
+
+static const char *abort_name(uint64_t esr)
+{
+    switch (esr & FSC_LEVEL_MASK) {
+    case FSC_SIZE:
+        return "an address size fault";
+    case FSC_EXTERNAL:
+        return "an external abort";
+    case FSC_WALK:
+        return "an external abort of the walk through page tables";
+    default:
+        return (esr & ESR_FSC) == FSC_ALIGNMENT ? "an unaligned access to a device" : "an abort";
+    }
+}
+
+/* An access that the tables allow and something behind them refused. */
+static void tell_abort(const struct fault *fault, const char *access)
+{
+    paddr_t physical;
+
+    log_error("%s (ESR_EL1 %#lx), sent by %s", abort_name(fault->esr), fault->esr,
+              trap_abort_sender());
+    if ((fault->esr & ESR_FSC) == FSC_EXTERNAL && (fault->esr & ESR_FNV) != 0)
+        log_error("the CPU does not tell at which address");
+    else if (!physical_address(fault->addr, &physical))
+        log_error("%s at %#lx", access, fault->addr);
+    else
+        log_error("%s at %#lx, physical address %#lx: neither memory nor a device answered; "
+                  "does the device tree tell this address?",
+                  access, fault->addr, physical);
+}
+
+static void tell_fault(const struct fault *fault)
+{
+    const char *access = fault->access == FAULT_WRITE  ? "write"
+                         : fault->access == FAULT_EXEC ? "execution"
+                                                       : "read";
+
+    if (fault_is_page_fault(fault->esr))
+        log_error("%s at %#lx: %s", access, fault->addr,
+                  fault->present ? "not permitted there" : "nothing is mapped there");
+    else
+        tell_abort(fault, from_xen(fault->esr) ? "access" : access);
+}
+
 _Noreturn void trap_fatal(const struct trapframe *frame, const struct fault *fault, const char *why)
 {
     static unsigned telling = ~0U; /* the CPU that reports a fault */
@@ -276,11 +343,7 @@ _Noreturn void trap_fatal(const struct trapframe *frame, const struct fault *fau
     WRITE_ONCE(telling, this_cpu()->id);
     log_error("kernel fault in thread '%s' on CPU %u: %s", current()->name, this_cpu()->id, why);
     if (fault != NULL)
-        log_error("%s at %#lx: %s",
-                  fault->access == FAULT_WRITE  ? "write"
-                  : fault->access == FAULT_EXEC ? "execution"
-                                                : "read",
-                  fault->addr, fault->present ? "not permitted there" : "nothing is mapped there");
+        tell_fault(fault);
     print_registers(frame);
     backtrace_frame(frame);
     panic("the kernel stopped itself: %s", why);

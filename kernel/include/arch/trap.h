@@ -79,6 +79,9 @@ void trap_exception(struct trapframe *frame, const struct exception *exception);
  */
 void trap_user_work(struct trapframe *frame);
 
+/* Who is behind the memory bus, for a message about an access that nothing answered: "Xen". */
+const char *trap_abort_sender(void);
+
 /* --- supplied by the port --- */
 
 /* If frame->pc may fault, moves it to its fixup and returns true (exception table). */

@@ -24,8 +24,6 @@ const struct machine_boot *machine_boot(void);
 void machine_log_banner(void);
 /* /proc/cpuinfo's and the banner's "Cortex-A57"; "unknown" for parts without a name here. */
 const char *machine_cpu_name(uint32_t midr);
-/* "KVM", "Xen", "QEMU TCG", "none or unknown"... */
-const char *machine_hypervisor(void);
 /* The root's `model`, else its first `compatible`, else "unknown machine". */
 const char *machine_model(void);
 
