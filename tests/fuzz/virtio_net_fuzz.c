@@ -60,7 +60,7 @@ static void send_one(void)
                                  .csum_offset = take_byte(),
                                  .release = release};
         frame[i].second = (struct netbuf){.data = frame[i].room, .size = first->total - 64};
-        if (netdev_send(net.netdev, 0, first) != 0)
+        if (netdev_send(fake_stack.netdev, 0, first) != 0)
             first->total = 0;
         return;
     }
@@ -86,14 +86,14 @@ static void read_got(void)
 {
     static uint8_t to[70000];
 
-    for (struct netbuf *one = net.got; one != NULL; one = one->next) {
+    for (struct netbuf *one = fake_stack.got; one != NULL; one = one->next) {
         if (netbuf_copy_out(one, 0, to, sizeof(to)) != one->total)
             __builtin_trap();
         if ((one->flags & NETBUF_CSUM_PARTIAL) &&
             one->csum_start + one->csum_offset + 2U > one->total)
             __builtin_trap();
     }
-    net_fake_free_got();
+    fake_stack_free();
 }
 
 static void step(void)
@@ -120,18 +120,18 @@ static void step(void)
         send_one();
         break;
     case 8:
-        netdev_poll(net.netdev, 0);
-        netdev_poll(net.netdev, net.netdev->queue_count - 1);
+        netdev_poll(fake_stack.netdev, 0);
+        netdev_poll(fake_stack.netdev, fake_stack.netdev->queue_count - 1);
         break;
     case 9:
         net.virtio.device.interrupt(&net.virtio.device);
-        net.netdev->ops->rx_irq(net.netdev, 0, true);
-        net.netdev->ops->rx_irq(net.netdev, net.netdev->queue_count - 1, true);
-        net.netdev->ops->set_rx_mode(net.netdev, NETDEV_RX_PROMISCUOUS);
-        net.netdev->ops->set_mac(net.netdev, net.netdev->mac);
+        fake_stack.netdev->ops->rx_irq(fake_stack.netdev, 0, true);
+        fake_stack.netdev->ops->rx_irq(fake_stack.netdev, fake_stack.netdev->queue_count - 1, true);
+        fake_stack.netdev->ops->set_rx_mode(fake_stack.netdev, NETDEV_RX_PROMISCUOUS);
+        fake_stack.netdev->ops->set_mac(fake_stack.netdev, fake_stack.netdev->mac);
         break;
     case 10:
-        netdev_kick(net.netdev, 0);
+        netdev_kick(fake_stack.netdev, 0);
         net.virtio.config[6] = take_byte();
         net.virtio.device.config_changed(&net.virtio.device);
         break;

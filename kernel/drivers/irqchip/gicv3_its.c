@@ -387,6 +387,7 @@ static unsigned event_bits(const struct msi_device *device)
     return max(log2_ceil(device->vector_count), 1U);
 }
 
+/* A table that an ITS was told of and did not answer for stays with it. */
 static int its_attach(struct msi_device *device)
 {
     unsigned bits = event_bits(device);
@@ -410,22 +411,39 @@ static void its_detach(struct msi_device *device)
     device->data = NULL;
 }
 
-static int its_map(struct msi_device *device, unsigned vector, struct msi_message *message)
+static unsigned take_line(void)
 {
     reg_t flags = spin_lock_irq(&its.lock);
     unsigned line = (unsigned)bitmap_find_clear(its.used, GIC_LPI_COUNT, 0);
-    int error;
 
     if (line < GIC_LPI_COUNT)
         bitmap_set(its.used, line);
     spin_unlock_irq(&its.lock, flags);
+    return line;
+}
+
+static void give_line(unsigned line)
+{
+    reg_t flags = spin_lock_irq(&its.lock);
+
+    bitmap_clear(its.used, line);
+    spin_unlock_irq(&its.lock, flags);
+}
+
+static int its_map(struct msi_device *device, unsigned vector, struct msi_message *message)
+{
+    unsigned line = take_line();
+    int error;
+
     if (line >= GIC_LPI_COUNT)
         return -ENOSPC;
     its.lpi[line] = (struct lpi){.device = device->id, .event = vector};
     error = command(0, of_device(MAPTI, device->id),
                     (uint64_t)(GIC_LPI_FIRST + line) << 32 | vector, its.lpi[line].cpu);
-    if (error != 0)
+    if (error != 0) {
+        give_line(line);
         return error;
+    }
     *message = (struct msi_message){its.doorbell, vector};
     return (int)(its.chip.first_irq + line);
 }
@@ -433,12 +451,9 @@ static int its_map(struct msi_device *device, unsigned vector, struct msi_messag
 static void its_unmap(struct msi_device *device, unsigned vector, unsigned irq)
 {
     unsigned line = irq - its.chip.first_irq;
-    reg_t flags;
 
     command(its.lpi[line].cpu, of_device(DISCARD, device->id), vector, 0);
-    flags = spin_lock_irq(&its.lock);
-    bitmap_clear(its.used, line);
-    spin_unlock_irq(&its.lock, flags);
+    give_line(line);
 }
 
 static const struct msi_controller_ops its_msi_ops = {

@@ -16,6 +16,7 @@
 #include <device/pci.h>
 #include <lib/errno.h>
 #include <lib/minmax.h>
+#include <mm/kwindow.h>
 #include <mm/memory.h>
 #include <mm/page.h>
 #include <mm/slab.h>
@@ -554,10 +555,10 @@ static int e1000_probe(struct device *base)
         goto free;
     e->irq = error = pci_irq(pci);
     if (error < 0)
-        goto free;
+        goto unmap;
     error = start(e);
     if (error != 0)
-        goto free;
+        goto unmap;
     error = irq_request((unsigned)e->irq, e1000_interrupt, e, pci->name);
     if (error == 0) {
         error = show(e);
@@ -567,6 +568,8 @@ static int e1000_probe(struct device *base)
     }
     set(e, TCTL, 0);
     page_free(virt_page(e->tx), 1);
+unmap:
+    device_unmap(e->registers, E1000_SIZE);
 free:
     kfree(e);
     return error;

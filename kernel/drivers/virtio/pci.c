@@ -15,6 +15,7 @@
 #include <lib/errno.h>
 #include <lib/minmax.h>
 #include <lib/printf.h>
+#include <mm/kwindow.h>
 #include <mm/page.h>
 #include <mm/slab.h>
 
@@ -75,8 +76,8 @@ struct queue_vector {
 struct virtio_pci {
     struct virtio_device virtio;
     struct pci_device *pci;
-    void *common, *notify, *isr, *config;
-    uint32_t notify_size, notify_multiplier, config_size;
+    void *common, *notify, *isr, *config; /* NULL: not there */
+    uint32_t common_size, notify_size, isr_size, config_size, notify_multiplier;
     unsigned queue_count;
     void **doorbell; /* by queue; NULL: features were never accepted */
     /* MSI-X: vector 0 is for configuration changes and for queues without one of their own, which
@@ -371,13 +372,12 @@ static void *map_structure(const struct pci_device *pci, enum cap_type type, uin
 
 static int map_structures(struct virtio_pci *v)
 {
-    uint32_t common_size = 0, isr_size = 0;
     unsigned at, notify_at = 0;
 
-    v->common = map_structure(v->pci, CAP_COMMON, &common_size, &at);
-    v->isr = map_structure(v->pci, CAP_ISR, &isr_size, &at);
+    v->common = map_structure(v->pci, CAP_COMMON, &v->common_size, &at);
+    v->isr = map_structure(v->pci, CAP_ISR, &v->isr_size, &at);
     v->notify = map_structure(v->pci, CAP_NOTIFY, &v->notify_size, &notify_at);
-    if (v->common == NULL || common_size < COMMON_SIZE || v->isr == NULL || v->notify == NULL) {
+    if (v->common == NULL || v->common_size < COMMON_SIZE || v->isr == NULL || v->notify == NULL) {
         log_error("%s: the registers of virtio 1.0 are not there, and legacy ones are not "
                   "supported; not used",
                   v->pci->name);
@@ -388,6 +388,20 @@ static int map_structures(struct virtio_pci *v)
     if (v->config == NULL)
         v->config_size = 0;
     return 0;
+}
+
+static void unmap_structure(void *registers, uint32_t size)
+{
+    if (registers != NULL)
+        device_unmap(registers, size);
+}
+
+static void unmap_structures(struct virtio_pci *v)
+{
+    unmap_structure(v->common, v->common_size);
+    unmap_structure(v->isr, v->isr_size);
+    unmap_structure(v->notify, v->notify_size);
+    unmap_structure(v->config, v->config_size);
 }
 
 static int use_line(struct virtio_pci *v)
@@ -455,6 +469,7 @@ static int vpci_probe(struct device *base)
     base->data = v;
     error = start(v);
     if (error != 0) {
+        unmap_structures(v);
         kfree(v->doorbell);
         kfree(v->vector);
         kfree(v);

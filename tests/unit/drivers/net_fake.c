@@ -4,108 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <core/clock.h>
 #include <core/percpu.h>
-#include <core/thread.h>
-#include <lib/errno.h>
-#include <mm/memory.h>
 
 extern const struct driver *const driver_entry_virtio_net;
 
 struct net_fake net;
-
-/* --- threads: none runs, a test polls itself ----------------------------------------------------
- */
-
-static struct thread poller;
-
-int thread_spawn(const char *name, void (*entry)(void *), void *argument, struct thread **out)
-{
-    (void)name, (void)entry, (void)argument;
-    *out = &poller;
-    return 0;
-}
-
-void thread_wake(struct thread *thread)
-{
-    (void)thread;
-}
-
-void thread_prepare_sleep(enum wait_how how)
-{
-    (void)how;
-}
-
-void thread_cancel_sleep(void)
-{
-}
-
-int thread_sleep(uint64_t deadline_ns)
-{
-    (void)deadline_ns;
-    abort();
-}
-
-int thread_sleep_until(uint64_t deadline_ns, enum wait_how how)
-{
-    (void)deadline_ns, (void)how;
-    return 0;
-}
-
-void sched_yield(void) /* takes the place of the host's, which ASan calls */
-{
-}
-
-uint64_t clock_monotonic_ns(void)
-{
-    static uint64_t now;
-
-    return now += 100000000; /* who waits waits in vain, ten times a second */
-}
-
-void memory_get_stats(struct memory_stats *stats)
-{
-    *stats = (struct memory_stats){.total = 1024}; /* a pool of 64 pages */
-}
-
-/* --- the stack ----------------------------------------------------------------------------------
- */
-
-static void added(struct netdev *device)
-{
-    net.netdev = device;
-}
-
-static void input(struct netdev *device, unsigned queue, struct netbuf *frames)
-{
-    (void)device, (void)queue;
-    for (; frames != NULL; frames = frames->next) {
-        *net.last = frames;
-        net.last = &frames->next;
-        net.got_count++;
-    }
-    *net.last = NULL;
-}
-
-static void writable(struct netdev *device, unsigned queue)
-{
-    (void)device, (void)queue;
-    net.writable++;
-}
-
-static void link_changed(struct netdev *device)
-{
-    (void)device;
-    net.links++;
-}
-
-static const struct netdev_stack stack = {
-    .added = added,
-    .input = input,
-    .writable = writable,
-    .link = link_changed,
-    .announce = link_changed,
-};
 
 static void answer_commands(struct virtio_fake *fake, unsigned queue)
 {
@@ -132,7 +35,7 @@ int net_fake_start_pairs(uint64_t offered, unsigned pairs, bool answers, uint8_t
     int error;
 
     memset(&net, 0, sizeof(net));
-    net.last = &net.got;
+    fake_stack_start();
     fake_start(&net.virtio, VIRTIO_ID_NET, offered);
     memcpy(net.virtio.config, mac, 6);
     memcpy(net.virtio.config + 6, &status, 2);
@@ -142,31 +45,17 @@ int net_fake_start_pairs(uint64_t offered, unsigned pairs, bool answers, uint8_t
     net.answer = answer;
     net.virtio.on_notify = answers ? answer_commands : NULL;
     cpu_online_mask = cpumask_first_n(pairs > 1 ? 2 : 1);
-    if (netdev_next(NULL) == NULL)
-        netdev_set_stack(&stack);
     error = fake_probe(&net.virtio, driver_entry_virtio_net);
-    return error != 0 ? error : netdev_open(net.netdev);
-}
-
-void net_fake_free_got(void)
-{
-    while (net.got != NULL) {
-        struct netbuf *next = net.got->next;
-
-        netbuf_free_chain(net.got);
-        net.got = next;
-    }
-    net.last = &net.got;
-    net.got_count = 0;
+    return error != 0 ? error : netdev_open(fake_stack.netdev);
 }
 
 /* A driver is never unloaded: the test takes the memory back, from the outside. */
 void net_fake_stop(void)
 {
-    net_fake_free_got();
-    if (net.netdev->is_open)
-        netdev_close(net.netdev);
-    for (unsigned i = 0; i < net.netdev->queue_count; i++) {
+    fake_stack_free();
+    if (fake_stack.netdev->is_open)
+        netdev_close(fake_stack.netdev);
+    for (unsigned i = 0; i < fake_stack.netdev->queue_count; i++) {
         struct netbuf_pool *pool = NULL;
         struct netbuf *buffer;
 
@@ -178,8 +67,8 @@ void net_fake_stop(void)
             netbuf_pool_close(pool);
     }
     fake_stop(&net.virtio);
-    list_del(&net.netdev->list);
-    free(net.netdev->data);
+    list_del(&fake_stack.netdev->list);
+    free(fake_stack.netdev->data);
 }
 
 int net_fake_fill(const struct net_header *header, uint32_t header_size, const void *frame,

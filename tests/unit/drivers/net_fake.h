@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A network device over virtio_fake.h, and a stack that keeps what it gets. */
+/* A network device over virtio_fake.h and netdev_fake.h. */
 #ifndef UNIT_NET_FAKE_H
 #define UNIT_NET_FAKE_H
 
+#include "netdev_fake.h"
 #include "virtio_fake.h"
-
-#include <device/netdev.h>
 
 /* Numbers of features, section 5.1.3. */
 enum {
@@ -37,9 +36,6 @@ struct net_header {
 
 struct net_fake {
     struct virtio_fake virtio;
-    struct netdev *netdev; /* as the stack was told */
-    struct netbuf *got, **last;
-    unsigned got_count, writable, links;
     unsigned control_queue; /* where commands come in; 0: none is answered */
     uint8_t answer;         /* what the device says to them */
     uint8_t command[16];    /* the last one */
@@ -54,7 +50,6 @@ int net_fake_start(uint64_t offered);
 int net_fake_start_pairs(uint64_t offered, unsigned pairs, bool answers, uint8_t answer);
 /* Frames given back, the device reset: nothing may be left. */
 void net_fake_stop(void);
-void net_fake_free_got(void);
 
 /* The device fills its next buffer; returns its head, -1 for none. `size` with the header. */
 int net_fake_fill(const struct net_header *header, uint32_t header_size, const void *frame,

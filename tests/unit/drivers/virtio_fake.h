@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A virtio device for the tests of its drivers: it sees the rings, and does what a test says, right
- * or wrong. Pages come from malloc, so that ASan watches them.
+ * or wrong.
  */
 #ifndef UNIT_VIRTIO_FAKE_H
 #define UNIT_VIRTIO_FAKE_H
+
+#include "ram_fake.h"
 
 #include "../../../kernel/drivers/virtio/virtio.h"
 
@@ -53,8 +55,5 @@ void fake_run_ahead(struct virtio_fake *fake, unsigned queue, unsigned count);
 void fake_want_notification(struct virtio_fake *fake, unsigned queue);
 /* Whether the driver wants an interrupt for the last fake_use(). */
 bool fake_wants_interrupt(struct virtio_fake *fake, unsigned queue);
-
-/* Pages out by page_alloc(). */
-extern unsigned fake_pages;
 
 #endif

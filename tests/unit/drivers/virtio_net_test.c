@@ -13,7 +13,7 @@ static uint8_t bytes[70000];
 
 static const struct netdev_stats *stats(void)
 {
-    return &net.netdev->queue[0].stats;
+    return &fake_stack.netdev->queue[0].stats;
 }
 
 static void fill_bytes(void)
@@ -27,10 +27,10 @@ static void negotiates(void **state)
     assert_int_equal(net_fake_start(ALL_FEATURES | BIT64(40) | BIT64(MTU)), 0);
     assert_int_equal(net.virtio.device.accepted, ALL_FEATURES | BIT64(MTU));
     assert_true(net.virtio.is_ready);
-    assert_int_equal(net.netdev->mtu, 9000);
-    assert_int_equal(net.netdev->mac[5], 0x56);
-    assert_true(net.netdev->link_up);
-    assert_int_equal(net.netdev->features,
+    assert_int_equal(fake_stack.netdev->mtu, 9000);
+    assert_int_equal(fake_stack.netdev->mac[5], 0x56);
+    assert_true(fake_stack.netdev->link_up);
+    assert_int_equal(fake_stack.netdev->features,
                      NETDEV_TX_CSUM | NETDEV_TSO4 | NETDEV_TSO6 | NETDEV_RX_CSUM | NETDEV_RX_GSO);
     assert_int_equal(fake_offered(&net.virtio, 0), 32); /* half of the pool of 64 */
     net_fake_stop();
@@ -45,7 +45,7 @@ static void leaves_what_lacks_its_base(void **state)
     assert_int_equal(net_fake_start(without), 0);
     assert_int_equal(
         net.virtio.device.accepted & (BIT64(HOST_TSO4) | BIT64(HOST_TSO6) | BIT64(GUEST_TSO4)), 0);
-    assert_int_equal(net.netdev->features, NETDEV_RX_CSUM);
+    assert_int_equal(fake_stack.netdev->features, NETDEV_RX_CSUM);
     net_fake_stop();
 }
 
@@ -70,12 +70,12 @@ static void receives(void **state)
     assert_int_equal(net_fake_start(ALL_FEATURES), 0);
     assert_true(net_fake_receive(&plain, bytes, 1514));
     assert_true(net_fake_receive(&plain, bytes + 1, 14));
-    assert_int_equal(netdev_poll(net.netdev, 0), 2);
-    assert_int_equal(net.got_count, 2);
-    assert_int_equal(net.got->total, 1514);
-    assert_int_equal(netbuf_copy_out(net.got, 10, out, sizeof(out)), 1504);
+    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 2);
+    assert_int_equal(fake_stack.got_count, 2);
+    assert_int_equal(fake_stack.got->total, 1514);
+    assert_int_equal(netbuf_copy_out(fake_stack.got, 10, out, sizeof(out)), 1504);
     assert_memory_equal(out, bytes + 10, 1504);
-    assert_int_equal(net.got->next->total, 14);
+    assert_int_equal(fake_stack.got->next->total, 14);
     assert_int_equal(stats()->rx_packets, 2);
     assert_int_equal(stats()->rx_bytes, 1528);
     assert_int_equal(stats()->copied, 0);
@@ -107,13 +107,13 @@ static void merges(void **state)
             fake_write(&net.virtio, 0, (unsigned)head, bytes + i * room - sizeof(header), part);
             fake_use(&net.virtio, 0, (uint32_t)head, part);
         }
-        assert_int_equal(netdev_poll(net.netdev, 0), 1);
+        assert_int_equal(netdev_poll(fake_stack.netdev, 0), 1);
     }
-    assert_int_equal(net.got_count, 1);
-    assert_int_equal(net.got->total, size);
-    assert_int_equal(net.got->gso, NETBUF_GSO_TCP4);
-    assert_int_equal(net.got->flags, NETBUF_CSUM_PARTIAL);
-    assert_int_equal(netbuf_copy_out(net.got, 0, out, sizeof(out)), size);
+    assert_int_equal(fake_stack.got_count, 1);
+    assert_int_equal(fake_stack.got->total, size);
+    assert_int_equal(fake_stack.got->gso, NETBUF_GSO_TCP4);
+    assert_int_equal(fake_stack.got->flags, NETBUF_CSUM_PARTIAL);
+    assert_int_equal(netbuf_copy_out(fake_stack.got, 0, out, sizeof(out)), size);
     assert_memory_equal(out, bytes, size);
     assert_int_equal(stats()->rx_errors, 1);
     assert_int_equal(fake_offered(&net.virtio, 0), 32 - 3 + 0);
@@ -148,8 +148,8 @@ static void refuses_nonsense(void **state)
         fake_use(&net.virtio, 0, (uint32_t)head,
                  lies[i].written ? lies[i].written
                                  : lies[i].size + (uint32_t)sizeof(struct net_header));
-        netdev_poll(net.netdev, 0);
-        assert_int_equal(net.got_count, 0);
+        netdev_poll(fake_stack.netdev, 0);
+        assert_int_equal(fake_stack.got_count, 0);
         assert_int_equal(stats()->rx_errors, i + 1);
         assert_int_equal(fake_offered(&net.virtio, 0), 32);
     }
@@ -165,13 +165,14 @@ static void wrong_ids_break_the_queue(void **state)
 
         assert_int_equal(net_fake_start(ALL_FEATURES), 0);
         assert_true(net_fake_receive(&plain, bytes, 60));
-        assert_int_equal(netdev_poll(net.netdev, 0), 1);
+        assert_int_equal(netdev_poll(fake_stack.netdev, 0), 1);
         id = i == 0 ? 0 : i == 1 ? 64 : UINT32_MAX;
         fake_use(&net.virtio, 0, id, 72);
-        assert_int_equal(netdev_poll(net.netdev, 0), 0);
+        assert_int_equal(netdev_poll(fake_stack.netdev, 0), 0);
         assert_true(net.virtio.queue[0]->is_broken);
         assert_non_null(strstr(unit_log, "queue 0"));
-        assert_false(net.netdev->ops->rx_irq(net.netdev, 0, true)); /* or the thread would spin */
+        assert_false(fake_stack.netdev->ops->rx_irq(fake_stack.netdev, 0,
+                                                    true)); /* or the thread would spin */
         net_fake_stop();
     }
 }
@@ -182,18 +183,18 @@ static void survives_unread_frames(void **state)
     assert_int_equal(net_fake_start(ALL_FEATURES), 0);
     for (unsigned i = 0; i < 500; i++) {
         assert_true(net_fake_receive(&plain, bytes, i % 2 ? 1514 : 60));
-        netdev_poll(net.netdev, 0);
+        netdev_poll(fake_stack.netdev, 0);
     }
     assert_true(fake_offered(&net.virtio, 0) >= 15);
     assert_true(stats()->rx_dropped > 200);
     assert_true(stats()->copied >= 60 * 200);
     assert_int_equal(stats()->copied % 60, 0);
-    net_fake_free_got();
+    fake_stack_free();
     for (unsigned i = 0; i < 2; i++) {
         assert_true(net_fake_receive(&plain, bytes, 1514));
-        netdev_poll(net.netdev, 0);
+        netdev_poll(fake_stack.netdev, 0);
     }
-    assert_true(net.got_count >= 1);
+    assert_true(fake_stack.got_count >= 1);
     assert_true(fake_offered(&net.virtio, 0) >= 28);
     net_fake_stop();
     assert_int_equal(fake_pages, 0);
@@ -235,9 +236,9 @@ static void sends(void **state)
     frame.gso = NETBUF_GSO_TCP4;
     frame.gso_size = 500;
     frame.header_size = 54;
-    assert_int_equal(netdev_send(net.netdev, 0, &frame), 0);
+    assert_int_equal(netdev_send(fake_stack.netdev, 0, &frame), 0);
     assert_int_equal(net.virtio.notified[1], 0);
-    netdev_kick(net.netdev, 0);
+    netdev_kick(fake_stack.netdev, 0);
     assert_int_equal(net.virtio.notified[1], 1);
     head = fake_next(&net.virtio, 1);
     assert_int_equal(fake_pieces(&net.virtio, 1, (unsigned)head), 2);
@@ -251,7 +252,7 @@ static void sends(void **state)
     assert_memory_equal(out + 12 + 54, bytes, 1000);
     fake_use(&net.virtio, 1, (uint32_t)head, 0);
     assert_false(fake_wants_interrupt(&net.virtio, 1));
-    netdev_poll(net.netdev, 0);
+    netdev_poll(fake_stack.netdev, 0);
     assert_int_equal(released, 1);
     assert_int_equal(stats()->tx_packets, 1);
     assert_int_equal(stats()->tx_bytes, 1054);
@@ -264,17 +265,17 @@ static void refuses_what_the_device_cannot(void **state)
 
     assert_int_equal(net_fake_start(BIT64(VIRTIO_F_VERSION_1)), 0);
     frame.flags = NETBUF_CSUM_PARTIAL;
-    assert_int_equal(netdev_send(net.netdev, 0, &frame), -EINVAL);
+    assert_int_equal(netdev_send(fake_stack.netdev, 0, &frame), -EINVAL);
     frame.gso = NETBUF_GSO_TCP6;
-    assert_int_equal(netdev_send(net.netdev, 0, &frame), -EINVAL);
+    assert_int_equal(netdev_send(fake_stack.netdev, 0, &frame), -EINVAL);
     frame = frame_of(1600);
-    assert_int_equal(netdev_send(net.netdev, 0, &frame), -EINVAL);
+    assert_int_equal(netdev_send(fake_stack.netdev, 0, &frame), -EINVAL);
     frame = frame_of(60);
     for (unsigned i = 0; i < ARRAY_SIZE(part); i++)
         part[i] = (struct netbuf){
             .data = bytes, .size = 1, .rest = i + 1 < ARRAY_SIZE(part) ? &part[i + 1] : NULL};
     frame.rest = part;
-    assert_int_equal(netdev_send(net.netdev, 0, &frame), -EINVAL);
+    assert_int_equal(netdev_send(fake_stack.netdev, 0, &frame), -EINVAL);
     assert_int_equal(stats()->tx_errors, 4);
     net_fake_stop();
 }
@@ -289,22 +290,22 @@ static void fills_up(void **state)
     assert_int_equal(net_fake_start(ALL_FEATURES | BIT64(VIRTIO_RING_F_EVENT_IDX)), 0);
     for (unsigned i = 0; i < 65; i++) {
         frames[i] = frame_of(60);
-        assert_int_equal(netdev_send(net.netdev, 0, &frames[i]), i < 64 ? 0 : -EAGAIN);
+        assert_int_equal(netdev_send(fake_stack.netdev, 0, &frames[i]), i < 64 ? 0 : -EAGAIN);
     }
     head = fake_next(&net.virtio, 1);
     fake_use(&net.virtio, 1, (uint32_t)head, 0);
     assert_true(fake_wants_interrupt(&net.virtio, 1));
     net.virtio.device.interrupt(&net.virtio.device);
-    assert_true(net.netdev->queue[0].pending);
-    netdev_poll(net.netdev, 0);
-    assert_int_equal(net.writable, 1);
+    assert_true(fake_stack.netdev->queue[0].pending);
+    netdev_poll(fake_stack.netdev, 0);
+    assert_int_equal(fake_stack.writable, 1);
     assert_int_equal(released, 1);
-    assert_int_equal(netdev_send(net.netdev, 0, &frames[64]), 0);
+    assert_int_equal(netdev_send(fake_stack.netdev, 0, &frames[64]), 0);
     for (unsigned i = 0; i < 64; i++) {
         head = fake_next(&net.virtio, 1);
         fake_use(&net.virtio, 1, (uint32_t)head, 0);
     }
-    netdev_poll(net.netdev, 0);
+    netdev_poll(fake_stack.netdev, 0);
     assert_int_equal(released, 65);
     net_fake_stop();
 }
@@ -316,18 +317,18 @@ static void release_soon_interrupts(void **state)
     released = 0;
     assert_int_equal(net_fake_start(ALL_FEATURES), 0);
     frame.flags = NETBUF_RELEASE_SOON;
-    assert_int_equal(netdev_send(net.netdev, 0, &frame), 0);
-    assert_int_equal(netdev_send(net.netdev, 0, &second), 0);
+    assert_int_equal(netdev_send(fake_stack.netdev, 0, &frame), 0);
+    assert_int_equal(netdev_send(fake_stack.netdev, 0, &second), 0);
     assert_true(fake_wants_interrupt(&net.virtio, 1));
     net.virtio.device.interrupt(&net.virtio.device); /* for another reason: nothing sent yet */
-    assert_false(net.netdev->ops->rx_irq(net.netdev, 0, true));
+    assert_false(fake_stack.netdev->ops->rx_irq(fake_stack.netdev, 0, true));
     assert_true(fake_wants_interrupt(&net.virtio, 1)); /* still */
     fake_use(&net.virtio, 1, (uint32_t)fake_next(&net.virtio, 1), 0);
     fake_use(&net.virtio, 1, (uint32_t)fake_next(&net.virtio, 1), 0);
-    assert_true(net.netdev->ops->rx_irq(net.netdev, 0, true));
-    netdev_poll(net.netdev, 0);
+    assert_true(fake_stack.netdev->ops->rx_irq(fake_stack.netdev, 0, true));
+    netdev_poll(fake_stack.netdev, 0);
     assert_int_equal(released, 2);
-    assert_false(net.netdev->ops->rx_irq(net.netdev, 0, true));
+    assert_false(fake_stack.netdev->ops->rx_irq(fake_stack.netdev, 0, true));
     net_fake_stop();
 }
 
@@ -341,7 +342,7 @@ static void old_device(void **state)
     int head;
 
     assert_int_equal(net_fake_start(BIT64(MAC)), 0);
-    assert_int_equal(netdev_send(net.netdev, 0, &frame), 0);
+    assert_int_equal(netdev_send(fake_stack.netdev, 0, &frame), 0);
     head = fake_next(&net.virtio, 1);
     assert_int_equal(fake_pieces(&net.virtio, 1, (unsigned)head), 2);
     fake_piece(&net.virtio, 1, (unsigned)head, 0, &size, &writes);
@@ -349,9 +350,9 @@ static void old_device(void **state)
     fake_use(&net.virtio, 1, (uint32_t)head, 0);
     head = net_fake_fill(&header, 10, bytes, 1514);
     fake_use(&net.virtio, 0, (uint32_t)head, 1524);
-    netdev_poll(net.netdev, 0);
-    assert_int_equal(net.got->total, 1514);
-    assert_memory_equal(net.got->data, bytes, 1514);
+    netdev_poll(fake_stack.netdev, 0);
+    assert_int_equal(fake_stack.got->total, 1514);
+    assert_memory_equal(fake_stack.got->data, bytes, 1514);
     net_fake_stop();
     assert_int_equal(fake_pages, 0);
 }
@@ -363,14 +364,14 @@ static void link_and_close(void **state)
     assert_int_equal(net_fake_start(ALL_FEATURES), 0);
     net.virtio.config[6] = 0;
     net.virtio.device.config_changed(&net.virtio.device);
-    assert_false(net.netdev->link_up);
-    assert_true(net.netdev->link_changed);
-    netdev_close(net.netdev);
-    assert_int_equal(netdev_send(net.netdev, 0, &frame), -ENETDOWN);
-    assert_int_equal(netdev_poll(net.netdev, 0), 0);
-    assert_int_equal(netdev_open(net.netdev), 0);
+    assert_false(fake_stack.netdev->link_up);
+    assert_true(fake_stack.netdev->link_changed);
+    netdev_close(fake_stack.netdev);
+    assert_int_equal(netdev_send(fake_stack.netdev, 0, &frame), -ENETDOWN);
+    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 0);
+    assert_int_equal(netdev_open(fake_stack.netdev), 0);
     assert_true(net_fake_receive(&plain, bytes, 60));
-    assert_int_equal(netdev_poll(net.netdev, 0), 1);
+    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 1);
     net_fake_stop();
     assert_int_equal(fake_pages, 0);
 }
@@ -395,25 +396,25 @@ static void uses_a_pair_for_each_cpu(void **state)
     struct netbuf frame = frame_of(60);
 
     assert_int_equal(net_fake_start_pairs(PAIRS, 2, true, 0), 0);
-    assert_int_equal(net.netdev->queue_count, 2);
+    assert_int_equal(fake_stack.netdev->queue_count, 2);
     assert_memory_equal(net.command, "\4\0\2\0", 4); /* class, command, pairs */
     receive_on(2);
-    assert_int_equal(netdev_poll(net.netdev, 0), 0);
-    net.netdev->queue[1].pending = false;
+    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 0);
+    fake_stack.netdev->queue[1].pending = false;
     net.virtio.device.interrupt(&net.virtio.device);
-    assert_true(net.netdev->queue[1].pending);
-    assert_int_equal(netdev_poll(net.netdev, 1), 1);
-    assert_int_equal(net.netdev->queue[1].stats.rx_packets, 1);
+    assert_true(fake_stack.netdev->queue[1].pending);
+    assert_int_equal(netdev_poll(fake_stack.netdev, 1), 1);
+    assert_int_equal(fake_stack.netdev->queue[1].stats.rx_packets, 1);
     receive_on(2);
-    net.netdev->queue[0].pending = net.netdev->queue[1].pending = false;
+    fake_stack.netdev->queue[0].pending = fake_stack.netdev->queue[1].pending = false;
     net.virtio.queue[2]->interrupt(net.virtio.queue[2]); /* a vector of its own */
-    assert_true(net.netdev->queue[1].pending && !net.netdev->queue[0].pending);
-    assert_int_equal(netdev_poll(net.netdev, 1), 1);
-    assert_int_equal(netdev_send(net.netdev, 1, &frame), 0);
+    assert_true(fake_stack.netdev->queue[1].pending && !fake_stack.netdev->queue[0].pending);
+    assert_int_equal(netdev_poll(fake_stack.netdev, 1), 1);
+    assert_int_equal(netdev_send(fake_stack.netdev, 1, &frame), 0);
     assert_int_equal(fake_offered(&net.virtio, 3), 1);
     assert_int_equal(fake_offered(&net.virtio, 1), 0);
     fake_use(&net.virtio, 3, (uint32_t)fake_next(&net.virtio, 3), 0);
-    netdev_poll(net.netdev, 1);
+    netdev_poll(fake_stack.netdev, 1);
     net_fake_stop();
     assert_int_equal(fake_pages, 0);
 }
@@ -422,7 +423,7 @@ static void uses_a_pair_for_each_cpu(void **state)
 static void takes_no_more_pairs_than_cpus(void **state)
 {
     net_fake_start_pairs(PAIRS, 1, true, 0);
-    assert_int_equal(net.netdev->queue_count, 1);
+    assert_int_equal(fake_stack.netdev->queue_count, 1);
     assert_int_equal(net.command[0], 0); /* nothing is to be told */
     assert_non_null(net.virtio.queue[2]);
     net_fake_stop();
@@ -435,16 +436,18 @@ static void commands(void **state)
     static const uint8_t mac[6] = {2, 3, 4, 5, 6, 7};
 
     assert_int_equal(net_fake_start_pairs(PAIRS, 1, true, 0), 0);
-    assert_int_equal(net.netdev->ops->set_mac(net.netdev, mac), 0);
+    assert_int_equal(fake_stack.netdev->ops->set_mac(fake_stack.netdev, mac), 0);
     assert_memory_equal(net.command, "\1\1\2\3\4\5\6\7", 8);
-    assert_memory_equal(net.netdev->mac, mac, 6);
-    assert_int_equal(net.netdev->ops->set_rx_mode(net.netdev, NETDEV_RX_ALL_MULTICAST), 0);
+    assert_memory_equal(fake_stack.netdev->mac, mac, 6);
+    assert_int_equal(
+        fake_stack.netdev->ops->set_rx_mode(fake_stack.netdev, NETDEV_RX_ALL_MULTICAST), 0);
     assert_memory_equal(net.command, "\0\1\1", 3);
     net.answer = 1; /* VIRTIO_NET_ERR */
-    assert_int_equal(net.netdev->ops->set_rx_mode(net.netdev, NETDEV_RX_PROMISCUOUS), -EIO);
+    assert_int_equal(fake_stack.netdev->ops->set_rx_mode(fake_stack.netdev, NETDEV_RX_PROMISCUOUS),
+                     -EIO);
     net_fake_stop();
     assert_int_equal(net_fake_start(ALL_FEATURES), 0);
-    assert_int_equal(net.netdev->ops->set_mac(net.netdev, mac), -EOPNOTSUPP);
+    assert_int_equal(fake_stack.netdev->ops->set_mac(fake_stack.netdev, mac), -EOPNOTSUPP);
     net_fake_stop();
 }
 
@@ -452,9 +455,9 @@ static void commands(void **state)
 static void control_queue_is_silent(void **state)
 {
     assert_int_equal(net_fake_start_pairs(PAIRS, 2, false, 0), 0);
-    assert_int_equal(net.netdev->ops->set_rx_mode(net.netdev, 0), -EOPNOTSUPP);
+    assert_int_equal(fake_stack.netdev->ops->set_rx_mode(fake_stack.netdev, 0), -EOPNOTSUPP);
     receive_on(0);
-    assert_int_equal(netdev_poll(net.netdev, 0), 1);
+    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 1);
     net_fake_stop();
     assert_int_equal(fake_pages, 0);
 }
