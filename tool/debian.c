@@ -2,14 +2,17 @@
  *
  * Setting up a root of Debian packages without running maintainer scripts.
  *
- * Scripts are read line by line for the few commands that nearly all of them consist of; see
- * update-alternatives(1), adduser(8), sysusers.d(5), tmpfiles.d(5) and update-ca-certificates(8).
+ * Scripts are read line by line for the few commands that nearly all of them consist of, in loops
+ * or not; see update-alternatives(1), adduser(8), sysusers.d(5), tmpfiles.d(5) and
+ * update-ca-certificates(8).
  */
 #include "debian.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "script.h"
 
 /* --- Reading scripts. --------------------------------------------------------------------------
  */
@@ -62,9 +65,7 @@ static bool take_alternative(struct debian_setup *setup, const struct words *wor
 
     while (i < words->count && strcmp(words->item[i], "--install") != 0)
         i++;
-    if (i == words->count)
-        return true; /* --remove, --set: nothing to make */
-    if (i + 4 >= words->count || has_variable(words))
+    if (i + 4 >= words->count)
         return false;
     buffer_format(&text, "%s %s %s %s", words->item[i + 1], words->item[i + 2], words->item[i + 3],
                   words->item[i + 4]);
@@ -140,30 +141,55 @@ static bool is_replaced(const char *package)
     return text_starts(package, "python3") || text_starts(package, "libpython3");
 }
 
+/* A command whose words are plain, one of those that the script's variables make of a line. */
+static bool take_command(struct debian_setup *setup, const char *line)
+{
+    struct words words = {0};
+    bool understood = false;
+
+    if (words_split_shell(&words, line) == 0 && words.count) {
+        if (strcmp(words.item[0], "update-alternatives") == 0)
+            understood = take_alternative(setup, &words);
+        else if (strcmp(words.item[0], "adduser") == 0 && strstr(line, "--system"))
+            understood = take_user(setup, &words);
+    }
+    words_clear(&words);
+    return understood;
+}
+
+static bool take_line(struct debian_setup *setup, struct script_variables *variables,
+                      const char *line)
+{
+    const char *alternative = strstr(line, "update-alternatives");
+    struct words commands = {0};
+    bool understood = true;
+
+    if (script_assign(variables, line))
+        return true;
+    if (alternative == NULL && !text_starts(line, "adduser "))
+        return is_harmless(line);
+    if (alternative && strstr(alternative, "--install") == NULL)
+        return true; /* --remove, --set, --list: nothing to make */
+    understood = script_expand(variables, alternative ? alternative : line, &commands);
+    for (size_t i = 0; i < commands.count; i++)
+        understood = take_command(setup, commands.item[i]) && understood;
+    words_clear(&commands);
+    return understood;
+}
+
 void debian_take_script(struct debian_setup *setup, const char *package, const char *script)
 {
+    struct script_variables variables = {0};
     struct words lines = {0};
     bool understood = true;
 
     if (script)
         script_lines(script, &lines);
-    for (size_t i = 0; i < lines.count; i++) {
-        const char *line = lines.item[i];
-        const char *alternative = strstr(line, "update-alternatives");
-        struct words words = {0};
-
-        if (words_split_shell(&words, alternative ? alternative : line) < 0)
-            understood = is_harmless(line) && understood;
-        else if (alternative)
-            understood = take_alternative(setup, &words) && understood;
-        else if (words.count && strcmp(words.item[0], "adduser") == 0 && strstr(line, "--system"))
-            understood = take_user(setup, &words) && understood;
-        else
-            understood = is_harmless(line) && understood;
-        words_clear(&words);
-    }
+    for (size_t i = 0; i < lines.count; i++)
+        understood = take_line(setup, &variables, lines.item[i]) && understood;
     if (!understood && !is_replaced(package))
         words_add(&setup->unknown, package);
+    script_variables_clear(&variables);
     words_clear(&lines);
 }
 

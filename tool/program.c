@@ -156,27 +156,64 @@ static char *find_command(const struct root *root, const char *name, char **bad)
     return found;
 }
 
-static int list_program(const char *path, struct node *node, void *context)
+/* --- A program that is not there: what the user may have meant. --------------------------------
+ */
+
+enum { NAMED_MAX = 12 };
+
+struct search {
+    const char *name; /* to be equal to or, in /usr/bin, to begin with; NULL: any */
+    bool prefix;
+    bool whole_path;
+    struct words *found;
+};
+
+static int note_program(const char *path, struct node *node, void *context)
 {
-    if (is_executable(node) && strchr(path + 1, '/'))
-        words_add(context, strrchr(path, '/') + 1);
+    const struct search *search = context;
+    const char *name = strrchr(path, '/') + 1;
+
+    if (is_executable(node) && *name &&
+        (search->name == NULL ||
+         (search->prefix ? text_starts(name, search->name) : strcmp(name, search->name) == 0)))
+        words_add(search->found, search->whole_path ? path : name);
     return 0;
 }
 
-static int report_not_found(const struct root *root, const char *name)
+/* "a, b, c and 4 more"; empty if there are none. */
+static void list_programs(const struct root *root, const char *folder, struct search search,
+                          struct buffer *text)
 {
     struct words programs = {0};
-    struct buffer text = {0};
 
-    tree_walk(&root->tree, "/usr/bin", list_program, &programs);
+    search.found = &programs;
+    tree_walk(&root->tree, folder, note_program, &search);
     words_sort(&programs);
-    for (size_t i = 0; i < programs.count && i < 12; i++)
-        buffer_format(&text, "%s%s", i ? ", " : "", programs.item[i]);
-    if (programs.count > 12)
-        buffer_format(&text, " and %zu more", programs.count - 12);
-    message_error("%s: not found in the root%s%s", name, text.data ? "; its /usr/bin has " : "",
-                  text.data ? text.data : "");
+    for (size_t i = 0; i < programs.count && i < NAMED_MAX; i++)
+        buffer_format(text, "%s%s", i ? ", " : "", programs.item[i]);
+    if (programs.count > NAMED_MAX)
+        buffer_format(text, " and %zu more", programs.count - NAMED_MAX);
     words_clear(&programs);
+}
+
+/* By that name elsewhere, else by a longer name (a version is often part of it), else all. */
+static int report_not_found(const struct root *root, const char *name)
+{
+    const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
+    struct buffer text = {0};
+    const char *where = "; the root has ";
+
+    list_programs(root, "/", (struct search){.name = base, .whole_path = true}, &text);
+    if (text.length == 0) {
+        where = "; did you mean ";
+        list_programs(root, "/usr/bin", (struct search){.name = base, .prefix = true}, &text);
+    }
+    if (text.length == 0) {
+        where = "; its /usr/bin has ";
+        list_programs(root, "/usr/bin", (struct search){0}, &text);
+    }
+    message_error("%s: not found in the root%s%s", name, text.length ? where : "",
+                  text.length ? text.data : "");
     buffer_free(&text);
     return FRAME_STATUS_NOT_FOUND;
 }

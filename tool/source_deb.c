@@ -22,7 +22,7 @@
 #include "tar.h"
 
 #define CLOSURE_FRESH_SECONDS (24 * 3600)
-#define ROOT_FORMAT           "remora root 2" /* to be raised when the same packages give another root */
+#define ROOT_FORMAT           "remora root 3" /* to be raised when the same packages give another root */
 
 /* --- Unpacking. --------------------------------------------------------------------------------
  */

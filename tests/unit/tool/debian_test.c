@@ -67,6 +67,30 @@ static void test_alternatives(void **state)
     root_free(&root);
 }
 
+static void test_alternatives_in_loops(void **state)
+{
+    struct debian_setup setup = {0};
+    struct root root;
+
+    (void)state;
+    start(&root);
+    tree_add_text(&root.tree, "/usr/lib/jvm/bin/java", 0755, "");
+    tree_add_text(&root.tree, "/usr/lib/jvm/bin/keytool", 0755, "");
+    debian_take_script(&setup, "java",
+                       "priority=1711\nbase=/usr/lib/jvm\ntools='java keytool'\n"
+                       "if [ \"$1\" = configure ]; then\n"
+                       "  priority=$(expr $priority - 1)\n"
+                       "  for i in $tools; do\n"
+                       "    slave=\"--slave /usr/share/man/$i.1 ${i}.1 $base/man/$i.1\"\n"
+                       "    update-alternatives \\\n"
+                       "      --install /usr/bin/$i $i $base/bin/$i $priority \\\n      $slave\n"
+                       "  done\nfi\n");
+    debian_apply(&setup, &root);
+    expect_link(&root, "/etc/alternatives/java", "/usr/lib/jvm/bin/java");
+    expect_link(&root, "/usr/bin/keytool", "/etc/alternatives/keytool");
+    root_free(&root);
+}
+
 static void test_users(void **state)
 {
     struct debian_setup setup = {0};
@@ -116,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alternatives),
+        cmocka_unit_test(test_alternatives_in_loops),
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_certificates),
     };
