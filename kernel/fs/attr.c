@@ -5,6 +5,7 @@
 #include <lib/errno.h>
 #include <lib/string.h>
 
+#include "block_cache.h"
 #include "fs.h"
 
 ssize_t fs_readlink(const struct path *path, char *buffer, size_t size)
@@ -57,7 +58,7 @@ int fs_file_stat(struct file *file, struct inode_stat *stat)
 int fs_sync_all(void)
 {
     struct mount *mount;
-    int result = 0;
+    int result = 0, disks;
 
     for (unsigned i = 0; (mount = mount_at_index(i)) != NULL; i++) {
         int error = mount->sb->ops->sync != NULL ? mount->sb->ops->sync(mount->sb) : 0;
@@ -66,7 +67,8 @@ int fs_sync_all(void)
             result = error;
         mount_unref(mount);
     }
-    return result;
+    disks = block_cache_sync_all();
+    return result != 0 ? result : disks;
 }
 
 /* As Linux judges what a change is to who watches. */

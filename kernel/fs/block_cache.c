@@ -190,6 +190,32 @@ __cold int block_cache_write_back(struct block_cache *cache, uint64_t first, uin
     return result;
 }
 
+int block_cache_sync(struct block_cache *cache)
+{
+    int error = block_cache_write_back(cache, 0, block_cache_pages(cache));
+    int flushed = cache->dev->is_read_only ? 0 : blk_flush(cache->dev);
+
+    return error != 0 ? error : flushed;
+}
+
+__cold int block_cache_sync_all(void)
+{
+    int result = 0;
+
+    for (struct blkdev *dev = blkdev_first(); dev != NULL; dev = dev->next) {
+        struct block_cache *cache;
+        int error;
+
+        mutex_lock(&make_lock);
+        cache = dev->cache;
+        mutex_unlock(&make_lock);
+        error = cache != NULL ? block_cache_sync(cache) : 0;
+        if (error != 0)
+            result = error;
+    }
+    return result;
+}
+
 /* --- the object --------------------------------------------------------------------------------
  */
 

@@ -43,5 +43,9 @@ int block_run_read(const struct block_run *run, struct page *page);
 
 /* Writes what is dirty in pages [first, end) to the device. 0 or -EIO (it stays dirty). */
 int block_cache_write_back(struct block_cache *cache, uint64_t first, uint64_t end);
+/* All of it, and then what the device itself holds back. The same of every device that was opened,
+ * the others too when one fails. 0 or an error of the last that failed. May sleep. */
+int block_cache_sync(struct block_cache *cache);
+int block_cache_sync_all(void);
 
 #endif

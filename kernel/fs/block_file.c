@@ -157,12 +157,8 @@ static ssize_t disk_read(struct file *file, struct io *io)
 
 static int disk_sync(struct file *file, bool data_only)
 {
-    struct block_cache *cache = cache_of(file);
-    int error = block_cache_write_back(cache, 0, block_cache_pages(cache));
-    int flushed = cache->dev->is_read_only ? 0 : blk_flush(cache->dev);
-
     (void)data_only;
-    return error != 0 ? error : flushed;
+    return block_cache_sync(cache_of(file));
 }
 
 static ssize_t disk_write(struct file *file, struct io *io)

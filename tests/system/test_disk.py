@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Disks over virtio-mmio and PCI: what is written is on the disk, what is on it is read, errors are errors."""
+import json
 import os
+import socket
+import subprocess
 
 import pytest
+
+from guest import Machine, boot
 
 BUSYBOX = ["deb:busybox-static", "busybox"]
 MIB = 1 << 20
@@ -72,6 +77,70 @@ def test_over_2_tib(build, tmp_path):
     assert ended.returncode == 0 and ended.stdout.startswith(b"the end"), ended
     ended = run(build, disk(path), "cat", "/sys/block/vda/size")
     assert ended.stdout == b"6442450944\n", ended
+
+
+SYNC_C = r"""
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+int main(void)
+{
+    int disk = open("/dev/vda", O_RDWR);
+    char *mapped = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, disk, 0);
+    char text[8192];
+
+    memset(text, 'w', sizeof(text));
+    if (pwrite(disk, text, sizeof(text), 12000) != sizeof(text) || mapped == MAP_FAILED)
+        return 1;
+    strcpy(mapped + 600000, "by a mapping");
+    puts("written");
+    fflush(stdout);
+    sleep(1);
+    sync();
+    puts("synced");
+    fflush(stdout);
+    pause();
+}
+"""
+
+
+def flushes(path):
+    """How many times the guest told QEMU to flush its disk, by QMP."""
+    with socket.socket(socket.AF_UNIX) as control:
+        control.connect(path)
+        control.settimeout(10)
+        lines = control.makefile("rw")
+        for command in ("qmp_capabilities", "query-blockstats"):
+            lines.readline()
+            lines.write(json.dumps({"execute": command}))
+            lines.flush()
+        return json.loads(lines.readline())["return"][0]["stats"]["flush_operations"]
+
+
+def test_sync(build, tmp_path):
+    """sync(2) with the disk still open and mapped: what was written is in the file when QEMU is killed then."""
+    path, control, program, seen = tmp_path / "disk", str(tmp_path / "qmp"), str(tmp_path / "sync"), {}
+    path.write_bytes(bytes(MIB))
+    (tmp_path / "sync.c").write_text(SYNC_C)
+    subprocess.run(["aarch64-linux-gnu-gcc", "-static", "-o", program, program + ".c"], check=True, timeout=60)
+
+    def killed(reader):
+        for word in (b"written", b"synced"):
+            if word in reader.program and word not in seen:
+                seen[word] = path.read_bytes(), flushes(control) if word == b"synced" else 0
+        return b"synced" in seen
+
+    options = ["-drive", f"file={path},format=raw,if=none,id=d", "-device", "virtio-blk-device,drive=d",
+               "-qmp", f"unix:{control},server=on,wait=off"]
+    result = boot(build.image(program), Machine(memory=64), extra=options, stop=killed)
+    assert len(seen) == 2, result
+    assert seen[b"written"] == (bytes(MIB), 0), "written before it was asked for"
+    expected = bytearray(MIB)
+    expected[12000:12000 + 8192] = b"w" * 8192
+    expected[600000:600012] = b"by a mapping"
+    assert path.read_bytes() == expected and seen[b"synced"][1] >= 1, seen[b"synced"][1]
 
 
 GIGABYTE = """

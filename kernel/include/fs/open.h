@@ -35,6 +35,8 @@ int path_of_file(struct file *file, struct path *out);
  */
 int path_for_file(struct file *file, struct path *out);
 
+/* What mounted file systems and opened disks hold back goes to where it stays, also when one of
+ * them fails. 0 or an error of one. May sleep. */
 int fs_sync_all(void);
 /* Everything else (seek, readdir, truncate, allocate, sync) is in file->ops. */
 int fs_file_stat(struct file *file, struct inode_stat *stat);

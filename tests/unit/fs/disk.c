@@ -18,6 +18,8 @@ struct disk {
     uint64_t bad_sector;
 };
 
+static struct blkdev *disks;
+
 static struct disk *disk_of(struct blkdev *dev)
 {
     return container_of(dev, struct disk, dev);
@@ -32,13 +34,19 @@ struct blkdev *disk_make(void *bytes, size_t size, uint32_t block_size)
     disk->dev.pages_max = 8;
     disk->bytes = bytes;
     disk->bad_sector = UINT64_MAX;
+    disk->dev.next = disks;
+    disks = &disk->dev;
     return &disk->dev;
 }
 
 void disk_free(struct blkdev *dev)
 {
     struct block_cache *cache = dev->cache;
+    struct blkdev **place = &disks;
 
+    while (*place != dev)
+        place = &(*place)->next;
+    *place = dev->next;
     if (cache != NULL)
         pagecache_truncate(&cache->object, 0, UINT64_MAX);
     kfree(cache);
@@ -48,6 +56,17 @@ void disk_free(struct blkdev *dev)
 void disk_set_bad(struct blkdev *dev, uint64_t sector)
 {
     disk_of(dev)->bad_sector = sector;
+}
+
+struct blkdev *blkdev_first(void)
+{
+    return disks;
+}
+
+int blk_flush(struct blkdev *dev)
+{
+    (void)dev; /* memory holds nothing back */
+    return 0;
 }
 
 int blk_transfer(struct blkdev *dev, enum blk_op op, uint64_t sector, const struct page_vec *pages,
