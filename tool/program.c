@@ -218,20 +218,35 @@ static int report_not_found(const struct root *root, const char *name)
     return FRAME_STATUS_NOT_FOUND;
 }
 
+/* Packages that Debian takes for granted, so that no other depends on them; NULL: not of them. */
+static const char *essential_package(const char *interpreter)
+{
+    static const char *const packages[][2] = {
+        {"sh", "dash"}, {"dash", "dash"}, {"bash", "bash"}, {"perl", "perl-base"}};
+    const char *name = strrchr(interpreter, '/') ? strrchr(interpreter, '/') + 1 : interpreter;
+
+    for (size_t i = 0; i < sizeof(packages) / sizeof(packages[0]); i++)
+        if (strcmp(name, packages[i][0]) == 0)
+            return packages[i][1];
+    return NULL;
+}
+
 /* #! line: the interpreter must be there too. */
 static int check_script(const struct root *root, const char *path, const char *data, size_t size)
 {
     size_t start = 2 + strspn(data + 2, " \t");
     size_t length = strcspn(data + start, " \t\r\n");
     char *interpreter = memory_copy(data + start, length);
+    const char *package = essential_package(interpreter);
     int status = 0;
 
     (void)size;
     if (!is_executable(tree_find(&root->tree, interpreter, true)))
         status = message_fail(FRAME_STATUS_NOT_FOUND,
                               "%s: a script for %s, which the root does not have; add the package "
-                              "that holds it",
-                              path, *interpreter ? interpreter : "an interpreter");
+                              "that holds it%s%s",
+                              path, *interpreter ? interpreter : "an interpreter",
+                              package ? ", as in deb:PACKAGE," : "", package ? package : "");
     free(interpreter);
     return status;
 }
