@@ -83,23 +83,28 @@ _Noreturn void cpu_leave_boot_stack(void (*go_on)(void))
 
 /* --- idle --- */
 
+void cpu_rest(struct cpu *cpu)
+{
+    smp_store_release(&cpu->defer.idle, true);
+    cpu->idle_since_ns = clock_monotonic_ns();
+    cpu_wait_for_interrupt();
+    cpu->idle_ns += clock_monotonic_ns() - cpu->idle_since_ns;
+    WRITE_ONCE(cpu->defer.idle, false);
+    smp_mb(); /* before any reading section that the interrupt begins */
+    irq_enable();
+    isb();
+    irq_disable();
+}
+
 _Noreturn void idle_loop(void)
 {
     struct cpu *cpu = this_cpu();
 
+    cpu->queue->may_rest = true;
     for (;;) {
         irq_disable();
-        if (!thread_has_work(current(), WORK_RESCHEDULE) && !sched_pull(2)) {
-            smp_store_release(&cpu->defer.idle, true);
-            cpu->idle_since_ns = clock_monotonic_ns();
-            cpu_wait_for_interrupt();
-            cpu->idle_ns += clock_monotonic_ns() - cpu->idle_since_ns;
-            WRITE_ONCE(cpu->defer.idle, false);
-            smp_mb(); /* before any reading section that the interrupt begins */
-            irq_enable();
-            isb();
-            irq_disable();
-        }
+        if (!thread_has_work(current(), WORK_RESCHEDULE) && !sched_pull(2))
+            cpu_rest(cpu);
         schedule();
         irq_enable();
     }

@@ -28,6 +28,8 @@ struct run_queue {
     struct list_node rt[SCHED_RT_PRIORITY_MAX + 1];
     struct thread *dead;     /* just switched away from for good */
     struct thread *homeless; /* just switched away from, may not run here any more */
+    bool may_rest;           /* the idle thread idles: at first it boots */
+    struct thread *resting;  /* sleeps on the CPU, which is idle and has not switched; else NULL */
     uint64_t switches;
 };
 

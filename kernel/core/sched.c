@@ -145,6 +145,135 @@ static void put_back(struct run_queue *queue, struct thread *thread, bool preemp
     queue->count--;
 }
 
+/* The queue's virtual time is that of the request which is served now. */
+static void note_virtual_time(struct run_queue *queue, const struct thread *thread)
+{
+    uint64_t request = queue_request_ns(thread);
+
+    if (!sched_is_realtime(thread) && thread->sched.deadline > request)
+        queue->virtual_ns = max(queue->virtual_ns, thread->sched.deadline - request);
+}
+
+/* The first of the queue, out of it; NULL: nobody waits. */
+static struct thread *take_first(struct run_queue *queue)
+{
+    struct thread *first = queue_first(queue);
+
+    if (first != NULL) {
+        queue_remove(queue, first);
+        note_virtual_time(queue, first);
+    }
+    return first;
+}
+
+static void set_running(struct run_queue *queue, struct thread *thread, uint64_t now_ns)
+{
+    queue->running = thread;
+    WRITE_ONCE(queue->cpu->queue_running, thread);
+    thread->sched.slice_start_ns = now_ns;
+}
+
+/* Interrupts masked, the queue's lock held: released, on the way, by whoever comes. */
+static void switch_to(struct run_queue *queue, struct thread *from, struct thread *to,
+                      uint64_t now_ns)
+{
+    struct cpu *cpu = queue->cpu;
+
+    set_running(queue, to, now_ns);
+    arm_slice(queue);
+    smp_mb(); /* pairs with thread_set_work(): it sees who runs here, or the way out sees the work
+               */
+    fpu_switch(from, to);
+    if (to->vmspace != NULL && to->vmspace != cpu->vmspace)
+        vmspace_activate(to->vmspace);
+    context_switch(from, to);
+    finish_switch();
+}
+
+/* --- resting: a thread sleeps where it stands while its CPU has nothing else to do --- */
+
+/* Somebody else came to this CPU, on which `thread` rests: true when `thread` runs again, after a
+ * switch. */
+static bool yield_rest(struct run_queue *queue, struct thread *thread)
+{
+    struct thread *idle = queue->cpu->idle, *to = NULL;
+
+    spin_lock(&queue->lock);
+    atomic_fetch_and(~(int32_t)WORK_RESCHEDULE, &idle->work);
+    if (queue->resting == thread)
+        to = take_first(queue);
+    if (to == NULL) {
+        spin_unlock(&queue->lock);
+        return false;
+    }
+    queue->resting = NULL;
+    preempt_enable_no_check(); /* rest()'s; the lock's is left */
+    switch_to(queue, thread, to, clock_monotonic_ns());
+    return true;
+}
+
+/*
+ * The thread has gone to sleep and nobody waits for its CPU, which counts as idle from here on: it
+ * waits for interrupts on this stack, and so spares the switches to the idle thread and back if
+ * what wakes it comes first. Interrupts masked; releases the queue's lock.
+ */
+static void rest(struct run_queue *queue, struct thread *thread, uint64_t now_ns)
+{
+    struct cpu *cpu = queue->cpu;
+
+    set_running(queue, cpu->idle, now_ns);
+    timer_set_slice_end(UINT64_MAX);
+    queue->resting = thread;
+    smp_mb(); /* pairs with thread_set_work(), as a switch does */
+    preempt_disable();
+    spin_unlock(&queue->lock);
+    while (smp_load_acquire(&queue->resting) == thread) { /* pairs with end_rest() */
+        if (!thread_has_work(cpu->idle, WORK_RESCHEDULE) && !sched_pull(2))
+            cpu_rest(cpu);
+        else if (yield_rest(queue, thread))
+            return;
+    }
+    preempt_enable_no_check();
+    now_ns = thread->sched.slice_start_ns;
+    if (unlikely(now_ns >= READ_ONCE(loadavg_due_ns)))
+        loadavg_update(now_ns, true);
+    if (unlikely(thread_has_work(thread, WORK_RESCHEDULE)))
+        sched_preempt();
+}
+
+/* Wakes the thread that rests on the queue's CPU, which goes on with it; the lock is held. Who else
+ * has come there meanwhile is looked at next. Returns whom to kick(). */
+static struct cpu *end_rest(struct run_queue *queue, struct thread *thread)
+{
+    struct cpu *cpu = queue->cpu;
+
+    thread->on_queue = true;
+    queue->count++;
+    queue_place(queue, thread);
+    note_virtual_time(queue, thread);
+    set_running(queue, thread, clock_monotonic_ns());
+    if (unlikely(queue->count != 1 || !cpumask_test(&thread->sched.affinity, cpu->id)))
+        atomic_fetch_or(WORK_RESCHEDULE, &thread->work);
+    smp_store_release(&queue->resting, NULL); /* pairs with the load in rest() */
+    return cpu != this_cpu() ? cpu : NULL;
+}
+
+bool sched_serve(void (*serve)(void *argument), void *argument)
+{
+    struct run_queue *queue = this_cpu()->queue;
+    struct thread *thread = queue->resting; /* changes from NULL on this CPU only */
+
+    if (thread == NULL || thread->sleep_how != WAIT_SERVING || thread->serve != NULL ||
+        thread->sched.policy != SCHED_NORMAL || thread->sched.nice != 0)
+        return false;
+    thread->serve_argument = argument;
+    thread->serve = serve;
+    thread_wake(thread);
+    return true;
+}
+
+/* --- switching --- */
+
 /* Interrupts masked. `preempted`: the thread did not ask, and keeps running even if about to sleep.
  */
 static void switch_away(bool preempted)
@@ -163,20 +292,11 @@ static void switch_away(bool preempted)
     put_back(queue, from, preempted);
     defer_quiescent();
 
-    struct thread *to = queue_first(queue);
+    struct thread *to = take_first(queue);
 
-    if (to == NULL) {
-        to = cpu->idle;
-    } else {
-        queue_remove(queue, to);
-        if (!sched_is_realtime(to) && to->sched.deadline > queue_request_ns(to))
-            queue->virtual_ns = max(queue->virtual_ns, to->sched.deadline - queue_request_ns(to));
-    }
-    queue->running = to;
-    WRITE_ONCE(cpu->queue_running, to);
-    to->sched.slice_start_ns = now;
-    arm_slice(queue);
-    if (to == from) {
+    if (to == from || (to == NULL && from == cpu->idle)) {
+        set_running(queue, from, now);
+        arm_slice(queue);
         finish_switch();
         return;
     }
@@ -185,13 +305,10 @@ static void switch_away(bool preempted)
         from->involuntary_switches++;
     else
         from->voluntary_switches++;
-    smp_mb(); /* pairs with thread_set_work(): it sees who runs here, or the way out sees the work
-               */
-    fpu_switch(from, to);
-    if (to->vmspace != NULL && to->vmspace != cpu->vmspace)
-        vmspace_activate(to->vmspace);
-    context_switch(from, to);
-    finish_switch();
+    if (to == NULL && from->state == THREAD_SLEEPING && queue->may_rest)
+        rest(queue, from, now);
+    else
+        switch_to(queue, from, to != NULL ? to : cpu->idle, now);
 }
 
 void schedule(void)
@@ -242,6 +359,7 @@ static bool sleep_broken(const struct thread *thread)
 {
     switch (thread->sleep_how) {
     case WAIT_INTERRUPTIBLE:
+    case WAIT_SERVING:
         return thread_has_work(thread, WORK_SIGNAL | WORK_KILL);
     case WAIT_KILLABLE:
         return thread_has_work(thread, WORK_KILL);
@@ -255,6 +373,9 @@ void thread_prepare_sleep(enum wait_how how)
     struct thread *thread = current();
 
     thread->sleep_how = how;
+#ifdef CONFIG_DEBUG_CHECKS
+    ASSERT(how != WAIT_SERVING || thread->sleeping_count == 0);
+#endif
     WRITE_ONCE(thread->state, THREAD_SLEEPING);
     smp_mb(); /* pairs with waitq_wake() and thread_set_work() */
 }
@@ -262,6 +383,15 @@ void thread_prepare_sleep(enum wait_how how)
 void thread_cancel_sleep(void)
 {
     WRITE_ONCE(current()->state, THREAD_RUNNABLE);
+}
+
+/* What sched_serve() asked for; the wait that it interrupted begins anew. */
+static void serve(struct thread *thread)
+{
+    void (*run)(void *argument) = thread->serve;
+
+    thread->serve = NULL;
+    run(thread->serve_argument);
 }
 
 int thread_sleep(uint64_t deadline_ns)
@@ -280,8 +410,11 @@ int thread_sleep(uint64_t deadline_ns)
         timer_start(&thread->sleep_timer, deadline_ns);
     }
     schedule();
-    if (deadline_ns != WAIT_FOREVER) {
+    if (deadline_ns != WAIT_FOREVER)
         timer_cancel(&thread->sleep_timer);
+    if (thread->serve != NULL)
+        serve(thread);
+    if (deadline_ns != WAIT_FOREVER) {
         if (clock_monotonic_ns() >= deadline_ns)
             return sleep_broken(thread) ? -ERESTARTSYS : -ETIMEDOUT;
     }
@@ -315,6 +448,13 @@ void thread_wake(struct thread *thread)
     thread->state = THREAD_RUNNABLE;
     if (thread->on_queue) { /* still on its CPU: the sleep is called off */
         spin_unlock_irq(&queue->lock, flags);
+        return;
+    }
+    if (queue->resting == thread) {
+        struct cpu *sleeps = end_rest(queue, thread);
+
+        spin_unlock_irq(&queue->lock, flags);
+        kick(sleeps);
         return;
     }
     if (sched_choose_cpu(thread) == queue->cpu) {
@@ -351,14 +491,14 @@ void thread_start(struct thread *thread)
 void thread_set_work(struct thread *thread, uint32_t bits)
 {
     atomic_fetch_or((int32_t)bits, &thread->work);
-    smp_mb(); /* pairs with thread_prepare_sleep() */
-    if (thread == current())
-        return;
-    if (READ_ONCE(thread->state) == THREAD_SLEEPING) {
+    smp_mb();                                          /* pairs with thread_prepare_sleep() */
+    if (READ_ONCE(thread->state) == THREAD_SLEEPING) { /* the current one, too, while it rests */
         if (sleep_broken(thread))
             thread_wake(thread);
         return;
     }
+    if (thread == current())
+        return;
     struct cpu *cpu = READ_ONCE(thread->cpu);
 
     if (READ_ONCE(cpu->queue->running) == thread && cpu != this_cpu())

@@ -30,6 +30,9 @@ void thread_retire(struct thread *thread);
  */
 int sched_init_cpu(struct cpu *cpu, struct thread *idle);
 
+/* Waits for an interrupt and takes it, on this CPU, which has nothing to do. Interrupts masked. */
+void cpu_rest(struct cpu *cpu);
+
 /* What the idle thread does for ever. */
 _Noreturn void idle_loop(void);
 

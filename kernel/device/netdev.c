@@ -12,6 +12,8 @@
 #include <lib/errno.h>
 #include <lib/printf.h>
 
+#define SERVE_BATCHES 2 /* that a thread polls before it goes on with its own business */
+
 static struct list_node devices = LIST_INIT(devices);
 static unsigned device_count;
 static const struct netdev_stack *stack;
@@ -121,23 +123,45 @@ static void tell_stack(struct netdev *device)
     }
 }
 
+/* Does what was signalled, at most `batches` of it. The caller has the queue. */
+static void run_queue(struct netdev_queue *q, unsigned batches)
+{
+    struct netdev *device = q->device;
+
+    WRITE_ONCE(q->pending, false);
+    smp_mb(); /* what is signalled from here on is seen below or comes again */
+    while (device->is_open &&
+           (poll_once(q) == NETDEV_BUDGET || device->ops->rx_irq(device, q->index, true))) {
+        if (--batches == 0) {
+            WRITE_ONCE(q->pending, true);
+            break;
+        }
+    }
+    if (q->index == 0)
+        tell_stack(device);
+}
+
 static void queue_thread(void *argument)
 {
     struct netdev_queue *q = argument;
-    struct netdev *device = q->device;
 
     for (;;) {
         sleep_until_signal(q);
-        WRITE_ONCE(q->pending, false);
-        smp_mb(); /* what is signalled from here on is seen below or comes again */
-        if (device->is_open) {
-            while (poll_once(q) == NETDEV_BUDGET || device->ops->rx_irq(device, q->index, true))
-                continue;
-        }
-        if (q->index == 0)
-            tell_stack(device);
+        run_queue(q, UINT32_MAX);
         give_queue(q);
     }
+}
+
+/* The same in a thread that waits for something, most likely for what comes now: it need not wait
+ * for the queue's thread. A busy queue is left to that one. */
+static void serve_queue(void *argument)
+{
+    struct netdev_queue *q = argument;
+
+    if (!take_queue(q))
+        return;
+    run_queue(q, SERVE_BATCHES);
+    give_queue(q);
 }
 
 void netdev_signal(struct netdev *device, unsigned queue)
@@ -145,7 +169,7 @@ void netdev_signal(struct netdev *device, unsigned queue)
     struct netdev_queue *q = &device->queue[queue];
 
     WRITE_ONCE(q->pending, true);
-    if (q->thread != NULL)
+    if (q->thread != NULL && !sched_serve(serve_queue, q))
         thread_wake(q->thread);
 }
 

@@ -225,7 +225,7 @@ int epoll_collect(struct file *file, struct epoll_event_data *out, unsigned max,
         if (found != 0 || deadline_ns == 0)
             return (int)found;
         error = wait_event_exclusive(&set->waiters, READ_ONCE(set->ready_count) != 0, deadline_ns,
-                                     WAIT_INTERRUPTIBLE);
+                                     WAIT_SERVING);
         if (error != 0) {
             if (READ_ONCE(set->ready_count) != 0) /* the wake is another collector's */
                 wake_set(set);

@@ -139,7 +139,7 @@ int poll_wait(struct poll_entry *entries, unsigned count, uint64_t deadline_ns)
             result = set.error != 0 ? set.error : error == -ETIMEDOUT ? 0 : -EINTR;
             break;
         }
-        thread_prepare_sleep(WAIT_INTERRUPTIBLE);
+        thread_prepare_sleep(WAIT_SERVING);
         if (READ_ONCE(set.is_triggered))
             thread_cancel_sleep();
         else

@@ -264,7 +264,7 @@ struct file *timerfd_create(bool realtime, int clock_id, unsigned flags)
 
     if (tfd == NULL)
         return NULL;
-    spin_init(&tfd->lock, RANK_EVENT);
+    spin_init(&tfd->lock, RANK_SIGNAL);
     timer_init(&tfd->timer, timerfd_fire);
     waitq_init(&tfd->waiters);
     list_init(&tfd->node);

@@ -38,7 +38,7 @@ static char state_of(const struct process *process, const struct task *task)
         return 'T';
     if (task->thread.state == THREAD_RUNNABLE)
         return 'R';
-    return task->thread.sleep_how == WAIT_INTERRUPTIBLE ? 'S' : 'D';
+    return task->thread.sleep_how >= WAIT_INTERRUPTIBLE ? 'S' : 'D';
 }
 
 static void take_signals_locked(struct task_facts *facts, const struct process *process,

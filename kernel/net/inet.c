@@ -133,7 +133,7 @@ static void inet_linger(struct socket *socket)
     (void)wait_event(
         &sock->writable,
         READ_ONCE(sock->acked) == READ_ONCE(sock->written) || READ_ONCE(sock->state) == INET_DEAD,
-        socket_deadline((uint64_t)socket->linger_seconds * NS_PER_SECOND), WAIT_INTERRUPTIBLE);
+        socket_deadline((uint64_t)socket->linger_seconds * NS_PER_SECOND), WAIT_SERVING);
 }
 
 static __cold void inet_release(struct socket *socket)
@@ -287,7 +287,7 @@ static int inet_connect(struct socket *socket, const struct socket_name *name, u
         return -EALREADY;
     }
     error = wait_event(&sock->writable, READ_ONCE(sock->state) != INET_CONNECTING,
-                       socket_deadline(socket->send_timeout_ns), WAIT_INTERRUPTIBLE);
+                       socket_deadline(socket->send_timeout_ns), WAIT_SERVING);
     if (error == -ETIMEDOUT)
         return -EINPROGRESS;
     return error != 0 ? socket_wait_error(error, socket->send_timeout_ns) : connect_result(socket);
@@ -314,10 +314,10 @@ static int inet_accept(struct socket *socket, struct socket *to, bool nowait)
             return -EINVAL;
         if (nowait)
             return -EAGAIN;
-        error = wait_event_exclusive(
-            &sock->readable,
-            (READ_ONCE(sock->ready) & POLLIN) || READ_ONCE(sock->state) != INET_LISTENING,
-            socket_deadline(socket->receive_timeout_ns), WAIT_INTERRUPTIBLE);
+        error = wait_event_exclusive(&sock->readable,
+                                     (READ_ONCE(sock->ready) & POLLIN) ||
+                                         READ_ONCE(sock->state) != INET_LISTENING,
+                                     socket_deadline(socket->receive_timeout_ns), WAIT_SERVING);
         if (error != 0)
             return socket_wait_error(error, socket->receive_timeout_ns);
     }
@@ -369,7 +369,7 @@ static ssize_t send_step(struct socket *socket, struct io *io, const struct inet
         if (sent != -EAGAIN || (flags & MSG_DONTWAIT))
             return sent;
         error = wait_event(&sock->writable, READ_ONCE(sock->ready) & asks,
-                           socket_deadline(socket->send_timeout_ns), WAIT_INTERRUPTIBLE);
+                           socket_deadline(socket->send_timeout_ns), WAIT_SERVING);
         if (error != 0)
             return socket_wait_error(error, socket->send_timeout_ns);
     }
@@ -443,7 +443,7 @@ static ssize_t inet_receive(struct socket *socket, struct io *io, struct socket_
         error = wait_event(&sock->readable,
                            (READ_ONCE(sock->ready) & (POLLIN | POLLERR | POLLHUP)) ||
                                atomic_read(&socket->error) != 0,
-                           socket_deadline(socket->receive_timeout_ns), WAIT_INTERRUPTIBLE);
+                           socket_deadline(socket->receive_timeout_ns), WAIT_SERVING);
         if (error != 0)
             return done != 0 ? done : socket_wait_error(error, socket->receive_timeout_ns);
     }

@@ -45,6 +45,13 @@ struct sched_entity {
 void schedule(void);
 void sched_yield(void);
 
+/*
+ * For an interrupt handler with work for a thread: if this CPU is idle, and the last thread that
+ * ran there sleeps with WAIT_SERVING, that one is woken to call `serve` before it looks at what it
+ * waits for, and no other thread has to come. False: nobody is there to do it.
+ */
+bool sched_serve(void (*serve)(void *argument), void *argument);
+
 /* Switches to a better thread, on the way out of an interrupt; interrupts masked, preemption on. */
 void sched_preempt(void);
 

@@ -24,6 +24,7 @@ enum wait_how {
     WAIT_UNINTERRUPTIBLE, /* ends by a wake or the deadline only: short, certain waits */
     WAIT_KILLABLE,        /* also when the thread is to die */
     WAIT_INTERRUPTIBLE,   /* also when a signal is to be delivered */
+    WAIT_SERVING,         /* the same, of a thread that holds no lock: see sched_serve() */
 };
 
 struct thread;

@@ -21,6 +21,13 @@ int thread_spawn(const char *name, void (*entry)(void *), void *argument, struct
     return 0;
 }
 
+bool sched_serve(void (*serve)(void *argument), void *argument)
+{
+    (void)serve;
+    (void)argument;
+    return false;
+}
+
 void thread_wake(struct thread *thread)
 {
     (void)thread;
