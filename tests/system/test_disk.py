@@ -2,6 +2,7 @@
 """Disks over virtio-mmio and PCI: what is written is on the disk, what is on it is read, errors are errors."""
 import json
 import os
+import re
 import socket
 import subprocess
 
@@ -42,6 +43,34 @@ def test_64_mib(build, tmp_path, transport):
     ended = run(build, disk(path, transport=transport), "dd", "if=/dev/vda", "bs=64k", "iflag=direct")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout == data
+
+
+RINGS = [f"packed={packed},indirect_desc={indirect},event_idx={events}"
+         for packed in ("off", "on") for indirect in ("off", "on") for events in ("off", "on")]
+
+
+def ring_words(rings):
+    """What the guest's log says of queues that were made so."""
+    on = dict(word.split("=") for word in rings.split(","))
+    return (("packed" if on["packed"] == "on" else "split") + (", indirect" if on["indirect_desc"] == "on" else "") +
+            (", event index" if on["event_idx"] == "on" else "")).encode()
+
+
+@pytest.mark.parametrize("transport", ["mmio", "pci"])
+@pytest.mark.parametrize("rings", RINGS)
+def test_rings(build, tmp_path, transport, rings):
+    """Both layouts of the ring with what can be left out: written, and read back past the cache."""
+    path, data = tmp_path / "disk", os.urandom(8 * MIB)
+    path.write_bytes(bytes(8 * MIB))
+    options = disk(path, transport=transport)
+    options[-1] += "," + rings
+    ended = run(build, options, "dd", "of=/dev/vda", "bs=64k", "conv=fsync", data=data)
+    assert ended.returncode == 0, ended.stderr
+    assert path.read_bytes() == data
+    ended = run(build, ["-V", *options], "dd", "if=/dev/vda", "bs=64k", "iflag=direct")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == data
+    assert re.search(rb"queues? of \d+, " + ring_words(rings) + rb"\r?\n", ended.stderr), ended.stderr
 
 
 def test_read_only(build, tmp_path):

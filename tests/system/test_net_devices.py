@@ -67,6 +67,17 @@ def test_bytes_both_ways(build, device):
     transfer(build, device, 4 * MIB)
 
 
+@pytest.mark.parametrize("bus", ["virtio-mmio", "virtio-pci"])
+@pytest.mark.parametrize("rings", [f"packed=on,indirect_desc={indirect},event_idx={events}"
+                                   for indirect in ("off", "on") for events in ("off", "on")] +
+                         ["indirect_desc=off", "event_idx=off"])
+def test_rings(build, bus, rings):
+    """Packed rings, and both layouts without what can be left out."""
+    *before, device = DEVICES[bus]
+    DEVICES["rings"] = [*before, device + "," + rings]
+    transfer(build, "rings", 2 * MIB)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("device", DEVICES)
 def test_64_mib_both_ways(build, device):

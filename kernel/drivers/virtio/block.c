@@ -38,6 +38,7 @@ static const uint32_t types[] = {0, 1, 4, 11, 13, 8};
 #define QUEUE_SIZE   128U
 #define SEGMENTS_MAX 32U /* pages of a request: 128 KiB */
 #define SLOTS        16U /* requests with the device at a time */
+#define TABLE_LEAST  4U  /* pieces that are worth a table: a page is three */
 
 struct range {
     uint64_t sector;
@@ -260,12 +261,14 @@ static int start(struct virtio_block *b)
         error = virtqueue_init_size(&b->queue, b->device, 0, QUEUE_SIZE);
     if (error != 0)
         return error;
+    virtqueue_add_tables(&b->queue, SLOTS, TABLE_LEAST, SEGMENTS_MAX + 2);
     b->disk.pages_max = min(b->disk.pages_max, b->queue.size > 3 ? b->queue.size - 2 : 1);
     for (unsigned i = 0; i < SLOTS; i++) {
         b->slot[i].next = b->idle;
         b->idle = &b->slot[i];
     }
     b->device->ops->ready(b->device);
+    virtqueue_describe(&b->queue, 1);
     error = blkdev_register(&b->disk);
     if (error != 0) {
         b->device->ops->reset(b->device);

@@ -16,6 +16,11 @@ int virtio_add(struct virtio_device *device)
 
 int virtio_accept(struct virtio_device *device, uint64_t wanted)
 {
-    device->accepted = device->ops->features(device) & (wanted | BIT64(VIRTIO_F_VERSION_1));
+    uint64_t offered = device->ops->features(device);
+
+    wanted |= BIT64(VIRTIO_F_VERSION_1) | BIT64(VIRTIO_RING_F_INDIRECT);
+    if (offered & BIT64(VIRTIO_F_VERSION_1))
+        wanted |= BIT64(VIRTIO_F_RING_PACKED);
+    device->accepted = offered & wanted;
     return device->ops->accept(device, device->accepted);
 }

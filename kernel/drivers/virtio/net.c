@@ -25,10 +25,12 @@ struct net_header {
 #define GSO_TCPV6         4
 #define GSO_ECN           0x80
 
-#define FRAME_MAX (65535U + ETHERNET_HEADER + 4)
-#define FIRST_MIN 128U /* bytes that a frame's first buffer holds, if it has them */
-#define COPY_MAX  512U /* frames that are copied when buffers are short */
-#define RING_MAX  256U
+#define FRAME_MAX   (65535U + ETHERNET_HEADER + 4)
+#define FIRST_MIN   128U /* bytes that a frame's first buffer holds, if it has them */
+#define COPY_MAX    512U /* frames that are copied when buffers are short */
+#define RING_MAX    256U
+#define TABLE_LEAST 4U /* pieces of a frame that are worth a table */
+#define SEND_TABLES 32U
 
 _Static_assert(sizeof(struct net_header) <= NETBUF_HEADROOM, "the header fits before a frame");
 
@@ -422,6 +424,7 @@ int net_pair_start(struct net_pair *pair)
         error = virtqueue_init_size(&pair->send, device, 2 * pair->index + 1, RING_MAX);
     if (error != 0)
         return error;
+    virtqueue_add_tables(&pair->send, SEND_TABLES, TABLE_LEAST, NETBUF_CHAIN_MAX + 1);
     pair->receive.data = pair->send.data = pair;
     pair->receive.interrupt = pair->send.interrupt = queue_interrupt;
     virtqueue_interrupts(&pair->receive, false);

@@ -373,6 +373,7 @@ static int start(struct virtio_device *device)
     device->config_changed = net_config_changed;
     device->ops->ready(device);
     use_pairs(net);
+    virtqueue_describe(&net->pair[0].send, 2 * pairs);
     error = netdev_register(&net->netdev);
     if (error != 0)
         free_net(net);

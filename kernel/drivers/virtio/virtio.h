@@ -17,8 +17,10 @@
 
 /* Section 6: features that do not belong to a type of device. */
 #define VIRTIO_F_ANY_LAYOUT     27 /* legacy devices: a header may share a descriptor with data */
+#define VIRTIO_RING_F_INDIRECT  28
 #define VIRTIO_RING_F_EVENT_IDX 29
 #define VIRTIO_F_VERSION_1      32
+#define VIRTIO_F_RING_PACKED    34
 
 struct virtio_device;
 struct virtqueue;
@@ -63,7 +65,8 @@ static inline struct virtio_device *virtio_device_of(struct device *device)
 /* Gives a device that a transport has found to its driver. -ENODEV: there is none. */
 int virtio_add(struct virtio_device *device);
 
-/* Accepts those of `wanted` that the device offers, and VERSION_1. -EIO: the device refuses. */
+/* Accepts those of `wanted` that the device offers, VERSION_1, and what virtqueues make use of by
+ * themselves. -EIO: the device refuses. */
 int virtio_accept(struct virtio_device *device, uint64_t wanted);
 
 static inline bool virtio_has(const struct virtio_device *device, unsigned feature)
@@ -71,8 +74,10 @@ static inline bool virtio_has(const struct virtio_device *device, unsigned featu
     return device->accepted >> feature & 1;
 }
 
-/* --- split virtqueues (section 2.7). The caller locks. ---------------------------------------- */
+/* --- virtqueues (sections 2.6 to 2.8). The caller locks. ---------------------------------------
+ */
 
+/* Split rings. */
 struct vring_descriptor {
     uint64_t address;
     uint32_t length;
@@ -92,29 +97,73 @@ struct vring_used {
     struct vring_used_entry ring[];
 };
 
-struct virtqueue_buffer { /* by the number of its first descriptor */
+/* Packed rings. */
+struct packed_descriptor {
+    uint64_t address;
+    uint32_t length;
+    uint16_t id, flags;
+};
+
+struct virtqueue_buffer { /* by its number: split, that of its first descriptor */
     void *cookie;         /* NULL: none is with the device */
-    uint16_t count, last; /* descriptors; the last one's number */
+    uint16_t count;       /* descriptors of the ring */
+    uint16_t last;  /* split: the last one's number; packed, of a free one: the next free one */
+    uint16_t table; /* of indirect descriptors, from 1; 0: none */
+};
+
+struct virtqueue;
+struct virtio_segment;
+
+/* A layout of the ring, chosen once for each queue: virtqueue_split.c, virtqueue_packed.c. */
+struct virtqueue_ops {
+    size_t (*bytes)(unsigned size); /* of a ring of so many descriptors; 0: cannot be */
+    void (*lay_out)(struct virtqueue *queue, void *memory);
+    int (*add)(struct virtqueue *queue, const struct virtio_segment *segment, unsigned reads,
+               unsigned writes, void *cookie);
+    void *(*get)(struct virtqueue *queue, uint32_t *written);
+    void (*kick)(struct virtqueue *queue);
+    bool (*has_news)(const struct virtqueue *queue);
+    void (*interrupts)(struct virtqueue *queue, bool on);
+    void (*give)(struct virtqueue *queue, unsigned number); /* a buffer's descriptors are free */
 };
 
 struct virtqueue {
+    const struct virtqueue_ops *ops;
     struct virtio_device *device;
     unsigned index, size;
-    struct vring_descriptor *descriptor;
-    struct vring_available *available;
-    struct vring_used *used;
+    union { /* the descriptor area, the driver's and the device's, in this order */
+        struct {
+            struct vring_descriptor *descriptor;
+            struct vring_available *available;
+            struct vring_used *used;
+        };
+        struct {
+            struct packed_descriptor *packed;
+            uint32_t *driver_event, *device_event;
+        };
+    };
     struct virtqueue_buffer *buffer;
-    uint16_t free; /* first free descriptor, chained by `next` */
-    uint16_t free_count;
-    uint16_t added; /* entries of the available ring, and how many the device was told of */
+    void *table; /* indirect descriptors: `table_size` a table; NULL: none */
+    uint16_t table_count;
+    unsigned table_size;  /* at most so many pieces ... */
+    unsigned table_least; /* ... and at least so many, or the ring's own descriptors are used */
+    uint16_t table_free;  /* first free table, from 1, chained by its first two bytes */
+    uint16_t free;        /* first free descriptor, chained by `next` (packed: free number) */
+    uint16_t free_count;  /* descriptors */
+    uint16_t added;       /* split: buffers, packed: descriptors; and what the device was told of */
     uint16_t kicked;
-    uint16_t seen;   /* used entries taken so far */
-    bool has_events; /* event index instead of flags */
-    bool is_broken;  /* the device said nonsense: nothing more is taken */
+    uint16_t seen;                 /* split: used entries taken so far; packed: place of the next */
+    uint16_t next;                 /* packed: place of the next descriptor that is added */
+    uint16_t add_flags, get_flags; /* packed: what says 'available' and 'used' in this round */
+    uint16_t taken;                /* the number of the buffer that get() returned last */
+    bool has_events;               /* event index instead of flags */
+    bool is_broken;                /* the device said nonsense: nothing more is taken */
     /* For a transport that has an interrupt of its own for the queue, instead of the device's. */
     void (*interrupt)(struct virtqueue *queue);
     void *data; /* the driver's */
 };
+
+extern const struct virtqueue_ops virtqueue_split, virtqueue_packed;
 
 #define VIRTQUEUE_SIZE     64  /* most descriptors of a queue, unless its driver says more ... */
 #define VIRTQUEUE_SIZE_MAX 256 /* ... up to this */
@@ -128,29 +177,56 @@ struct virtio_segment {
 int virtqueue_init(struct virtqueue *queue, struct virtio_device *device, unsigned index);
 int virtqueue_init_size(struct virtqueue *queue, struct virtio_device *device, unsigned index,
                         unsigned size_max);
+/* Tables of indirect descriptors, where the device takes them: buffers of `least` to `most` pieces
+ * then need one descriptor of the ring, as long as there is one of `count` tables. Before the first
+ * buffer. Without memory for them the ring does. */
+void virtqueue_add_tables(struct virtqueue *queue, unsigned count, unsigned least, unsigned most);
+/* Logs how the device's queues are made. */
+void virtqueue_describe(const struct virtqueue *queue, unsigned count);
 /* Gives the rings back, of a device that was reset. */
 void virtqueue_free(struct virtqueue *queue);
+
 /*
  * Offers a buffer of several pieces, those that the device reads first. `cookie`, not NULL, comes
  * back from virtqueue_get(). -EAGAIN: not enough free descriptors.
  */
-int virtqueue_add(struct virtqueue *queue, const struct virtio_segment *segment, unsigned reads,
-                  unsigned writes, void *cookie);
+static inline int virtqueue_add(struct virtqueue *queue, const struct virtio_segment *segment,
+                                unsigned reads, unsigned writes, void *cookie)
+{
+    return queue->ops->add(queue, segment, reads, writes, cookie);
+}
+
 /* A buffer that the device is done with: its cookie and how much it wrote, as the device says;
  * NULL: none, or the device is broken (logged once). */
-void *virtqueue_get(struct virtqueue *queue, uint32_t *written);
+static inline void *virtqueue_get(struct virtqueue *queue, uint32_t *written)
+{
+    return queue->ops->get(queue, written);
+}
+
 /* Any buffer that is still with a device that was reset, NULL at the end. */
 void *virtqueue_take_unused(struct virtqueue *queue);
+
 /* The device has used buffers that were not taken. Any context. */
-bool virtqueue_has_news(const struct virtqueue *queue);
+static inline bool virtqueue_has_news(const struct virtqueue *queue)
+{
+    return queue->ops->has_news(queue);
+}
+
 /* Tells the device about what was added, if it wants to know. */
-void virtqueue_kick(struct virtqueue *queue);
+static inline void virtqueue_kick(struct virtqueue *queue)
+{
+    queue->ops->kick(queue);
+}
+
 /* Whether the device interrupts when it is done with a buffer: a hint. Afterwards look once more.
  */
-void virtqueue_interrupts(struct virtqueue *queue, bool on);
+static inline void virtqueue_interrupts(struct virtqueue *queue, bool on)
+{
+    queue->ops->interrupts(queue, on);
+}
 
-/* The same for buffers of one piece, with the descriptor's number in place of a cookie: -EAGAIN;
- * -1 from take: none. */
+/* The same for buffers of one piece, with the buffer's number in place of a cookie: -EAGAIN; -1
+ * from take: none. */
 int virtqueue_put(struct virtqueue *queue, void *memory, uint32_t size, bool device_writes);
 int virtqueue_take(struct virtqueue *queue, uint32_t *written);
 

@@ -1,34 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Split virtqueues (section 2.7), in the layout that old and new devices share (2.7.2): descriptors
- * and available ring, then from the next page on the used ring. What the device says is checked: a
- * number that is no buffer of ours breaks the queue for good. Indirect descriptors are left out.
+ * Virtqueues: memory for them, and what happens rarely. The rings themselves are in
+ * virtqueue_split.c and virtqueue_packed.c. What the device says is checked: a number that is no
+ * buffer of ours breaks the queue for good.
  */
-#include "virtio.h"
+#include "virtqueue.h"
 
-#include <arch/barrier.h>
 #include <core/log.h>
-#include <lib/align.h>
 #include <lib/errno.h>
 #include <lib/minmax.h>
 #include <mm/page.h>
 #include <mm/slab.h>
 
-#define DESCRIPTOR_NEXT  1U
-#define DESCRIPTOR_WRITE 2U
-#define NO_INTERRUPT     1U
-#define NO_NOTIFY        1U
-
-static size_t used_offset(unsigned size)
+static unsigned order_of(size_t bytes)
 {
-    size_t available = size * sizeof(struct vring_descriptor) + 6 + 2 * (size_t)size;
-
-    return align_up(available, (size_t)PAGE_SIZE);
-}
-
-static unsigned ring_order(unsigned size)
-{
-    size_t bytes = used_offset(size) + 6 + size * sizeof(struct vring_used_entry);
     unsigned order = 0;
 
     while ((PAGE_SIZE << order) < bytes)
@@ -36,38 +21,37 @@ static unsigned ring_order(unsigned size)
     return order;
 }
 
-__cold int virtqueue_init_size(struct virtqueue *queue, struct virtio_device *device,
-                               unsigned index, unsigned size_max)
+int virtqueue_init_size(struct virtqueue *queue, struct virtio_device *device, unsigned index,
+                        unsigned size_max)
 {
     unsigned size = min(device->ops->queue_size(device, index), (uint32_t)size_max);
+    const struct virtqueue_ops *ops =
+        virtio_has(device, VIRTIO_F_RING_PACKED) ? &virtqueue_packed : &virtqueue_split;
+    size_t bytes = ops->bytes(size);
     struct virtqueue_buffer *buffer;
     struct page *pages;
-    uint8_t *memory;
 
-    if (size == 0 || !is_power_of_two(size))
+    if (bytes == 0)
         return -ENOENT;
     buffer = kzalloc_array(size, sizeof(*buffer));
-    pages = page_alloc(ring_order(size), PAGE_ZERO);
+    pages = page_alloc(order_of(bytes), PAGE_ZERO);
     if (pages == NULL || buffer == NULL) {
         kfree(buffer);
         if (pages != NULL)
-            page_free(pages, ring_order(size));
+            page_free(pages, order_of(bytes));
         return -ENOMEM;
     }
-    memory = page_virt(pages);
     *queue = (struct virtqueue){
+        .ops = ops,
         .device = device,
         .index = index,
         .size = size,
-        .descriptor = (void *)memory,
-        .available = (void *)(memory + size * sizeof(struct vring_descriptor)),
-        .used = (void *)(memory + used_offset(size)),
         .buffer = buffer,
+        .table_least = UINT32_MAX,
         .free_count = (uint16_t)size,
         .has_events = virtio_has(device, VIRTIO_RING_F_EVENT_IDX),
     };
-    for (unsigned i = 0; i < size; i++)
-        queue->descriptor[i].next = (uint16_t)(i + 1);
+    ops->lay_out(queue, page_virt(pages));
     device->ops->queue_start(device, queue);
     return 0;
 }
@@ -77,44 +61,66 @@ int virtqueue_init(struct virtqueue *queue, struct virtio_device *device, unsign
     return virtqueue_init_size(queue, device, index, VIRTQUEUE_SIZE);
 }
 
+static size_t tables_bytes(unsigned count, unsigned size)
+{
+    return (size_t)count * size * DESCRIPTOR_SIZE;
+}
+
+void virtqueue_add_tables(struct virtqueue *queue, unsigned count, unsigned least, unsigned most)
+{
+    struct page *pages = virtio_has(queue->device, VIRTIO_RING_F_INDIRECT)
+                             ? page_alloc(order_of(tables_bytes(count, most)), 0)
+                             : NULL;
+
+    if (pages == NULL)
+        return;
+    queue->table = page_virt(pages);
+    queue->table_count = (uint16_t)count;
+    queue->table_size = most;
+    queue->table_least = least;
+    for (unsigned i = count; i > 0; i--)
+        virtqueue_give_table(queue, &(struct virtqueue_buffer){.table = (uint16_t)i});
+}
+
+void virtqueue_describe(const struct virtqueue *queue, unsigned count)
+{
+    log_info("%s: %u queues of %u, %s%s%s", queue->device->device.name, count, queue->size,
+             queue->ops == &virtqueue_packed ? "packed" : "split",
+             queue->table != NULL ? ", indirect" : "", queue->has_events ? ", event index" : "");
+}
+
 void virtqueue_free(struct virtqueue *queue)
 {
     if (queue->descriptor == NULL)
         return;
-    page_free(virt_page(queue->descriptor), ring_order(queue->size));
+    page_free(virt_page(queue->descriptor), order_of(queue->ops->bytes(queue->size)));
+    if (queue->table != NULL)
+        page_free(virt_page(queue->table),
+                  order_of(tables_bytes(queue->table_count, queue->table_size)));
     kfree(queue->buffer);
     *queue = (struct virtqueue){0};
 }
 
-/* --- to the device ------------------------------------------------------------------------------
- */
-
-int virtqueue_add(struct virtqueue *queue, const struct virtio_segment *segment, unsigned reads,
-                  unsigned writes, void *cookie)
+void *virtqueue_break(struct virtqueue *queue, uint32_t number)
 {
-    unsigned count = reads + writes;
-    uint16_t head = queue->free, at = head, last = head;
+    queue->is_broken = true;
+    log_error("%s: queue %u: the device gave back buffer %u, which it does not have; the queue is "
+              "not used any more",
+              queue->device->device.name, queue->index, number);
+    return NULL;
+}
 
-    if (queue->free_count < count)
-        return -EAGAIN;
-    for (unsigned i = 0; i < count; i++) {
-        struct vring_descriptor *d = &queue->descriptor[at];
+void *virtqueue_take_unused(struct virtqueue *queue)
+{
+    for (unsigned i = 0; i < queue->size; i++) {
+        void *cookie = queue->buffer[i].cookie;
 
-        d->address = virt_phys(segment[i].memory);
-        d->length = segment[i].size;
-        d->flags =
-            (uint16_t)((i >= reads ? DESCRIPTOR_WRITE : 0) | (i + 1 < count ? DESCRIPTOR_NEXT : 0));
-        last = at;
-        at = d->next;
+        if (cookie != NULL) {
+            queue->ops->give(queue, i);
+            return cookie;
+        }
     }
-    queue->free = at;
-    queue->free_count = (uint16_t)(queue->free_count - count);
-    queue->buffer[head] = (struct virtqueue_buffer){cookie, (uint16_t)count, last};
-    queue->available->ring[queue->added & (queue->size - 1)] = head;
-    queue->added++;
-    dma_wmb(); /* the device reads the entry only after it sees the index */
-    WRITE_ONCE(queue->available->index, queue->added);
-    return 0;
+    return NULL;
 }
 
 int virtqueue_put(struct virtqueue *queue, void *memory, uint32_t size, bool device_writes)
@@ -126,114 +132,7 @@ int virtqueue_put(struct virtqueue *queue, void *memory, uint32_t size, bool dev
     return error != 0 ? error : number;
 }
 
-/* Where the device keeps the index at which it wants to be told (section 2.7.10). */
-static uint16_t available_event(const struct virtqueue *queue)
-{
-    return READ_ONCE(*(const uint16_t *)&queue->used->ring[queue->size]);
-}
-
-void virtqueue_kick(struct virtqueue *queue)
-{
-    uint16_t before = queue->kicked, now = queue->added;
-
-    if (before == now)
-        return;
-    queue->kicked = now;
-    dma_mb(); /* the index is written before the device's wish is read */
-    if (queue->has_events ? (uint16_t)(now - available_event(queue) - 1) < (uint16_t)(now - before)
-                          : !(READ_ONCE(queue->used->flags) & NO_NOTIFY))
-        queue->device->ops->notify(queue->device, queue->index);
-}
-
-/* --- from the device ----------------------------------------------------------------------------
- */
-
-static __noinline __cold void break_queue(struct virtqueue *queue, uint32_t number)
-{
-    queue->is_broken = true;
-    log_error("%s: queue %u: the device gave back buffer %u, which it does not have; the queue is "
-              "not used any more",
-              queue->device->device.name, queue->index, number);
-}
-
-static void give_descriptors(struct virtqueue *queue, uint16_t head)
-{
-    struct virtqueue_buffer *buffer = &queue->buffer[head];
-
-    queue->descriptor[buffer->last].next = queue->free;
-    queue->free = head;
-    queue->free_count = (uint16_t)(queue->free_count + buffer->count);
-    buffer->cookie = NULL;
-}
-
 int virtqueue_take(struct virtqueue *queue, uint32_t *written)
 {
-    struct vring_used_entry *entry;
-    uint32_t number;
-
-    if (READ_ONCE(queue->used->index) == queue->seen || unlikely(queue->is_broken))
-        return -1;
-    dma_rmb(); /* pairs with the device's: entry and data before the index */
-    entry = &queue->used->ring[queue->seen & (queue->size - 1)];
-    number = READ_ONCE(entry->id);
-    *written = READ_ONCE(entry->length);
-    if (unlikely(number >= queue->size || queue->buffer[number].cookie == NULL)) {
-        break_queue(queue, number);
-        return -1;
-    }
-    queue->seen++;
-    give_descriptors(queue, (uint16_t)number);
-    return (int)number;
-}
-
-void *virtqueue_get(struct virtqueue *queue, uint32_t *written)
-{
-    struct vring_used_entry *entry;
-    uint32_t number;
-    void *cookie;
-
-    if (READ_ONCE(queue->used->index) == queue->seen || unlikely(queue->is_broken))
-        return NULL;
-    dma_rmb(); /* pairs with the device's: entry and data before the index */
-    entry = &queue->used->ring[queue->seen & (queue->size - 1)];
-    number = READ_ONCE(entry->id);
-    cookie = number < queue->size ? queue->buffer[number].cookie : NULL;
-    if (unlikely(cookie == NULL)) {
-        break_queue(queue, number);
-        return NULL;
-    }
-    *written = READ_ONCE(entry->length);
-    queue->seen++;
-    give_descriptors(queue, (uint16_t)number);
-    return cookie;
-}
-
-void *virtqueue_take_unused(struct virtqueue *queue)
-{
-    for (unsigned i = 0; i < queue->size; i++) {
-        void *cookie = queue->buffer[i].cookie;
-
-        if (cookie != NULL) {
-            give_descriptors(queue, (uint16_t)i);
-            return cookie;
-        }
-    }
-    return NULL;
-}
-
-bool virtqueue_has_news(const struct virtqueue *queue)
-{
-    return READ_ONCE(queue->used->index) != READ_ONCE(queue->seen);
-}
-
-/* With the event index 'off' costs nothing: the index lies behind once it has been passed. */
-void virtqueue_interrupts(struct virtqueue *queue, bool on)
-{
-    if (queue->has_events)
-        WRITE_ONCE(queue->available->ring[queue->size],
-                   (uint16_t)(on ? queue->seen : queue->seen - 1));
-    else
-        WRITE_ONCE(queue->available->flags, on ? 0 : NO_INTERRUPT);
-    if (on)
-        dma_mb(); /* before the caller looks once more for what came meanwhile */
+    return virtqueue_get(queue, written) != NULL ? queue->taken : -1;
 }

@@ -9,6 +9,7 @@
 extern const struct driver *const driver_entry_virtio_net;
 
 struct net_fake net;
+uint64_t net_fake_layout;
 
 static void answer_commands(struct virtio_fake *fake, unsigned queue)
 {
@@ -36,7 +37,7 @@ int net_fake_start_pairs(uint64_t offered, unsigned pairs, bool answers, uint8_t
 
     memset(&net, 0, sizeof(net));
     fake_stack_start();
-    fake_start(&net.virtio, VIRTIO_ID_NET, offered);
+    fake_start(&net.virtio, VIRTIO_ID_NET, offered | net_fake_layout);
     memcpy(net.virtio.config, mac, 6);
     memcpy(net.virtio.config + 6, &status, 2);
     net.virtio.config[8] = (uint8_t)pairs;

@@ -42,6 +42,7 @@ struct net_fake {
 };
 
 extern struct net_fake net;
+extern uint64_t net_fake_layout; /* features of the rings, which any device has as well */
 
 /* Probe's result; 0: registered and open. */
 int net_fake_start(uint64_t offered);

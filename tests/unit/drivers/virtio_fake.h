@@ -13,6 +13,17 @@
 #define FAKE_QUEUES      6U
 #define FAKE_CONFIG_SIZE 64U
 
+/* Of a packed ring, which is walked in rounds: those of even number have the wrap counter 1. */
+struct fake_place {
+    unsigned at;
+    bool is_odd;
+};
+
+struct fake_ring {
+    struct fake_place next, used, last_used;
+    uint16_t start[VIRTQUEUE_SIZE_MAX], count[VIRTQUEUE_SIZE_MAX]; /* of buffers by their number */
+};
+
 struct virtio_fake {
     struct virtio_device device;
     uint64_t offered;
@@ -24,7 +35,8 @@ struct virtio_fake {
     bool is_ready;
     void (*on_notify)(struct virtio_fake *fake, unsigned queue); /* NULL: nothing happens */
     struct virtqueue *queue[FAKE_QUEUES];                        /* as the driver started them */
-    uint16_t next[FAKE_QUEUES]; /* entries of the available ring seen */
+    uint16_t next[FAKE_QUEUES];         /* split: entries of the available ring seen */
+    struct fake_ring ring[FAKE_QUEUES]; /* packed */
 };
 
 /* A device of `type`, not yet given to a driver. */

@@ -25,7 +25,7 @@ static void fill_bytes(void)
 static void negotiates(void **state)
 {
     assert_int_equal(net_fake_start(ALL_FEATURES | BIT64(40) | BIT64(MTU)), 0);
-    assert_int_equal(net.virtio.device.accepted, ALL_FEATURES | BIT64(MTU));
+    assert_int_equal(net.virtio.device.accepted, ALL_FEATURES | BIT64(MTU) | net_fake_layout);
     assert_true(net.virtio.is_ready);
     assert_int_equal(fake_stack.netdev->mtu, 9000);
     assert_int_equal(fake_stack.netdev->mac[5], 0x56);
@@ -462,7 +462,7 @@ static void control_queue_is_silent(void **state)
     assert_int_equal(fake_pages, 0);
 }
 
-int main(void)
+static int run(const char *name, uint64_t layout)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(negotiates),
@@ -485,6 +485,13 @@ int main(void)
         cmocka_unit_test(control_queue_is_silent),
     };
 
+    net_fake_layout = layout;
+    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+}
+
+int main(void)
+{
     fill_bytes();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run("split", 0) +
+           run("packed", BIT64(VIRTIO_F_RING_PACKED) | BIT64(VIRTIO_RING_F_INDIRECT));
 }

@@ -14,20 +14,31 @@
 static struct virtio_fake fake;
 static struct virtqueue queue;
 static uint8_t memory[SIZE][8];
+static uint64_t layout; /* features: what the tests below run with */
 
-static void start(void)
+static void start_with(uint64_t features)
 {
-    fake_start(&fake, 99, BIT64(VIRTIO_F_VERSION_1));
+    fake_start(&fake, 99, BIT64(VIRTIO_F_VERSION_1) | layout | features);
     fake.queue_size = SIZE;
     assert_int_equal(virtio_accept(&fake.device, 0), 0);
     assert_int_equal(virtqueue_init(&queue, &fake.device, 0), 0);
     assert_int_equal(queue.size, SIZE);
 }
 
+static void start(void)
+{
+    start_with(0);
+}
+
 static void stop(void)
 {
     fake_stop(&fake);
     assert_int_equal(fake_pages, 0);
+}
+
+static bool is_packed(void)
+{
+    return layout & BIT64(VIRTIO_F_RING_PACKED);
 }
 
 /* A buffer of so many pieces; its cookie is their memory. */
@@ -40,7 +51,7 @@ static int add(unsigned reads, unsigned writes, void *cookie)
     return virtqueue_add(&queue, segment, reads, writes, cookie);
 }
 
-static void sizes(void **state)
+static void split_sizes(void **state)
 {
     static const uint32_t bad[] = {0, 3, 12, UINT32_MAX, 0x80000001};
     static const uint32_t good[] = {1, 2, 64, 1024, 32768, 65536, 0x80000000};
@@ -59,6 +70,35 @@ static void sizes(void **state)
         assert_int_equal(fake_pages, 0);
     }
     assert_int_equal(virtqueue_init(&queue, &fake.device, FAKE_QUEUES), -ENOENT);
+}
+
+static void packed_sizes(void **state)
+{
+    static const uint32_t bad[] = {0, 32769, 65536, UINT32_MAX};
+    static const uint32_t good[] = {1, 3, 13, 1024, 32768};
+
+    fake_start(&fake, 99, BIT64(VIRTIO_F_VERSION_1) | BIT64(VIRTIO_F_RING_PACKED));
+    assert_int_equal(virtio_accept(&fake.device, 0), 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        fake.queue_size = bad[i];
+        assert_int_equal(virtqueue_init_size(&queue, &fake.device, 0, UINT32_MAX), -ENOENT);
+        assert_int_equal(fake_pages, 0);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(good); i++) {
+        fake.queue_size = good[i];
+        assert_int_equal(virtqueue_init_size(&queue, &fake.device, 0, UINT32_MAX), 0);
+        assert_int_equal(queue.size, good[i]);
+        virtqueue_free(&queue);
+        assert_int_equal(fake_pages, 0);
+    }
+}
+
+/* An old device cannot have it, whatever it offers. */
+static void needs_version_1(void **state)
+{
+    fake_start(&fake, 99, BIT64(VIRTIO_F_RING_PACKED) | BIT64(VIRTIO_RING_F_INDIRECT) | BIT64(5));
+    assert_int_equal(virtio_accept(&fake.device, BIT64(4)), 0);
+    assert_int_equal(fake.device.accepted, BIT64(VIRTIO_RING_F_INDIRECT));
 }
 
 static void fills_and_empties(void **state)
@@ -129,6 +169,8 @@ static void wrong_ids(void **state)
         uint32_t id, written;
         int head;
 
+        if (lie >= 4 && is_packed())
+            break; /* ids have 16 bits there */
         start();
         assert_int_equal(add(2, 1, &queue), 0);
         assert_int_equal(add(1, 1, &fake), 0);
@@ -176,7 +218,7 @@ static void runs_ahead(void **state)
             count++;
         }
         assert_true(count <= 2);
-        assert_true(queue.is_broken);
+        assert_true(queue.is_broken || (is_packed() && ahead > SIZE)); /* or undone by a round */
         stop();
     }
 }
@@ -219,10 +261,11 @@ static void events(void **state)
 {
     uint32_t written;
 
-    fake_start(&fake, 99, BIT64(VIRTIO_F_VERSION_1) | BIT64(VIRTIO_RING_F_EVENT_IDX));
+    fake_start(&fake, 99, BIT64(VIRTIO_F_VERSION_1) | BIT64(VIRTIO_RING_F_EVENT_IDX) | layout);
     fake.queue_size = SIZE;
     assert_int_equal(virtio_accept(&fake.device, BIT64(VIRTIO_RING_F_EVENT_IDX)), 0);
     assert_int_equal(virtqueue_init(&queue, &fake.device, 0), 0);
+    fake_want_notification(&fake, 0);
     for (unsigned i = 0; i < 70000; i++) {
         assert_int_equal(add(1, 0, memory), 0);
         virtqueue_kick(&queue);
@@ -239,10 +282,58 @@ static void events(void **state)
     stop();
 }
 
-int main(void)
+/* Tables take long buffers as long as there are some; what the device sees is the same. */
+static void tables(void **state)
+{
+    uint8_t out[SIZE * 8];
+    uint32_t written, size;
+    int head[5];
+    bool writes;
+
+    for (unsigned i = 0; i < SIZE; i++)
+        memset(memory[i], (int)i + 1, 8);
+    start_with(BIT64(VIRTIO_RING_F_INDIRECT));
+    virtqueue_add_tables(&queue, 3, 4, 10);
+    for (unsigned round = 0; round < 1000; round++) {
+        assert_int_equal(add(2, 1, memory[0]), 0); /* too short */
+        assert_int_equal(queue.free_count, SIZE - 3);
+        for (unsigned i = 1; i <= 3; i++)
+            assert_int_equal(add(3 + i, i, memory[i]), 0);
+        assert_int_equal(queue.free_count, SIZE - 6);
+        assert_int_equal(add(3, 1, memory[4]), 0); /* no table is left */
+        assert_int_equal(queue.free_count, SIZE - 10);
+        assert_int_equal(add(11, 0, memory[5]), -EAGAIN);
+        for (unsigned i = 0; i < 5; i++)
+            head[i] = fake_next(&fake, 0);
+        assert_int_equal(fake_pieces(&fake, 0, (unsigned)head[3]), 9);
+        (void)fake_piece(&fake, 0, (unsigned)head[3], 5, &size, &writes);
+        assert_int_equal(size, 8);
+        assert_false(writes);
+        assert_ptr_equal(fake_piece(&fake, 0, (unsigned)head[3], 6, &size, &writes), memory[6]);
+        assert_true(writes);
+        assert_int_equal(fake_read(&fake, 0, (unsigned)head[1], out, sizeof(out)), 4 * 8);
+        assert_int_equal(out[31], 4);
+        for (unsigned i = 0; i < 5; i++) {
+            fake_use(&fake, 0, (uint32_t)head[(i + round) % 5], i);
+            assert_ptr_equal(virtqueue_get(&queue, &written), memory[(i + round) % 5]);
+        }
+        assert_int_equal(queue.free_count, SIZE);
+    }
+    assert_int_equal(add(11, 0, memory[5]), 0); /* longer than a table */
+    assert_int_equal(queue.free_count, SIZE - 11);
+    assert_int_equal(add(4, 4, memory[6]), 0);
+    assert_non_null(virtqueue_take_unused(&queue));
+    assert_non_null(virtqueue_take_unused(&queue));
+    for (unsigned i = 0; i < 3; i++) /* it has come back */
+        assert_int_equal(add(4, 4, memory[i]), 0);
+    assert_int_equal(queue.free_count, SIZE - 3);
+    stop();
+}
+
+static int run(const char *name, uint64_t features)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sizes),
+        cmocka_unit_test(tables),
         cmocka_unit_test(fills_and_empties),
         cmocka_unit_test(any_order),
         cmocka_unit_test(wrong_ids),
@@ -252,5 +343,18 @@ int main(void)
         cmocka_unit_test(events),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    layout = features;
+    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest setup[] = {
+        cmocka_unit_test(split_sizes),
+        cmocka_unit_test(packed_sizes),
+        cmocka_unit_test(needs_version_1),
+    };
+
+    return cmocka_run_group_tests_name("setup", setup, NULL, NULL) + run("split", 0) +
+           run("packed", BIT64(VIRTIO_F_RING_PACKED));
 }
