@@ -59,6 +59,7 @@ int console_tty_init(void)
 {
     int error = tty_init(&tty, &terminal_ops);
 
+    tty.output = console_output_waitq();
     tty.winsize.rows = console.options.rows;
     tty.winsize.columns = console.options.columns;
     return error;

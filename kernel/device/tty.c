@@ -28,6 +28,7 @@ int tty_init(struct tty *tty, const struct tty_ops *ops)
     tty->ops = ops;
     waitq_init(&tty->readable);
     waitq_init(&tty->writable);
+    tty->output = &tty->writable;
     spin_init(&tty->lock, RANK_TTY);
     tty->input = kmalloc(TTY_INPUT_SIZE);
     tty->line_end = kzalloc(TTY_INPUT_SIZE / 8);
@@ -320,7 +321,7 @@ int tty_set_termios(struct tty *tty, const struct tty_termios *termios, enum tty
     reg_t flags;
 
     if (when != TTY_NOW) {
-        int error = wait_event(console_output_waitq(), tty->ops->output_pending(tty) == 0,
+        int error = wait_event(tty->output, tty->ops->output_pending(tty) == 0,
                                WAIT_FOREVER, WAIT_INTERRUPTIBLE);
         if (error != 0)
             return error;

@@ -63,8 +63,8 @@ _Static_assert(sizeof(struct termios2) == 44, "struct termios2 of arm64");
 
 /* --- reading and writing ---------------------------------------------------------------------- */
 
-typedef ssize_t read_fn(void *to, size_t size, bool nowait);
-typedef ssize_t write_fn(const void *from, size_t size, bool nowait);
+typedef ssize_t read_fn(struct tty *tty, void *to, size_t size, bool nowait);
+typedef ssize_t write_fn(struct tty *tty, const void *from, size_t size, bool nowait);
 
 static bool nowait(const struct io *io)
 {
@@ -72,13 +72,13 @@ static bool nowait(const struct io *io)
 }
 
 /* One wait at most; what is there already is taken along. */
-static ssize_t read_parts(struct io *io, read_fn *read, bool one_only)
+static ssize_t read_parts(struct tty *tty, struct io *io, read_fn *read, bool one_only)
 {
     size_t done = 0;
 
     while (io_left(io) > 0) {
         uint8_t part[PART];
-        ssize_t got = read(part, min(io_left(io), sizeof(part)), nowait(io) || done > 0);
+        ssize_t got = read(tty, part, min(io_left(io), sizeof(part)), nowait(io) || done > 0);
 
         if (got <= 0)
             return done > 0 ? (ssize_t)done : got;
@@ -92,7 +92,7 @@ static ssize_t read_parts(struct io *io, read_fn *read, bool one_only)
 }
 
 /* Blocks until all is written, unless a signal comes or the caller does not wait. */
-static ssize_t write_parts(struct io *io, write_fn *write)
+static ssize_t write_parts(struct tty *tty, struct io *io, write_fn *write)
 {
     size_t done = 0;
 
@@ -103,7 +103,7 @@ static ssize_t write_parts(struct io *io, write_fn *write)
         if (size < 0)
             return done > 0 ? (ssize_t)done : size;
         while (sent < size) {
-            ssize_t now = write(part + sent, (size_t)(size - sent), nowait(io));
+            ssize_t now = write(tty, part + sent, (size_t)(size - sent), nowait(io));
 
             if (now <= 0) {
                 io_rewind(io, (size_t)(size - sent));
@@ -117,24 +117,22 @@ static ssize_t write_parts(struct io *io, write_fn *write)
     return (ssize_t)done;
 }
 
-static ssize_t write_out(const void *from, size_t size, bool no_wait)
+static ssize_t write_out(struct tty *tty, const void *from, size_t size, bool no_wait)
 {
+    (void)tty;
     return console_write(CONSOLE_OUT, from, size, no_wait);
 }
 
-static ssize_t write_err(const void *from, size_t size, bool no_wait)
+static ssize_t write_err(struct tty *tty, const void *from, size_t size, bool no_wait)
 {
+    (void)tty;
     return console_write(CONSOLE_ERR, from, size, no_wait);
 }
 
-static ssize_t read_terminal(void *to, size_t size, bool no_wait)
+static ssize_t read_stream(struct tty *tty, void *to, size_t size, bool no_wait)
 {
-    return tty_read(console_tty(), to, size, no_wait);
-}
-
-static ssize_t write_terminal(const void *from, size_t size, bool no_wait)
-{
-    return tty_write(console_tty(), from, size, no_wait);
+    (void)tty;
+    return console_read(to, size, no_wait);
 }
 
 /* --- plain streams: like the ends of pipes ---------------------------------------------------- */
@@ -142,12 +140,12 @@ static ssize_t write_terminal(const void *from, size_t size, bool no_wait)
 static ssize_t stream_read(struct file *file, struct io *io)
 {
     (void)file;
-    return read_parts(io, console_read, false);
+    return read_parts(NULL, io, read_stream, false);
 }
 
 static ssize_t stream_write(struct file *file, struct io *io)
 {
-    return write_parts(io, file->data != NULL ? write_err : write_out);
+    return write_parts(NULL, io, file->data != NULL ? write_err : write_out);
 }
 
 static unsigned stream_poll(struct file *file, struct poll_waiter *pw)
@@ -191,24 +189,22 @@ static const struct file_ops stream_ops = {
 /* A line at a time: what one read gives ends with the line. */
 static ssize_t terminal_read(struct file *file, struct io *io)
 {
-    (void)file;
-    return read_parts(io, read_terminal, true);
+    return read_parts(file->data, io, tty_read, true);
 }
 
 static ssize_t terminal_write(struct file *file, struct io *io)
 {
-    (void)file;
-    return write_parts(io, write_terminal);
+    return write_parts(file->data, io, tty_write);
 }
 
 static unsigned terminal_poll(struct file *file, struct poll_waiter *pw)
 {
-    struct tty *tty = console_tty();
+    struct tty *tty = file->data;
 
-    (void)file;
     poll_add(pw, &tty->readable);
     poll_add(pw, &tty->writable);
-    poll_add(pw, console_output_waitq());
+    if (tty->output != &tty->writable)
+        poll_add(pw, tty->output);
     return tty_events(tty);
 }
 
@@ -325,9 +321,8 @@ static long terminal_control(struct tty *tty, unsigned cmd, reg_t arg)
 
 static long terminal_ioctl(struct file *file, unsigned cmd, reg_t arg)
 {
-    struct tty *tty = console_tty();
+    struct tty *tty = file->data;
 
-    (void)file;
     switch (cmd) {
     case TCGETS:
     case TCGETS2:
@@ -388,15 +383,24 @@ static int open_stream(unsigned number, struct file **out)
     return *out != NULL ? 0 : -ENOMEM;
 }
 
+static int show(struct tty *tty, const char *name, uint32_t mode, unsigned major, unsigned minor)
+{
+    struct char_device device = {.ops = &terminal_ops, .data = tty, .major = major, .minor = minor};
+
+    return dev_register(name, mode, &device);
+}
+
+/* Declared by device/tty.h. */
+int tty_show(struct tty *tty, const char *name, unsigned major, unsigned minor)
+{
+    return show(tty, name, 0620, major, minor);
+}
+
 static int register_devices(void)
 {
-    static const struct char_device console = {
-        .ops = &terminal_ops, .major = TTY_MAJOR_AUX, .minor = MINOR_CONSOLE};
-    static const struct char_device tty = {
-        .ops = &terminal_ops, .major = TTY_MAJOR_AUX, .minor = MINOR_TTY};
-    int error = dev_register("console", 0600, &console);
+    int error = show(console_tty(), "console", 0600, TTY_MAJOR_AUX, MINOR_CONSOLE);
 
-    return error != 0 ? error : dev_register("tty", 0666, &tty);
+    return error != 0 ? error : show(console_tty(), "tty", 0666, TTY_MAJOR_AUX, MINOR_TTY);
 }
 
 int console_open_streams(struct fd_table *table)

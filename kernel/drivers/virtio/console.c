@@ -1,201 +1,279 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Virtio console (OASIS Virtual I/O Device 1.2 section 5.3): its port 1 is the fast way for what
- * programs read and write. It takes over the console when the host says that it reads there
- * (remora.console=virtio, abi/bootargs.h). Port 0 is not used: QEMU drops a console port's output
- * when its reader is slow.
+ * Virtio console (OASIS Virtual I/O Device 1.2 section 5.3): the device, and the control messages
+ * by which ports come, go, and get names. QEMU answers each of ours before it gives it back, so
+ * that all ports are there when the first program starts; what comes later is an interrupt's and
+ * the worker's. A device without F_MULTIPORT is one terminal.
  */
-#include "virtio.h"
+#include "console.h"
 
 #include <abi/bootargs.h>
 #include <arch/barrier.h>
 #include <core/clock.h>
-#include <core/lock.h>
 #include <core/log.h>
-#include <device/console.h>
+#include <core/wait.h>
 #include <lib/errno.h>
 #include <lib/minmax.h>
 #include <lib/parse.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 
+#define F_SIZE      0
 #define F_MULTIPORT 1
 
-/* Section 5.3.2: a pair for port 0, for control, then for the other ports. */
-#define CONTROL_RECEIVE_QUEUE  2
-#define CONTROL_TRANSMIT_QUEUE 3
-#define PORT                   1U
-#define RECEIVE_QUEUE          4
-#define TRANSMIT_QUEUE         5
+/* Section 5.3.4 */
+#define CONFIG_COLUMNS   0
+#define CONFIG_ROWS      2
+#define CONFIG_MAX_PORTS 4
 
-/* Section 5.3.6.2 */
+/* Section 5.3.2: a pair for port 0, for control, then for the other ports. */
+#define CONTROL_QUEUE 2U
+#define PORTS_MAX     16U
+
 struct control {
     uint32_t port;
     uint16_t event, value;
 };
 
-enum control_event { DEVICE_READY = 0, PORT_ADD = 1, PORT_READY = 3, PORT_OPEN = 6 };
-
-#define CONTROL_SIZE    64U /* bytes of a message with the name that may follow it */
-#define CONTROL_BUFFERS 8U
+#define MESSAGE_SIZE    128U /* with the name that may follow */
+#define MESSAGE_BUFFERS 32U  /* QEMU drops what finds no buffer */
+#define MESSAGES_MAX    256U /* at a time: the worker has others to serve */
 #define CONTROL_WAIT_NS (1000 * NS_PER_MS)
 
-#define BUFFER_SIZE 2048U /* one cache block of the slab, contiguous in memory */
-#define BUFFERS     8U    /* each way */
+#define MAIN_NAME "remora" /* of the command's port, tool/machine.c */
 
-#define DRAIN_MAX 50000000U /* polls of a device that does not answer */
+static bool has_main;
 
-struct virtio_console {
-    struct console_device console;
-    struct virtio_device *device;
-    struct virtqueue control_receive, control_transmit;
-    struct virtqueue receive, transmit; /* transmit: console's lock */
-    uint8_t *message[VIRTQUEUE_SIZE];   /* by descriptor of control_receive */
-    uint8_t *input[VIRTQUEUE_SIZE];     /* by descriptor */
-    uint8_t *idle_output[BUFFERS];
-    unsigned idle_count;
-    uint8_t *output[VIRTQUEUE_SIZE];
-
-    struct spinlock lock; /* the rest: the buffer that is being given to the console */
-    bool is_open;         /* the console takes input */
-    bool busy;
-    uint8_t *part;
-    uint32_t part_at, part_size;
-};
-
-/* --- output ------------------------------------------------------------------------------------
+/* --- to the device ------------------------------------------------------------------------------
  */
 
-static void take_back_output(struct virtio_console *v)
+static void tell(struct virtio_console *v, unsigned port, enum vconsole_event event, unsigned value)
 {
+    uint64_t deadline = clock_monotonic_ns() + CONTROL_WAIT_NS;
+    struct virtio_segment segment = {v->command, sizeof(*v->command)};
     uint32_t written;
-    int number;
 
-    while ((number = virtqueue_take(&v->transmit, &written)) >= 0)
-        v->idle_output[v->idle_count++] = v->output[number];
-}
-
-static size_t vconsole_write(struct console_device *console, const uint8_t *from, size_t size)
-{
-    struct virtio_console *v = console->data;
-    size_t done = 0;
-
-    take_back_output(v);
-    while (done < size && v->idle_count > 0) {
-        size_t part = min(size - done, (size_t)BUFFER_SIZE);
-        uint8_t *buffer = v->idle_output[--v->idle_count];
-        int number;
-
-        memcpy(buffer, from + done, part);
-        number = virtqueue_put(&v->transmit, buffer, (uint32_t)part, false);
-        if (number < 0) {
-            v->idle_output[v->idle_count++] = buffer;
-            break;
+    mutex_lock(&v->lock);
+    if (v->command != NULL && !v->is_silent) {
+        *v->command =
+            (struct control){.port = port, .event = (uint16_t)event, .value = (uint16_t)value};
+        v->is_silent = virtqueue_add(&v->control_transmit, &segment, 1, 0, v->command) != 0;
+        virtqueue_kick(&v->control_transmit);
+        while (!v->is_silent && virtqueue_get(&v->control_transmit, &written) == NULL) {
+            v->is_silent = clock_monotonic_ns() >= deadline;
+            cpu_relax();
         }
-        v->output[number] = buffer;
-        done += part;
+        if (v->is_silent)
+            log_warn("%s: it took no control message for a second; its ports stay as they are",
+                     v->device->device.name);
     }
-    if (done > 0)
-        virtqueue_kick(&v->transmit);
-    return done;
+    mutex_unlock(&v->lock);
 }
 
-static void vconsole_notify_output(struct console_device *console, bool on)
+void vconsole_tell(struct vport *port, enum vconsole_event event, unsigned value)
 {
-    struct virtio_console *v = console->data;
-
-    virtqueue_interrupts(&v->transmit, on);
+    tell(port->console, port->id, event, value);
 }
 
-static void vconsole_drain(struct console_device *console)
-{
-    struct virtio_console *v = console->data;
-
-    for (unsigned i = 0; i < DRAIN_MAX && v->idle_count < BUFFERS; i++)
-        take_back_output(v);
-}
-
-/* --- input -------------------------------------------------------------------------------------
+/* --- ports -------------------------------------------------------------------------------------
  */
 
-/* The next filled buffer. The one before goes back to the device. */
-static bool next_part(struct virtio_console *v)
+static void warn(struct virtio_console *v, const struct control *message)
 {
-    uint32_t written;
-    int number;
-
-    if (v->part != NULL) {
-        number = virtqueue_put(&v->receive, v->part, BUFFER_SIZE, true);
-        if (number >= 0) {
-            v->input[number] = v->part;
-            virtqueue_kick(&v->receive);
-        }
-        v->part = NULL;
-    }
-    number = virtqueue_take(&v->receive, &written);
-    if (number < 0)
-        return false;
-    v->part = v->input[number];
-    v->part_at = 0;
-    v->part_size = min(written, (uint32_t)BUFFER_SIZE); /* what the device says is not trusted */
-    return true;
+    if (!v->has_warned)
+        log_warn("%s: it sent control message %u for port %u, which makes no sense; left out, as "
+                 "others like it",
+                 v->device->device.name, message->event, message->port);
+    v->has_warned = true;
 }
 
-/* Gives input to the console until there is no more, or no room. One CPU at a time. */
-static void pass_on(struct virtio_console *v)
+static void set_there(struct vport *port, bool is_there)
 {
-    reg_t flags = spin_lock_irq(&v->lock);
+    reg_t flags = spin_lock_irq(&port->lock);
 
-    if (v->busy) {
-        spin_unlock_irq(&v->lock, flags);
+    port->is_there = is_there;
+    port->is_host_open = false;
+    spin_unlock_irq(&port->lock, flags);
+}
+
+static void add_port(struct virtio_console *v, struct vport *port)
+{
+    int error = vport_start(port);
+
+    if (error == 0) {
+        v->has_ports = true;
+        port->name[0] = '\0';
+        port->is_terminal = false;
+        set_there(port, true);
+    } else {
+        log_error("%s: port %u cannot be used: error %d", v->device->device.name, port->id, error);
+    }
+    vconsole_tell(port, VCONSOLE_PORT_READY, error == 0);
+}
+
+static void remove_port(struct vport *port)
+{
+    set_there(port, false);
+    if (!port->is_shown)
+        return;
+    port->is_shown = false;
+    if (port->is_terminal)
+        vport_terminal_removed(port);
+    else
+        vport_file_removed(port);
+}
+
+static void set_host_open(struct vport *port, bool is_open)
+{
+    reg_t flags = spin_lock_irq(&port->lock);
+
+    port->is_host_open = is_open;
+    spin_unlock_irq(&port->lock, flags);
+    if (port->is_shown && !port->is_terminal)
+        vport_file_changed(port);
+}
+
+/* Up to its first NUL; what a terminal or a path could take for something else becomes '?'. */
+static void set_name(struct vport *port, const uint8_t *from, size_t size)
+{
+    size_t i;
+
+    if (port->is_shown)
+        return; /* a name is for good */
+    for (i = 0; i < size && i + 1 < VPORT_NAME_SIZE && from[i] != '\0'; i++)
+        port->name[i] = (char)(from[i] > ' ' && from[i] < 0x7f ? from[i] : '?');
+    port->name[i] = '\0';
+}
+
+static void set_size(struct vport *port, const uint8_t *from, size_t size)
+{
+    uint16_t columns_rows[2];
+
+    if (size < sizeof(columns_rows))
+        return;
+    memcpy(columns_rows, from, sizeof(columns_rows));
+    vport_terminal_size(port, columns_rows[0], columns_rows[1]);
+}
+
+/* Section 5.3.6.2 */
+static void take_message(struct virtio_console *v, const uint8_t *bytes, size_t size)
+{
+    struct control message = {~0U, 0xffff, 0};
+    struct vport *port;
+
+    if (size >= sizeof(message))
+        memcpy(&message, bytes, sizeof(message));
+    port = message.port < v->port_count ? &v->port[message.port] : NULL;
+    if (port == NULL || port->receive.size == 0 ||
+        port->is_there == (message.event == VCONSOLE_PORT_ADD)) {
+        warn(v, &message);
         return;
     }
-    v->busy = true;
-    while (v->is_open && (v->part_at < v->part_size || next_part(v))) {
-        size_t size = min(v->part_size - v->part_at, (uint32_t)CONSOLE_INPUT_BURST);
-        const uint8_t *from = v->part + v->part_at;
+    bytes += sizeof(message);
+    size -= sizeof(message);
+    if (message.event == VCONSOLE_PORT_ADD)
+        add_port(v, port);
+    else if (message.event == VCONSOLE_PORT_REMOVE)
+        remove_port(port);
+    else if (message.event == VCONSOLE_CONSOLE_PORT)
+        port->is_terminal |= !port->is_shown;
+    else if (message.event == VCONSOLE_RESIZE)
+        set_size(port, bytes, size);
+    else if (message.event == VCONSOLE_PORT_OPEN)
+        set_host_open(port, message.value != 0);
+    else if (message.event == VCONSOLE_PORT_NAME)
+        set_name(port, bytes, size);
+    else
+        warn(v, &message);
+}
 
-        v->part_at += (uint32_t)size;
-        spin_unlock_irq(&v->lock, flags);
-        console_input(&v->console, from, size); /* calls receive(off) when it is full */
-        flags = spin_lock_irq(&v->lock);
+static void offer_message(struct virtio_console *v, void *message)
+{
+    struct virtio_segment segment = {message, MESSAGE_SIZE};
+
+    (void)virtqueue_add(&v->control_receive, &segment, 0, 1, message);
+}
+
+static void take_messages(struct virtio_console *v)
+{
+    uint32_t written;
+    void *message;
+
+    for (unsigned i = 0; i < MESSAGES_MAX; i++) {
+        message = virtqueue_get(&v->control_receive, &written);
+        if (message == NULL)
+            break;
+        take_message(v, message, min(written, MESSAGE_SIZE));
+        offer_message(v, message);
+        virtqueue_kick(&v->control_receive);
     }
-    v->busy = false;
-    spin_unlock_irq(&v->lock, flags);
 }
 
-static void vconsole_receive(struct console_device *console, bool on)
+/* Now that its name and kind are known. */
+static void show_port(struct vport *port, bool is_main_wanted)
 {
-    struct virtio_console *v = console->data;
+    int error;
 
-    WRITE_ONCE(v->is_open, on);
+    if (is_main_wanted && !has_main && strcmp(port->name, MAIN_NAME) == 0) {
+        has_main = true;
+        error = vport_use_as_main(port);
+    } else {
+        error = port->is_terminal ? vport_use_as_terminal(port) : vport_use_as_file(port);
+    }
+    port->is_shown = error == 0;
+    if (error != 0)
+        log_error("%s: port %u cannot be used: error %d", port->console->device->device.name,
+                  port->id, error);
 }
 
-static void vconsole_resume_input(struct console_device *console)
+static void show_ports(struct virtio_console *v, bool is_main_wanted)
 {
-    pass_on(console->data);
+    for (unsigned i = 0; i < v->port_count; i++) {
+        if (v->port[i].is_there && !v->port[i].is_shown)
+            show_port(&v->port[i], is_main_wanted);
+    }
 }
 
-static const struct console_device_ops vconsole_ops = {
-    .write = vconsole_write,
-    .notify_output = vconsole_notify_output,
-    .receive = vconsole_receive,
-    .resume_input = vconsole_resume_input,
-    .drain = vconsole_drain,
-};
+static void control_work(struct work *work)
+{
+    struct virtio_console *v = container_of(work, struct virtio_console, work);
+
+    take_messages(v);
+    show_ports(v, false);
+    if (virtqueue_has_news(&v->control_receive))
+        work_queue(work);
+}
+
+/* --- interrupts --------------------------------------------------------------------------------
+ */
 
 static void vconsole_interrupt(struct virtio_device *device)
 {
     struct virtio_console *v = device->device.data;
 
-    console_output_ready(&v->console);
-    pass_on(v);
+    for (unsigned i = 0; i < v->port_count; i++) {
+        if (READ_ONCE(v->port[i].is_there))
+            vport_interrupt(&v->port[i]);
+    }
+    if (READ_ONCE(v->is_settled) && virtqueue_has_news(&v->control_receive))
+        work_queue(&v->work);
+}
+
+/* F_SIZE: of the only port's terminal. */
+static void read_size(struct virtio_device *device)
+{
+    struct virtio_console *v = device->device.data;
+    uint16_t columns, rows;
+
+    device->ops->config_read(device, CONFIG_COLUMNS, &columns, sizeof(columns));
+    device->ops->config_read(device, CONFIG_ROWS, &rows, sizeof(rows));
+    vport_terminal_size(&v->port[0], columns, rows);
 }
 
 /* --- start -------------------------------------------------------------------------------------
  */
 
-static bool is_wanted(void)
+static bool is_main_wanted(void)
 {
     const struct fw_node *chosen = fw_find_path("/chosen");
     const char *bootargs = chosen != NULL ? fw_property_string(chosen, "bootargs") : NULL;
@@ -205,139 +283,143 @@ static bool is_wanted(void)
     return value != NULL && str_equal_n(value, length, "virtio");
 }
 
-static int fill_queues(struct virtio_console *v)
+/* The queues of one port; -ENOENT: the device has none. */
+static int init_port(struct virtio_console *v, unsigned id)
 {
-    for (unsigned i = 0; i < BUFFERS; i++) {
-        uint8_t *input = kmalloc(BUFFER_SIZE), *output = kmalloc(BUFFER_SIZE);
-        int number;
+    struct vport *port = &v->port[id];
+    unsigned queue = id == 0 ? 0 : 2 * id + 2;
+    int error;
 
-        if (input == NULL || output == NULL)
-            return -ENOMEM;
-        v->idle_output[v->idle_count++] = output;
-        number = virtqueue_put(&v->receive, input, BUFFER_SIZE, true);
-        if (number >= 0)
-            v->input[number] = input;
-        else
-            kfree(input);
-    }
-    return 0;
+    port->console = v;
+    port->id = id;
+    spin_init(&port->lock, RANK_TTY);
+    waitq_init(&port->wait);
+    error = virtqueue_init(&port->receive, v->device, queue);
+    return error != 0 ? error : virtqueue_init(&port->transmit, v->device, queue + 1);
 }
 
-/* --- ports -------------------------------------------------------------------------------------
- */
-
-static void send_control(struct virtio_console *v, struct control *message, unsigned port,
-                         enum control_event event, unsigned value)
+/* From `first` on, as many as the device has whole pairs for. */
+static int init_ports(struct virtio_console *v, unsigned first, unsigned count)
 {
-    uint64_t deadline = clock_monotonic_ns() + CONTROL_WAIT_NS;
-    uint32_t written;
-
-    *message = (struct control){.port = port, .event = (uint16_t)event, .value = (uint16_t)value};
-    if (virtqueue_put(&v->control_transmit, message, sizeof(*message), false) < 0)
-        return;
-    virtqueue_kick(&v->control_transmit);
-    while (virtqueue_take(&v->control_transmit, &written) < 0 && clock_monotonic_ns() < deadline)
-        cpu_relax();
-}
-
-/* Waits for the host to say that there is our port. */
-static bool wait_for_port(struct virtio_console *v)
-{
-    uint64_t deadline = clock_monotonic_ns() + CONTROL_WAIT_NS;
-
-    while (clock_monotonic_ns() < deadline) {
-        uint32_t written;
-        int number = virtqueue_take(&v->control_receive, &written);
-        struct control message;
-
-        if (number < 0) {
-            cpu_relax();
-            continue;
-        }
-        memcpy(&message, v->message[number], sizeof(message));
-        if (written >= sizeof(message) && message.event == PORT_ADD && message.port == PORT)
-            return true;
-    }
-    return false;
-}
-
-/* The later messages of the host, names and openings, are left unread. */
-static int open_port(struct virtio_console *v)
-{
-    struct control *message = kmalloc(CONTROL_SIZE);
-
-    if (message == NULL)
+    v->port = kzalloc_array(count, sizeof(*v->port));
+    if (v->port == NULL)
         return -ENOMEM;
-    send_control(v, message, 0, DEVICE_READY, 1);
-    if (!wait_for_port(v)) {
-        log_error("%s: no port %u within a second; the console stays where it is",
-                  v->device->device.name, PORT);
-        return -EIO;
+    v->port_count = count;
+    for (unsigned id = first; id < count; id++) {
+        int error = init_port(v, id);
+
+        if (error == -ENOENT && id > first) {
+            v->port_count = id;
+            return 0;
+        }
+        if (error != 0)
+            return error;
     }
-    send_control(v, message, PORT, PORT_READY, 1);
-    send_control(v, message, PORT, PORT_OPEN, 1);
-    kfree(message);
     return 0;
 }
 
-static int init_queues(struct virtio_console *v)
+static int init_control(struct virtio_console *v)
 {
-    static const uint8_t numbers[4] = {CONTROL_RECEIVE_QUEUE, CONTROL_TRANSMIT_QUEUE, RECEIVE_QUEUE,
-                                       TRANSMIT_QUEUE};
-    struct virtqueue *queues[4] = {&v->control_receive, &v->control_transmit, &v->receive,
-                                   &v->transmit};
-    int error = 0;
+    int error = virtqueue_init(&v->control_receive, v->device, CONTROL_QUEUE);
 
-    for (unsigned i = 0; i < ARRAY_SIZE(queues) && error == 0; i++)
-        error = virtqueue_init(queues[i], v->device, numbers[i]);
-    for (unsigned i = 0; i < CONTROL_BUFFERS && error == 0; i++) {
-        uint8_t *message = kmalloc(CONTROL_SIZE);
-        int number = -ENOMEM;
+    if (error == 0)
+        error = virtqueue_init(&v->control_transmit, v->device, CONTROL_QUEUE + 1);
+    if (error != 0)
+        return error;
+    v->messages = kmalloc((size_t)MESSAGE_SIZE * MESSAGE_BUFFERS);
+    v->command = kmalloc(sizeof(*v->command));
+    if (v->messages == NULL || v->command == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < MESSAGE_BUFFERS; i++)
+        offer_message(v, v->messages + (size_t)i * MESSAGE_SIZE);
+    virtqueue_interrupts(&v->control_transmit, false);
+    return 0;
+}
 
-        if (message != NULL)
-            number = virtqueue_put(&v->control_receive, message, CONTROL_SIZE, true);
-        if (number >= 0)
-            v->message[number] = message;
-        else
-            error = number;
+/* The device has been reset, and no port was added. */
+static void give_back(struct virtio_console *v)
+{
+    for (unsigned i = 0; v->port != NULL && i < v->port_count; i++) {
+        virtqueue_free(&v->port[i].receive);
+        virtqueue_free(&v->port[i].transmit);
     }
-    return error != 0 ? error : fill_queues(v);
+    virtqueue_free(&v->control_receive);
+    virtqueue_free(&v->control_transmit);
+    kfree(v->messages);
+    kfree(v->command);
+    kfree(v->port);
+    kfree(v);
+}
+
+/* The command's device has one port, which is port 1: queues of port 0 would be for nothing. */
+static int init_queues(struct virtio_console *v, bool main_wanted)
+{
+    uint32_t count;
+    int error;
+
+    if (!virtio_has(v->device, F_MULTIPORT))
+        return init_ports(v, 0, 1);
+    v->device->ops->config_read(v->device, CONFIG_MAX_PORTS, &count, sizeof(count));
+    error = init_control(v);
+    return error != 0 ? error : init_ports(v, main_wanted && count == 2, min(count, PORTS_MAX));
+}
+
+/* All ports that the device tells of at once; the command's is waited for. */
+static void settle(struct virtio_console *v, bool main_wanted)
+{
+    uint64_t deadline = clock_monotonic_ns() + CONTROL_WAIT_NS;
+
+    if (v->command == NULL) {
+        add_port(v, &v->port[0]);
+        v->port[0].is_terminal = true;
+    } else {
+        tell(v, 0, VCONSOLE_DEVICE_READY, 1);
+        do {
+            take_messages(v);
+            cpu_relax();
+        } while (main_wanted && !v->has_ports && clock_monotonic_ns() < deadline);
+    }
+    if (main_wanted && !v->has_ports)
+        log_error("%s: no port within a second; the console stays where it is",
+                  v->device->device.name);
+    show_ports(v, main_wanted);
+    if (virtio_has(v->device, F_SIZE) && v->command == NULL)
+        read_size(v->device);
 }
 
 static int vconsole_probe(struct device *base)
 {
+    static unsigned count;
     struct virtio_device *device = virtio_device_of(base);
-    struct virtio_console *v;
-    uint64_t features =
-        device->ops->features(device) & (BIT64(VIRTIO_F_VERSION_1) | BIT64(F_MULTIPORT));
+    struct virtio_console *v = kzalloc(sizeof(*v));
+    bool main_wanted = !has_main && is_main_wanted();
     int error;
 
-    if (!is_wanted() || !(features & BIT64(F_MULTIPORT)))
-        return -ENODEV;
-    v = kzalloc(sizeof(*v));
     if (v == NULL)
         return -ENOMEM;
     v->device = device;
-    spin_init(&v->lock, RANK_TTY);
-    v->console = (struct console_device){
-        .name = base->name, .ops = &vconsole_ops, .node = base->node, .data = v};
+    mutex_init(&v->lock, RANK_DEVICE_COMMAND);
+    work_init(&v->work, control_work);
     base->data = v;
     device->interrupt = vconsole_interrupt;
-    error = virtio_accept(device, features);
+    error = virtio_accept(device, BIT64(F_SIZE) | BIT64(F_MULTIPORT));
     if (error == 0)
-        error = init_queues(v);
-    if (error != 0)
-        return error; /* what it took stays with the device, which knows the addresses */
-    virtqueue_interrupts(&v->transmit, false);
-    virtqueue_interrupts(&v->control_transmit, false);
-    virtqueue_interrupts(&v->control_receive, false);
-    device->ops->ready(device);
-    virtqueue_kick(&v->control_receive);
-    virtqueue_kick(&v->receive);
-    error = open_port(v);
-    if (error != 0)
+        error = init_queues(v, main_wanted);
+    if (error != 0) {
+        device->ops->reset(device);
+        base->data = NULL;
+        give_back(v);
         return error;
-    console_replace(&v->console);
+    }
+    v->number = count++;
+    device->ops->ready(device);
+    if (v->command != NULL)
+        virtqueue_kick(&v->control_receive);
+    settle(v, main_wanted);
+    if (v->command == NULL)
+        return 0;
+    WRITE_ONCE(v->is_settled, true);
+    work_queue(&v->work); /* what came after */
     return 0;
 }
 

@@ -100,6 +100,7 @@ struct tty_ops {
 struct tty {
     const struct tty_ops *ops;
     struct waitq readable, writable;
+    struct waitq *output; /* woken when output has gone: `writable`, or its owner's */
     int32_t foreground; /* process group, 0: none; set by the linux layer */
     int32_t session;    /* 0: nobody's controlling terminal */
 
@@ -142,6 +143,9 @@ size_t tty_input_pending(struct tty *tty);  /* FIONREAD: what a read would give 
 size_t tty_output_pending(struct tty *tty); /* TIOCOUTQ */
 
 /* --- supplied by the layer above -------------------------------------------------------------- */
+
+/* Makes it the file /dev/NAME; stays for good. Thread context. 0, -ENOMEM. */
+int tty_show(struct tty *tty, const char *name, unsigned major, unsigned minor);
 
 /* Sends a signal to the foreground process group. Interrupt context, no lock of the tty held. */
 void tty_signal(struct tty *tty, int signal);

@@ -10,7 +10,7 @@
 
 #include "../../../kernel/drivers/virtio/virtio.h"
 
-#define FAKE_QUEUES      6U
+#define FAKE_QUEUES      12U
 #define FAKE_CONFIG_SIZE 64U
 
 /* Of a packed ring, which is walked in rounds: those of even number have the wrap counter 1. */
