@@ -321,8 +321,8 @@ int tty_set_termios(struct tty *tty, const struct tty_termios *termios, enum tty
     reg_t flags;
 
     if (when != TTY_NOW) {
-        int error = wait_event(tty->output, tty->ops->output_pending(tty) == 0,
-                               WAIT_FOREVER, WAIT_INTERRUPTIBLE);
+        int error = wait_event(tty->output, tty->ops->output_pending(tty) == 0, WAIT_FOREVER,
+                               WAIT_INTERRUPTIBLE);
         if (error != 0)
             return error;
     }

@@ -18,6 +18,7 @@ TRANSPORTS = {
     "mmio-legacy": ["-device", "virtio-serial-device,max_ports=6"],
     "mmio": ["-global", "virtio-mmio.force-legacy=false", "-device", "virtio-serial-device,max_ports=6"],
     "pci": ["-device", "virtio-serial-pci,max_ports=6"],
+    "pci-packed": ["-device", "virtio-serial-pci,max_ports=6,packed=on"],
     "pci-intx": ["-device", "virtio-serial-pci,max_ports=6,vectors=0"],
 }
 

@@ -101,8 +101,8 @@ struct tty {
     const struct tty_ops *ops;
     struct waitq readable, writable;
     struct waitq *output; /* woken when output has gone: `writable`, or its owner's */
-    int32_t foreground; /* process group, 0: none; set by the linux layer */
-    int32_t session;    /* 0: nobody's controlling terminal */
+    int32_t foreground;   /* process group, 0: none; set by the linux layer */
+    int32_t session;      /* 0: nobody's controlling terminal */
 
     struct spinlock lock; /* guards what follows; taken in interrupt context */
     struct tty_termios termios;

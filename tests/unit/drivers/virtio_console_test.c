@@ -563,8 +563,9 @@ static void is_a_terminal(void **state)
     start();
     tty = terminals[0];
     typed_room = 100;
-    assert_true(send(0, "some text that is longer than a piece of sixty-four bytes, so that it "
-                        "comes in two, and more than the terminal takes",
+    assert_true(send(0,
+                     "some text that is longer than a piece of sixty-four bytes, so that it "
+                     "comes in two, and more than the terminal takes",
                      116));
     assert_int_equal(typed_size, 100);
     typed_room = 1000;
