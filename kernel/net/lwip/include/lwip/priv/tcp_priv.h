@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* lwIP's own header of this name, but for the lists of connections: lwip_demux.c keeps them. */
+/* lwIP's own header of this name, but for the lists of connections, which lwip_demux.c keeps, and
+ * for a mistake: when lwIP 2.2.1 cuts a segment it means to take FIN and PSH off the first part,
+ * and only adds flags there (tcp_split_unsent_seg), so that the stream ended before its last bytes.
+ */
 #ifndef NET_LWIP_TCP_PRIV_H
 #define NET_LWIP_TCP_PRIV_H
 
@@ -9,6 +12,14 @@
 #undef TCP_RMV
 #define TCP_REG(list, pcb) demux_register((list), (pcb))
 #define TCP_RMV(list, pcb) demux_remove((list), (pcb))
+
+/* Where the flags are no constant, they are meant to be all. */
+#undef TCPH_SET_FLAG
+#define TCPH_SET_FLAG(header, flags)                                                     \
+    ((header)->_hdrlen_rsvd_flags =                                                      \
+         ((header)->_hdrlen_rsvd_flags &                                                 \
+          (__builtin_constant_p(flags) ? (u16_t)0xffff : PP_HTONS((u16_t)~TCP_FLAGS))) | \
+         lwip_htons(flags))
 
 void demux_register(struct tcp_pcb **list, struct tcp_pcb *pcb);
 void demux_remove(struct tcp_pcb **list, struct tcp_pcb *pcb);
