@@ -120,9 +120,14 @@ struct inet_sock {
     uint8_t quick_acks;             /* left */
 
     uint64_t written, acked; /* positions in the stream; read without the lock */
-    bool is_recovering;      /* from a loss, until `recovered_at` is acknowledged */
-    uint32_t recovered_at;   /* sequence number */
-    uint32_t held_ms;        /* since when bytes are held back; 0: none are */
+    /* losses (lwip/lwip_loss.c): times are those of sending, on the clock of timestamps */
+    bool is_recovering, is_reordered; /* until `recovered_at` is acknowledged; since ever */
+    uint8_t reorder_steps, timeouts;
+    uint16_t late_ms;                                       /* seen so far */
+    uint32_t recovered_at, stuck_at, arrived_to, probed_at; /* sequence numbers */
+    uint32_t arrived_ms, rtt_ms, rtt_min_ms;                /* of the newest segment that arrived */
+    uint32_t resent_ms, window_before, threshold_before;    /* when a loss was noticed */
+    uint32_t held_ms; /* since when bytes are held back; 0: none are */
     uint32_t segment_max,
         gso_limit; /* bytes of the largest segment to make; 0: not by the device */
 

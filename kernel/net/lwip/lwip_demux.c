@@ -156,10 +156,12 @@ void demux_done(void)
     struct tcp_pcb *pcb = hidden.on ? hidden.shown : NULL;
 
     restore();
-    if (pcb == NULL || pcb->state == TIME_WAIT)
+    if (pcb == NULL || pcb->state == TIME_WAIT) {
+        tcp_loss_told = false;
         return;
-    if (pcb->dupacks != 0)
-        tcp_data_recover(pcb);
+    }
+    if (pcb->dupacks != 0 || tcp_loss_told)
+        tcp_loss_look(pcb);
     if (pcb->unsent != NULL)
         tcp_data_fit(pcb);
 }
@@ -388,8 +390,15 @@ static struct tcp_pcb_listen *find_listener(const struct tuple *tuple)
     return found;
 }
 
+/* Only while a loss is mended, or if there are more options than the usual one. */
+static bool may_tell_loss(const struct tcp_pcb *pcb, const struct tcp_hdr *header)
+{
+    return (pcb->flags & TF_INFR) ||
+           TCPH_HDRLEN_BYTES(header) > (pcb->flags & TF_TIMESTAMP ? TCP_HLEN + 12 : TCP_HLEN);
+}
+
 /* True: the segment is dropped. */
-static bool input_tcp(const struct tuple *tuple, const struct tcp_hdr *header)
+static bool input_tcp(const struct tuple *tuple, const struct tcp_hdr *header, size_t size)
 {
     unsigned flags = TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST);
     struct tcp_pcb *pcb =
@@ -406,6 +415,8 @@ static bool input_tcp(const struct tuple *tuple, const struct tcp_hdr *header)
     if (listener != NULL && flags == TCP_SYN &&
         (syn_rcvd_count >= SYN_RCVD_MAX || inet_backlog_full(listener->callback_arg)))
         return true; /* it comes again */
+    if (pcb != NULL && may_tell_loss(pcb, header))
+        tcp_loss_hear(header, size);
     show_only(pcb, listener);
     tcp_timer_needed();
     return false;
@@ -449,7 +460,7 @@ static bool input_transport(struct tuple *tuple, unsigned protocol, const uint8_
     tuple->remote_port = lwip_ntohs(tcp->src);
     tuple->local_port = lwip_ntohs(tcp->dest);
     if (protocol == PROTOCOL_TCP)
-        return input_tcp(tuple, tcp);
+        return input_tcp(tuple, tcp, size);
     if (protocol == PROTOCOL_UDP && udp_shared_count != 0)
         input_udp(tuple);
     return false;

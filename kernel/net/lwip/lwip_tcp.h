@@ -21,11 +21,25 @@ ssize_t tcp_data_receive(struct inet_sock *sock, struct io *io, struct inet_pack
 /* lwip_tcp.c: bytes or the end came for a connection that nobody has accepted yet. */
 void tcp_child_heard(struct inet_sock *child);
 
-/* After a segment was received that may have acknowledged something, or again the same. */
-void tcp_data_recover(struct tcp_pcb *pcb);
+/* A segment over a chunk (lwIP's tcp_create_segment()), which it consumes. NULL: no memory. */
+struct tcp_seg *tcp_data_segment(struct tcp_pcb *pcb, struct pbuf *p, uint32_t sequence);
+/* A segment keeps its `first` bytes; the rest, copied, follows it in its list in segments of `size`
+ * bytes, with its flags and, at the end, its end. False: no memory, or the segment is in use. */
+bool tcp_data_cut(struct tcp_pcb *pcb, struct tcp_seg *segment, size_t first, size_t size);
 
 /* With TCP's tick: sends what was held back for long, or could not be sent. */
 void tcp_data_tick(struct tcp_pcb *pcb, uint32_t now_ms);
+
+/* lwip_loss.c. Before lwIP gets a segment that may tell of a loss, `size` bytes of it contiguous:
+ * its options are kept, and tcp_loss_told is true, until tcp_loss_look(). */
+extern bool tcp_loss_told;
+void tcp_loss_hear(const struct tcp_hdr *header, size_t size);
+/* After lwIP got a segment, if that was so or it repeats an acknowledgement. */
+void tcp_loss_look(struct tcp_pcb *pcb);
+void tcp_loss_start(struct inet_sock *sock, const struct tcp_pcb *pcb); /* the connection stands */
+/* While sock->is_recovering: something was acknowledged. */
+void tcp_loss_acked(struct inet_sock *sock, struct tcp_pcb *pcb);
+void tcp_loss_tick(struct inet_sock *sock, struct tcp_pcb *pcb, uint32_t now_ms);
 
 /* A segment that does not fit the window, and waits for nothing else, is cut. */
 void tcp_data_fit(struct tcp_pcb *pcb);

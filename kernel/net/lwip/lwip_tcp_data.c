@@ -75,12 +75,12 @@ void tcp_data_start(struct inet_sock *sock)
     sock->gso_limit =
         netif != NULL ? (uint32_t)frame_gso_limit(netif, IP_IS_V6(&pcb->remote_ip)) : 0;
     sock->segment_max = (uint32_t)segment_limit(sock, pcb);
+    tcp_loss_start(sock, pcb);
     if (asked != SOCKET_BUFFER_BYTES && (tcpwnd_size_t)asked < pcb->rcv_wnd)
         pcb->rcv_wnd = pcb->rcv_ann_wnd = (tcpwnd_size_t)max(asked, 2 * (int)pcb->mss);
 }
 
-/* tcp_create_segment() of lwIP, over a chunk. NULL: no memory. */
-static struct tcp_seg *make_segment(struct tcp_pcb *pcb, struct pbuf *p)
+struct tcp_seg *tcp_data_segment(struct tcp_pcb *pcb, struct pbuf *p, uint32_t sequence)
 {
     struct tcp_seg *segment = memp_malloc(MEMP_TCP_SEG);
     unsigned options = options_size(pcb);
@@ -95,10 +95,65 @@ static struct tcp_seg *make_segment(struct tcp_pcb *pcb, struct pbuf *p)
     segment->tcphdr = p->payload;
     segment->tcphdr->src = lwip_htons(pcb->local_port);
     segment->tcphdr->dest = lwip_htons(pcb->remote_port);
-    segment->tcphdr->seqno = lwip_htonl(pcb->snd_lbb);
+    segment->tcphdr->seqno = lwip_htonl(sequence);
     TCPH_HDRLEN_FLAGS_SET(segment->tcphdr, (5 + options / 4), 0);
     segment->tcphdr->urgp = 0;
     return segment;
+}
+
+/* The segments that follow the first `at` bytes of `segment`, of `size` bytes each: copies. NULL:
+ * no memory. */
+static struct tcp_seg *copy_rest(struct tcp_pcb *pcb, const struct tcp_seg *segment, size_t at,
+                                 size_t size, struct tcp_seg **last)
+{
+    size_t ahead = segment->p->tot_len - segment->len; /* headers */
+    uint32_t sequence = lwip_ntohl(segment->tcphdr->seqno);
+    struct tcp_seg *pieces = NULL, **link = &pieces;
+
+    for (; at < segment->len; at += size) {
+        size_t length = min(size, segment->len - at);
+        struct net_chunk *chunk = net_chunk_alloc(length);
+        struct tcp_seg *piece = NULL;
+
+        if (chunk != NULL)
+            piece = tcp_data_segment(pcb, net_chunk_pbuf(chunk), sequence + (uint32_t)at);
+        if (piece == NULL) {
+            if (chunk != NULL)
+                net_chunk_put(chunk);
+            tcp_segs_free(pieces);
+            return NULL;
+        }
+        pbuf_copy_partial(segment->p, chunk->data, (u16_t)length, (u16_t)(ahead + at));
+        net_copies.inside += length;
+        piece->flags |= segment->flags;
+        *last = *link = piece;
+        link = &piece->next;
+    }
+    return pieces;
+}
+
+bool tcp_data_cut(struct tcp_pcb *pcb, struct tcp_seg *segment, size_t first, size_t size)
+{
+    size_t ahead = segment->p->tot_len - segment->len;
+    unsigned at_end = TCPH_FLAGS(segment->tcphdr) & (TCP_PSH | TCP_FIN), count = 0;
+    struct tcp_seg *last = segment, *pieces;
+
+    if (segment->p->ref != 1)
+        return false;
+    pieces = copy_rest(pcb, segment, first, size, &last);
+    if (pieces == NULL)
+        return false;
+    for (const struct tcp_seg *piece = pieces; piece != NULL; piece = piece->next)
+        count++;
+    last->next = segment->next;
+    segment->next = pieces;
+    TCPH_SET_FLAG(last->tcphdr, at_end);
+    TCPH_UNSET_FLAG(segment->tcphdr, at_end);
+    count -= pbuf_clen(segment->p);
+    segment->len = (u16_t)first;
+    pbuf_realloc(segment->p, (u16_t)(ahead + first));
+    pcb->snd_queuelen = (u16_t)(pcb->snd_queuelen + count + pbuf_clen(segment->p));
+    return true;
 }
 
 static struct tcp_seg *last_unsent(const struct tcp_pcb *pcb)
@@ -129,7 +184,7 @@ static bool queue_chunk(struct inet_sock *sock, struct net_chunk *chunk, size_t 
         pbuf_cat((*last)->p, p);
         (*last)->len += length;
     } else {
-        struct tcp_seg *segment = make_segment(pcb, p);
+        struct tcp_seg *segment = tcp_data_segment(pcb, p, pcb->snd_lbb);
 
         if (segment == NULL)
             return false;
@@ -186,51 +241,11 @@ void tcp_data_fit(struct tcp_pcb *pcb)
     ahead = lwip_ntohl(head->tcphdr->seqno) - pcb->lastack;
     window = min(pcb->cwnd, pcb->snd_wnd);
     if (ahead + head->len <= window || window < ahead + packet ||
-        (pcb->unacked != NULL && !TCP_SEQ_LT(lwip_ntohl(head->tcphdr->seqno), pcb->snd_nxt)))
+        (pcb->unacked != NULL && head->len <= window / 2 &&
+         !TCP_SEQ_LT(lwip_ntohl(head->tcphdr->seqno), pcb->snd_nxt)))
         return;
-    if (tcp_split_unsent_seg(pcb, (u16_t)((window - ahead) / packet * packet)) == ERR_OK)
+    if (tcp_data_cut(pcb, head, (window - ahead) / packet * packet, head->len))
         (void)tcp_output(pcb);
-}
-
-/* ---- losses ---- */
-
-static unsigned unacked_count(const struct tcp_pcb *pcb)
-{
-    unsigned count = 0;
-
-    for (const struct tcp_seg *segment = pcb->unacked; segment != NULL && count < 4;
-         segment = segment->next)
-        count++;
-    return count;
-}
-
-/* After an input. lwIP sends a lost segment again after three duplicates of an acknowledgement; so
- * few segments on their way that there cannot be three need fewer (RFC 5827). Where the loss ends
- * is noted for note_partial(). */
-void tcp_data_recover(struct tcp_pcb *pcb)
-{
-    struct inet_sock *sock = pcb->ext_args[EXT_SOCK].data;
-
-    if (pcb->dupacks != 0 && pcb->dupacks < 3 && pcb->unacked != NULL && pcb->unsent == NULL &&
-        !(pcb->flags & TF_INFR) && pcb->dupacks + 1u >= unacked_count(pcb) &&
-        unacked_count(pcb) > 1) {
-        tcp_rexmit_fast(pcb);
-        (void)tcp_output(pcb);
-    }
-    if (sock != NULL && (pcb->flags & TF_INFR) && !sock->is_recovering) {
-        sock->is_recovering = true;
-        sock->recovered_at = pcb->snd_nxt;
-    }
-}
-
-/* An acknowledgement of some, but not all, of what was on its way when a loss was noticed: what
- * follows was lost, too, and is sent at once (RFC 6582). lwIP outputs it after this. */
-static void note_partial(struct inet_sock *sock, struct tcp_pcb *pcb)
-{
-    if (!TCP_SEQ_LT(pcb->lastack, sock->recovered_at))
-        sock->is_recovering = false;
-    else if (pcb->unacked != NULL)
-        (void)tcp_rexmit(pcb);
 }
 
 /* 0, or why nothing can be sent. */
@@ -301,13 +316,41 @@ static void push(struct inet_sock *sock, struct tcp_pcb *pcb, bool more)
         tcp_data_fit(pcb);
 }
 
+/* lwIP cuts a segment that does not fit a small window so that an end (FIN) at its end comes too
+ * early: the end is made a segment of its own before. */
+static void part_end(struct tcp_pcb *pcb)
+{
+    struct tcp_seg *last = last_unsent(pcb), *end = NULL;
+    struct net_chunk *chunk;
+
+    if (last == NULL || last->len == 0 || !(TCPH_FLAGS(last->tcphdr) & TCP_FIN))
+        return;
+    chunk = net_chunk_alloc(0);
+    if (chunk != NULL)
+        end = tcp_data_segment(pcb, net_chunk_pbuf(chunk),
+                               lwip_ntohl(last->tcphdr->seqno) + last->len);
+    if (end == NULL) {
+        if (chunk != NULL)
+            net_chunk_put(chunk);
+        return; /* the next tick comes before lwIP's cut */
+    }
+    TCPH_SET_FLAG(end->tcphdr, TCP_FIN);
+    TCPH_UNSET_FLAG(last->tcphdr, TCP_FIN);
+    last->next = end;
+    pcb->snd_queuelen++;
+}
+
 void tcp_data_tick(struct tcp_pcb *pcb, uint32_t now_ms)
 {
     struct inet_sock *sock = pcb->ext_args[EXT_SOCK].data;
     bool held_long = sock != NULL && sock->held_ms != 0 && now_ms - sock->held_ms >= HELD_MS;
 
+    if (sock != NULL)
+        tcp_loss_tick(sock, pcb, now_ms);
     if (pcb->unsent == NULL)
         return;
+    if (pcb->persist_backoff != 0)
+        part_end(pcb);
     if (held_long)
         sock->held_ms = 0;
     if (held_long || (pcb->flags & TF_NAGLEMEMERR)) /* or the device had no room */
@@ -355,7 +398,7 @@ err_t tcp_data_sent(void *arg, struct tcp_pcb *pcb, u16_t length)
 
     WRITE_ONCE(sock->acked, sock->acked + length);
     if (sock->is_recovering)
-        note_partial(sock, pcb);
+        tcp_loss_acked(sock, pcb);
     if (sock->socket != NULL && ((!(sock->ready & POLLOUT) && is_writable(sock, pcb)) ||
                                  (sock->acked == sock->written && (sock->shutdown & INET_SHUT_WR))))
         net_ready(sock, POLL_WRITABLE, true);

@@ -22,6 +22,9 @@ uint8_t stack_fake_address6[16] = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 
 uint8_t stack_fake_segment[128], stack_fake_dhcp_id[4];
 size_t stack_fake_segment_size;
 uint32_t stack_fake_segment_length;
+bool stack_fake_segment_is_v6;
+uint8_t stack_fake_frame[256];
+size_t stack_fake_frame_size;
 
 static uint64_t now_ns = 1000000000;
 static struct timer *armed;
@@ -279,7 +282,9 @@ static void must(bool holds)
 
 static void look_at(const uint8_t *head, size_t size, const struct netbuf *frame)
 {
-    size_t ip = (head[14] & 15u) * 4u, tcp;
+    bool is_v6 = head[12] == 0x86 && head[13] == 0xdd;
+    size_t ip = is_v6 ? 40 : (head[14] & 15u) * 4u, tcp = 14 + ip;
+    unsigned protocol = head[is_v6 ? 20 : 23];
 
     must(size >= 14);
     if (frame->flags & NETBUF_CSUM_PARTIAL)
@@ -289,18 +294,21 @@ static void look_at(const uint8_t *head, size_t size, const struct netbuf *frame
              (frame->flags & NETBUF_CSUM_PARTIAL));
     else
         must(frame->total <= device.mtu + 14);
-    if (head[12] != 8 || head[13] != 0 || size < 14 + ip + 20)
+    stack_fake_frame_size = size;
+    memcpy(stack_fake_frame, head, size);
+    if ((!is_v6 && (head[12] != 8 || head[13] != 0)) || size < tcp + 20)
         return;
-    tcp = 14 + ip;
-    if (head[23] == 6) {
+    if (protocol == 6) {
         size_t header = (head[tcp + 12] >> 4) * 4u;
 
-        must(frame->total >= tcp + header);
+        if (frame->total < tcp + header)
+            return; /* a program's own */
+        stack_fake_segment_is_v6 = is_v6;
         stack_fake_segment_size = size - tcp < 128 ? size - tcp : 128;
         memcpy(stack_fake_segment, head + tcp, stack_fake_segment_size);
         stack_fake_segment_length =
             (uint32_t)(frame->total - tcp - header) + ((head[tcp + 13] & 3) != 0);
-    } else if (head[23] == 17 && head[tcp + 1] == 68 && size >= tcp + 16) {
+    } else if (protocol == 17 && head[tcp + 1] == 68 && size >= tcp + 16) {
         memcpy(stack_fake_dhcp_id, head + tcp + 12, 4);
     }
 }

@@ -21,6 +21,11 @@ extern uint8_t stack_fake_address6[16];
 extern uint8_t stack_fake_segment[128], stack_fake_dhcp_id[4];
 extern size_t stack_fake_segment_size;
 extern uint32_t stack_fake_segment_length;
+extern bool stack_fake_segment_is_v6;
+
+/* How the last frame sent begins. */
+extern uint8_t stack_fake_frame[256];
+extern size_t stack_fake_frame_size;
 
 /* The first time makes the stack; `features`: NETDEV_*. */
 void stack_fake_start(unsigned features);
