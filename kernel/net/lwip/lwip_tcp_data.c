@@ -316,30 +316,6 @@ static void push(struct inet_sock *sock, struct tcp_pcb *pcb, bool more)
         tcp_data_fit(pcb);
 }
 
-/* lwIP cuts a segment that does not fit a small window so that an end (FIN) at its end comes too
- * early: the end is made a segment of its own before. */
-static void part_end(struct tcp_pcb *pcb)
-{
-    struct tcp_seg *last = last_unsent(pcb), *end = NULL;
-    struct net_chunk *chunk;
-
-    if (last == NULL || last->len == 0 || !(TCPH_FLAGS(last->tcphdr) & TCP_FIN))
-        return;
-    chunk = net_chunk_alloc(0);
-    if (chunk != NULL)
-        end = tcp_data_segment(pcb, net_chunk_pbuf(chunk),
-                               lwip_ntohl(last->tcphdr->seqno) + last->len);
-    if (end == NULL) {
-        if (chunk != NULL)
-            net_chunk_put(chunk);
-        return; /* the next tick comes before lwIP's cut */
-    }
-    TCPH_SET_FLAG(end->tcphdr, TCP_FIN);
-    TCPH_UNSET_FLAG(last->tcphdr, TCP_FIN);
-    last->next = end;
-    pcb->snd_queuelen++;
-}
-
 void tcp_data_tick(struct tcp_pcb *pcb, uint32_t now_ms)
 {
     struct inet_sock *sock = pcb->ext_args[EXT_SOCK].data;
@@ -349,8 +325,6 @@ void tcp_data_tick(struct tcp_pcb *pcb, uint32_t now_ms)
         tcp_loss_tick(sock, pcb, now_ms);
     if (pcb->unsent == NULL)
         return;
-    if (pcb->persist_backoff != 0)
-        part_end(pcb);
     if (held_long)
         sock->held_ms = 0;
     if (held_long || (pcb->flags & TF_NAGLEMEMERR)) /* or the device had no room */
