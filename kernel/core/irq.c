@@ -24,6 +24,7 @@ struct irq_action {
     void *arg;
     const char *name;
     struct irq_action *next;
+    struct deferred deferred;
 };
 
 struct irq_line {
@@ -119,6 +120,11 @@ __cold int irq_request(unsigned irq, irq_handler_fn *handler, void *arg, const c
     return 0;
 }
 
+static void free_action(struct deferred *deferred)
+{
+    kfree(container_of(deferred, struct irq_action, deferred));
+}
+
 void irq_free(unsigned irq, void *arg)
 {
     unsigned hw;
@@ -141,8 +147,8 @@ void irq_free(unsigned irq, void *arg)
         chip->ops->mask(chip, hw);
     spin_unlock_irq(&irq_lock, flags);
     if (action != NULL) {
+        defer_free(&action->deferred, free_action);
         defer_wait(); /* no handler that began before runs on */
-        kfree(action);
     }
 }
 
