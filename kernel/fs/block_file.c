@@ -61,12 +61,9 @@ static ssize_t copy_piece(struct block_cache *cache, struct io *io, bool write, 
 /* A sixteenth of memory may be dirty: who makes more writes it back. */
 static int bound_dirty(struct block_cache *cache)
 {
-    struct memory_stats stats;
-
     if (READ_ONCE(cache->object.dirty_count) < 64)
         return 0;
-    memory_get_stats(&stats);
-    if (READ_ONCE(cache->object.dirty_count) < stats.total / 16)
+    if (READ_ONCE(cache->object.dirty_count) < memory_ram_pages() / 16)
         return 0;
     return block_cache_write_back(cache, 0, block_cache_pages(cache));
 }

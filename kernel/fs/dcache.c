@@ -45,14 +45,11 @@ static struct memory_shrinker shrinker = {.name = "names", .reclaim = dcache_rec
 
 void dcache_init(void)
 {
-    struct memory_stats stats;
-
     buckets = kzalloc(BUCKETS * sizeof(buckets[0]));
     if (buckets == NULL)
         panic("fs: no memory for the name cache");
     list_init(&cached);
-    memory_get_stats(&stats);
-    keep_count = clamp(stats.total / 4, (uint64_t)KEEP_MIN, (uint64_t)KEEP_MAX);
+    keep_count = clamp(memory_ram_pages() / 4, (uint64_t)KEEP_MIN, (uint64_t)KEEP_MAX);
     memory_add_shrinker(&shrinker);
 }
 

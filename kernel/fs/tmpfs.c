@@ -321,10 +321,7 @@ static const struct super_ops tmpfs_super_ops = {
 
 static uint64_t default_limit_pages(void)
 {
-    struct memory_stats stats;
-
-    memory_get_stats(&stats);
-    return stats.total / 2;
+    return memory_ram_pages() / 2;
 }
 
 static struct tmpfs *instance_alloc(const char *type, uint64_t limit_bytes, uint64_t first_ino)

@@ -30,10 +30,7 @@ struct memory_range root_appended(void)
 /* Half of RAM: what programs write into the root lives in memory. */
 static uint64_t overlay_limit(void)
 {
-    struct memory_stats stats;
-
-    memory_get_stats(&stats);
-    return stats.total * 4096 / 2;
+    return memory_ram_pages() * 4096 / 2;
 }
 
 static _Noreturn void no_root(const char *what, size_t length, int error)

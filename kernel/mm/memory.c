@@ -184,6 +184,11 @@ int memory_cpu_init(unsigned id)
     return error != 0 ? error : slab_cpu_init(cpu);
 }
 
+uint64_t memory_ram_pages(void)
+{
+    return memory_total_pages;
+}
+
 /* Reserved frames and page structures: what programs and caches never had. */
 static uint64_t memory_kernel_pages(void)
 {

@@ -400,10 +400,7 @@ static int fill_ring(struct e1000 *e)
 
 static unsigned pool_pages(void)
 {
-    struct memory_stats memory;
-
-    memory_get_stats(&memory);
-    return (unsigned)max(min(memory.total / POOL_SHARE, (uint64_t)POOL_MAX),
+    return (unsigned)max(min(memory_ram_pages() / POOL_SHARE, (uint64_t)POOL_MAX),
                          (uint64_t)(RX_COUNT + RX_COUNT / 2));
 }
 

@@ -140,6 +140,12 @@ static void set_buses(const struct pci_device *bridge, unsigned secondary, unsig
                 timer | last << 16 | secondary << 8 | bridge->branch->number);
 }
 
+static void set_name(struct pci_device *device)
+{
+    snprintf(device->name, sizeof(device->name), "pci-%02x:%02x.%x", device->branch->number,
+             device->slot & 31, device->function & 7);
+}
+
 static void add_bridge(struct pci_device *bridge)
 {
     const struct pci_branch *above = bridge->branch;
@@ -149,6 +155,7 @@ static void add_bridge(struct pci_device *bridge)
     struct pci_branch *branch = NULL;
     uint64_t low, high;
 
+    set_name(bridge);
     if (host->next_bus > host->last_bus || above->depth == DEPTH_MAX)
         log_warn("%s: no bus number is left for what is behind it, or it is more than %u bridges "
                  "deep; left out",
@@ -182,9 +189,11 @@ static void add_function(struct pci_device *device)
     struct pci_device *copy;
 
     if (driver == NULL) {
-        log_debug("%s: no driver for %04x:%04x", device->name, device->vendor, device->id);
+        log_debug("%s: no driver for %04x:%04x at %02x:%02x.%x", host->name, device->vendor,
+                  device->id, device->branch->number, device->slot, device->function);
         return;
     }
+    set_name(device);
     copy = kmalloc(sizeof(*copy));
     if (copy == NULL)
         return;
@@ -210,8 +219,6 @@ static __noinline void look_at(struct pci_branch *branch, unsigned slot, unsigne
         .id = (uint16_t)(id >> 16),
     };
 
-    snprintf(device.name, sizeof(device.name), "pci-%02x:%02x.%x", branch->number, slot & 31,
-             function & 7);
     if ((header & HEADER_TYPE) == HEADER_BRIDGE)
         add_bridge(&device);
     else if ((header & HEADER_TYPE) == 0)

@@ -128,10 +128,7 @@ int net_set_rx_mode(struct netdev *netdev, unsigned mode)
 /* For each pair. */
 static unsigned pool_pages(unsigned pairs)
 {
-    struct memory_stats memory;
-
-    memory_get_stats(&memory);
-    return (unsigned)min(max(memory.total / POOL_SHARE / pairs, (uint64_t)2 * RING_MIN),
+    return (unsigned)min(max(memory_ram_pages() / POOL_SHARE / pairs, (uint64_t)2 * RING_MIN),
                          (uint64_t)POOL_MAX);
 }
 

@@ -59,8 +59,11 @@ bool memory_is_ram(paddr_t base, uint64_t size);
 size_t memory_bank_count(void);
 const struct memory_range *memory_bank(size_t i);
 
+/* Pages of RAM, the kernel's own use included. */
+uint64_t memory_ram_pages(void);
+
 struct memory_stats {
-    uint64_t total;     /* pages of RAM, the kernel's own use included */
+    uint64_t total;     /* memory_ram_pages() */
     uint64_t free;      /* pages that page_alloc can give without evicting */
     uint64_t available; /* free and what eviction would free, less the reserve */
     uint64_t cached;    /* pages of page caches (files, tmpfs) */
