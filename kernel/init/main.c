@@ -61,10 +61,9 @@ static void start_other_cpus(void)
     }
 }
 
-/* On a thread of its own: everything works, calls may sleep. */
-static void init_thread(void *argument)
+/* In process 1, before it is a program: everything works, calls may sleep. */
+static void prepare_program(void)
 {
-    (void)argument;
     device_probe(PROBE_DEVICE);
     memory_check_mappings();
     device_log_all();
@@ -81,7 +80,6 @@ static void init_thread(void *argument)
         inet_wait_ready();
     }
 #endif
-    process_start_init();
 }
 
 /* The second half of boot, with memory: on a stack with a guard page. */
@@ -106,8 +104,7 @@ static void start_machine(void)
     pac_new_kernel_key(&current()->context);
     pac_cpu_start(&current()->context);
     cpu_release_all();
-    if (defer_init() != 0 || work_init_worker() != 0 ||
-        thread_spawn("init", init_thread, NULL, NULL) != 0)
+    if (defer_init() != 0 || work_init_worker() != 0 || process_start_init(prepare_program) != 0)
         panic("no memory for the first threads");
     idle_loop();
 }

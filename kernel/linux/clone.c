@@ -79,6 +79,7 @@ int task_create(struct process *process, struct fd_table *files, struct fs_conte
         return error;
     }
     task->thread.vmspace = process->vmspace;
+    task->thread.is_task = true;
     task->thread.release = task_release;
     task->process = process;
     process_ref(process);

@@ -26,7 +26,6 @@
 #include <linux/process.h>
 #include <linux/vdso.h>
 #include <mm/slab.h>
-#include <mm/vmspace.h>
 
 #include "exec_internal.h"
 #include "proc.h"
@@ -147,14 +146,50 @@ static void run_plan(struct start_plan *plan, struct trapframe *frame)
     exec_args_free(&args);
 }
 
-/* The first task, on its own kernel stack. */
+/* For machines without a clock chip the command tells the time. */
+static void set_clock(void)
+{
+    size_t length;
+    const char *value = parse_option(start_plan_boot_arguments(), BOOTARGS_TIME, &length);
+    uint64_t seconds;
+    const char *end;
+
+    if (value && clock_realtime_ns() < 1000000000 * NS_PER_SECOND &&
+        parse_u64(value, 10, &seconds, &end) == 0)
+        clock_set_realtime_ns(seconds * NS_PER_SECOND);
+}
+
+static struct start_plan *read_plan(void)
+{
+    struct start_plan *plan = kzalloc(sizeof(*plan));
+    int error = plan ? start_plan_read(plan) : -ENOMEM;
+
+    if (error || !plan->file) {
+        log_error("the root does not say what to run: no arg= in " MANIFEST_PATH
+                  ", no remora.args= and no init= in bootargs");
+        machine_exit_status(FRAME_STATUS_NOT_FOUND);
+    }
+    set_clock();
+    system_set_hostname(plan->hostname);
+    return plan;
+}
+
+static void (*prepare_program)(void);
+
+/* Process 1, on its own kernel stack. */
 static void first_task(void *arg)
 {
-    struct start_plan *plan = arg;
     struct task *task = current_task();
+    struct start_plan *plan;
     struct trapframe frame;
-    int error = console_open_streams(task->files);
+    int error;
 
+    (void)arg;
+    prepare_program();
+    plan = read_plan();
+    vdso_init();
+    proc_init();
+    error = console_open_streams(task->files);
     if (error)
         log_warn("no console for the program: error %d", -error);
     error = set_user(task, plan);
@@ -169,55 +204,24 @@ static void first_task(void *arg)
     user_enter(&frame);
 }
 
-static int make_first(struct start_plan *plan, struct task **out)
+int process_start_init(void (*prepare)(void))
 {
     struct process *process = process_create();
     struct fd_table *files = fd_table_create();
-    struct vmspace *vs = vmspace_create();
-    int error;
-
-    if (!process || !files || !vs)
-        return -ENOMEM;
-    process->vmspace = vs;
-    error = task_create(process, files, &fs_init_context, &cred_root, first_task, plan, out);
-    fd_table_unref(files);
-    return error;
-}
-
-/* For machines without a clock chip the command tells the time. */
-static void set_clock(void)
-{
-    size_t length;
-    const char *value = parse_option(start_plan_boot_arguments(), BOOTARGS_TIME, &length);
-    uint64_t seconds;
-    const char *end;
-
-    if (value && clock_realtime_ns() < 1000000000 * NS_PER_SECOND &&
-        parse_u64(value, 10, &seconds, &end) == 0)
-        clock_set_realtime_ns(seconds * NS_PER_SECOND);
-}
-
-void process_start_init(void)
-{
-    struct start_plan *plan = kzalloc(sizeof(*plan));
     struct task *task;
-    int error = plan ? start_plan_read(plan) : -ENOMEM;
+    int error = process && files ? 0 : -ENOMEM;
 
-    if (error || !plan->file) {
-        log_error("the root does not say what to run: no arg= in " MANIFEST_PATH
-                  ", no remora.args= and no init= in bootargs");
-        machine_exit_status(FRAME_STATUS_NOT_FOUND);
-    }
-    set_clock();
-    system_set_hostname(plan->hostname);
-    vdso_init();
-    proc_init();
-    error = make_first(plan, &task);
-    if (!error && process_publish(task->process, task) < 0)
+    prepare_program = prepare;
+    if (!error)
+        error = task_create(process, files, &fs_init_context, &cred_root, first_task, NULL, &task);
+    if (!error && process_publish(process, task) < 0)
         error = -EAGAIN;
     if (error)
-        give_up(plan->file, error, NULL);
+        return error; /* the caller gives up */
+    thread_set_name(&task->thread, "init");
     task_join_process(task);
-    process_unref(task->process);
+    fd_table_unref(files);
+    process_unref(process);
     thread_start(&task->thread);
+    return 0;
 }

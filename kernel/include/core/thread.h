@@ -34,7 +34,8 @@ struct thread {
     /* --- */
 
     char name[16];
-    struct vmspace *vmspace; /* NULL: kernel thread, no program below 2^48 */
+    struct vmspace *vmspace; /* NULL: no program below 2^48 */
+    bool is_task;            /* one of a process's, linux/process.h */
     struct fpu *fpu;         /* NULL until the program first uses FP */
     struct sve_length sve;   /* its vector length */
     bool user_tags;          /* system calls take the program's pointers with tags */

@@ -183,7 +183,7 @@ static inline struct process *current_process(void)
 /* False in kernel threads. */
 static inline bool thread_is_task(const struct thread *thread)
 {
-    return thread->vmspace != NULL;
+    return thread->is_task;
 }
 
 void process_ref(struct process *process);
@@ -208,11 +208,12 @@ void process_times(struct process *process, uint64_t *user_ns, uint64_t *system_
 const struct cred *task_swap_cred(const struct cred *cred);
 
 /*
- * init/main.c, last step of boot, from a kernel thread with the root mounted: reads the manifest
- * and bootargs, makes process 1 with descriptors 0, 1, 2 on the console, and execs the program.
- * Returns when it runs. A failure ends the guest with status 126 or 127 and a message.
+ * init/main.c, last step of the boot thread: starts process 1. It calls `prepare` (devices, root),
+ * reads the manifest and bootargs, opens descriptors 0, 1, 2 on the console, and execs the program;
+ * until then it has no address space. A failure there ends the guest with status 126 or 127 and a
+ * message. -ENOMEM.
  */
-void process_start_init(void);
+int process_start_init(void (*prepare)(void));
 
 /* Ends the running process (all tasks) with a status as wait(2) has it; does not return. */
 _Noreturn void process_exit(int wait_status);
