@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 
 CACHE = os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'remora', 'oracle')
 
@@ -113,6 +114,25 @@ def kernel():
         found = glob.glob(os.path.join(root, 'boot/vmlinuz-*'))
     image = found[-1]
     return image, kernel_version(image)
+
+
+@alone
+def modules(names):
+    """Paths of the kernel's modules, which the package has and the unpacked tree does not."""
+    image, _ = kernel()
+    folder = os.path.join(CACHE, 'roots/kernel/modules')
+    wanted = [os.path.join(folder, name + '.ko') for name in names]
+    if all(map(os.path.exists, wanted)):
+        return wanted
+    os.makedirs(folder, exist_ok=True)
+    version = os.path.basename(image).partition('-')[2]
+    deb = max(glob.glob(os.path.join(CACHE, 'apt', 'linux-image-%s_*.deb' % version)), key=os.path.getmtime)
+    with tempfile.TemporaryDirectory() as unpacked:
+        subprocess.run(['dpkg-deb', '-x', deb, unpacked], check=True, timeout=120)
+        for target in wanted:
+            found, = glob.glob(os.path.join(unpacked, 'lib/modules/*/kernel/**', os.path.basename(target)), recursive=True)
+            shutil.copy(found, target)
+    return wanted
 
 
 def kernel_version(image):

@@ -24,6 +24,7 @@
 #include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -109,6 +110,21 @@ static void mount_all(const char *root)
     for (unsigned i = 0; i < sizeof links / sizeof links[0]; i++) {
         snprintf(path, sizeof path, "%s%s", root, links[i][1]);
         (void)!symlink(links[i][0], path);
+    }
+}
+
+// /modules/0, /modules/1 and so on, in this order.
+static void load_modules(void)
+{
+    char path[32];
+    for (unsigned i = 0;; i++) {
+        snprintf(path, sizeof path, "/modules/%u", i);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            return;
+        if (syscall(SYS_finit_module, fd, "", 0))
+            perror(path);
+        close(fd);
     }
 }
 
@@ -228,6 +244,7 @@ int main(void)
         tcsetattr(1, TCSANOW, &raw);
     }
     raise_loopback();
+    load_modules();
     FILE *list = fopen("/list", "re");
     while (list && fgets(line, sizeof line, list)) {
         line[strcspn(line, "\n")] = 0;

@@ -178,14 +178,17 @@ def qemu_command(kernel, initramfs, memory=512, cpus=1, cpu='cortex-a72', append
             kernel, '-initrd', initramfs, '-append', ('console=ttyAMA0 loglevel=1 panic=-1 ' + append).strip()]
 
 
-def boot(runs, files, memory=512, cpus=1, append='', cpu='cortex-a72', limit_s=None):
-    """Boot once, run all, return {name: Result}. The whole is bounded by limit_s seconds."""
+def boot(runs, files, memory=512, cpus=1, append='', cpu='cortex-a72', limit_s=None, modules=(), options=()):
+    """Boot once with these modules of Debian's and options of QEMU's, run all, return {name: Result}. The whole is
+    bounded by limit_s seconds."""
     kernel, _ = debian.kernel()
     limit_s = limit_s or 60 + sum(run.timeout for run in runs)
+    paths = debian.modules(modules) if modules else []
+    files = dict(files, **{'/modules/%d' % number: path for number, path in enumerate(paths)})
     with tempfile.TemporaryDirectory(prefix='remora-oracle-') as folder:
         initramfs = os.path.join(folder, 'initramfs')
         make_initramfs(initramfs, runs, files)
-        console = capture(qemu_command(kernel, initramfs, memory, cpus, cpu, append), limit_s)
+        console = capture(qemu_command(kernel, initramfs, memory, cpus, cpu, append) + list(options), limit_s)
     results = parse(console)
     for run in runs:
         results.setdefault(run.name, Result(err=results[''].out[-2000:]))

@@ -73,6 +73,24 @@ def test_rings(build, tmp_path, transport, rings):
     assert re.search(rb"queues? of \d+, " + ring_words(rings) + rb"\r?\n", ended.stderr), ended.stderr
 
 
+def test_queues(build, tmp_path):
+    """A queue for each CPU: a program on each of them reads what one on another wrote."""
+    path, data = tmp_path / "disk", os.urandom(4 * MIB)
+    path.write_bytes(bytes(4 * MIB))
+    options = ["--cpus", "3", *disk(path, transport="pci")]
+    options[-1] += ",num-queues=4"
+    assert b"3 queues of 128" in run(build, ["-V", *options], "true").stderr
+    for mask in (1, 2, 4):
+        part = f"bs=64k count=16 seek={mask * 10} skip={mask * 10}"
+        block = data[mask * 10 * 65536:][:MIB]
+        ended = run(build, options, "taskset", str(mask), "dd", "of=/dev/vda", "conv=fsync", "iflag=fullblock",
+                    *part.split()[:3], data=block)
+        assert ended.returncode == 0, ended.stderr
+        ended = run(build, options, "taskset", str(mask % 4 + 1), "dd", "if=/dev/vda", "iflag=direct", *part.split()[:2],
+                    part.split()[3])
+        assert ended.stdout == block, mask
+
+
 def test_read_only(build, tmp_path):
     path = tmp_path / "disk"
     path.write_bytes(b"x" * MIB)

@@ -155,7 +155,6 @@ struct virtqueue {
     uint16_t seen;                 /* split: used entries taken so far; packed: place of the next */
     uint16_t next;                 /* packed: place of the next descriptor that is added */
     uint16_t add_flags, get_flags; /* packed: what says 'available' and 'used' in this round */
-    uint16_t taken;                /* the number of the buffer that get() returned last */
     bool has_events;               /* event index instead of flags */
     bool is_broken;                /* the device said nonsense: nothing more is taken */
     /* For a transport that has an interrupt of its own for the queue, instead of the device's. */
@@ -224,10 +223,5 @@ static inline void virtqueue_interrupts(struct virtqueue *queue, bool on)
 {
     queue->ops->interrupts(queue, on);
 }
-
-/* The same for buffers of one piece, with the buffer's number in place of a cookie: -EAGAIN; -1
- * from take: none. */
-int virtqueue_put(struct virtqueue *queue, void *memory, uint32_t size, bool device_writes);
-int virtqueue_take(struct virtqueue *queue, uint32_t *written);
 
 #endif

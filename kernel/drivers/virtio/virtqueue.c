@@ -122,17 +122,3 @@ void *virtqueue_take_unused(struct virtqueue *queue)
     }
     return NULL;
 }
-
-int virtqueue_put(struct virtqueue *queue, void *memory, uint32_t size, bool device_writes)
-{
-    struct virtio_segment segment = {memory, size};
-    int number = queue->free;
-    int error = virtqueue_add(queue, &segment, !device_writes, device_writes, memory);
-
-    return error != 0 ? error : number;
-}
-
-int virtqueue_take(struct virtqueue *queue, uint32_t *written)
-{
-    return virtqueue_get(queue, written) != NULL ? queue->taken : -1;
-}

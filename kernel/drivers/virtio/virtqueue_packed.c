@@ -177,7 +177,6 @@ static void *packed_get(struct virtqueue *queue, uint32_t *written)
         queue->get_flags ^= FLAG_BOTH;
     }
     WRITE_ONCE(queue->seen, (uint16_t)next);
-    queue->taken = (uint16_t)id;
     give_back(queue, id);
     return cookie;
 }

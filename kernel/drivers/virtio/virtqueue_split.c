@@ -176,7 +176,6 @@ static void *split_get(struct virtqueue *queue, uint32_t *written)
         return virtqueue_break(queue, number);
     *written = READ_ONCE(entry->length);
     queue->seen = (uint16_t)(seen + 1);
-    queue->taken = (uint16_t)number;
     give_back(queue, number);
     return cookie;
 }

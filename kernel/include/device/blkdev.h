@@ -47,12 +47,16 @@ struct blkdev_ops {
 
 struct blkdev {
     const struct blkdev_ops *ops;
-    char name[8];                 /* "vda": by blkdev_register() */
-    unsigned major, minor;        /* likewise */
-    uint64_t sector_count;        /* 512-byte sectors; blkdev_resize() changes it */
-    uint32_t block_size;          /* bytes: the least that is read or written; power of two */
-    uint32_t pages_max;           /* most page_vecs of a request */
-    uint32_t discard_sectors;     /* most of a request; 0: it cannot */
+    char name[8];             /* "vda": by blkdev_register() */
+    unsigned major, minor;    /* likewise */
+    uint64_t sector_count;    /* 512-byte sectors; blkdev_resize() changes it */
+    uint32_t block_size;      /* bytes: the least that is read or written; power of two */
+    uint32_t pages_max;       /* most page_vecs of a request */
+    uint32_t discard_sectors; /* most of a request; 0: it cannot */
+    uint32_t discard_align;   /* sectors that are best discarded together; 0: any */
+    uint32_t physical_size, io_min, io_opt; /* bytes; io_opt 0: none is better than others */
+    uint16_t cylinders;                     /* all 0: it has no such thing */
+    uint8_t heads, sectors;
     uint32_t zeroes_sectors;      /* likewise */
     bool is_read_only, has_cache; /* has_cache: flush means something */
     bool has_failed;              /* the driver's: nothing that is under way will be answered */

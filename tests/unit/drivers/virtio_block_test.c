@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <core/clock.h>
+#include <core/percpu.h>
 #include <core/thread.h>
 #include <core/wait.h>
 #include <device/blkdev.h>
@@ -19,7 +20,16 @@
 extern const struct driver *const driver_entry_virtio_block;
 
 /* Numbers of features, section 5.2.3, and places in the configuration, 5.2.4. */
-enum { SIZE_MAX_ = 1, SEG_MAX = 2, RO = 5, BLK_SIZE = 6, FLUSH = 9, DISCARD = 13, ZEROES = 14 };
+enum {
+    SIZE_MAX_ = 1,
+    SEG_MAX = 2,
+    RO = 5,
+    BLK_SIZE = 6,
+    FLUSH = 9,
+    MQ = 12,
+    DISCARD = 13,
+    ZEROES = 14
+};
 
 #define SECTORS 1024U
 static uint64_t layout; /* features of the ring, which all tests below run with */
@@ -92,13 +102,13 @@ static void put_config(unsigned at, uint64_t value, unsigned size)
 }
 
 /* Does one request; the head, -1: there is none. */
-static int serve_one(void)
+static int serve_one(unsigned queue)
 {
     struct {
         uint32_t type, reserved;
         uint64_t sector;
     } header;
-    int head = fake_next(&fake, 0);
+    int head = fake_next(&fake, queue);
     static uint8_t data[300000];
     uint32_t room = 0, size;
     unsigned pieces;
@@ -106,14 +116,14 @@ static int serve_one(void)
 
     if (head < 0)
         return head;
-    pieces = fake_pieces(&fake, 0, (unsigned)head);
+    pieces = fake_pieces(&fake, queue, (unsigned)head);
     for (unsigned i = 0; i < pieces; i++) {
-        (void)fake_piece(&fake, 0, (unsigned)head, i, &size, &writes);
+        (void)fake_piece(&fake, queue, (unsigned)head, i, &size, &writes);
         room += writes ? size : 0;
     }
     assert_int_equal(size, 1); /* the status comes last */
     assert_true(writes);
-    size = fake_read(&fake, 0, (unsigned)head, data, sizeof(data));
+    size = fake_read(&fake, queue, (unsigned)head, data, sizeof(data));
     memcpy(&header, data, sizeof(header));
     if (header.type == 1)
         memcpy(media + header.sector * SECTOR_SIZE, data + 16, size - 16);
@@ -122,16 +132,19 @@ static int serve_one(void)
                             : media + header.sector * SECTOR_SIZE,
            room - 1);
     data[room - 1] = lie.status;
-    fake_write(&fake, 0, (unsigned)head, data, room);
-    fake_use(&fake, 0, (uint32_t)head + lie.id_more, (uint32_t)((int64_t)room + lie.written_more));
+    fake_write(&fake, queue, (unsigned)head, data, room);
+    fake_use(&fake, queue, (uint32_t)head + lie.id_more,
+             (uint32_t)((int64_t)room + lie.written_more));
     served++;
     return head;
 }
 
 static void serve_all(void)
 {
-    while (serve_one() >= 0)
-        continue;
+    for (unsigned i = 0; i < FAKE_QUEUES && fake.queue[i] != NULL; i++) {
+        while (serve_one(i) >= 0)
+            continue;
+    }
     fake.device.interrupt(&fake.device);
 }
 
@@ -366,6 +379,70 @@ static void fills_up(void **state)
     stop();
 }
 
+static void start_queues(unsigned queues, unsigned cpus)
+{
+    cpu_online_mask = cpumask_first_n(cpus);
+    assert_int_equal(start(MODERN), 0); /* one, whatever the number says */
+    stop();
+    fake_start(&fake, VIRTIO_ID_BLOCK, MODERN | BIT64(MQ));
+    fake.queue_size = 128;
+    put_config(0, SECTORS, 8);
+    put_config(12, 126, 4);
+    put_config(34, queues, 2);
+    assert_int_equal(fake_probe(&fake, driver_entry_virtio_block), 0);
+    disk = disk->next;
+    cpu_online_mask = cpumask_first_n(1);
+}
+
+/* Each CPU has a queue; a broken one takes the others with it. */
+static void several_queues(void **state)
+{
+    struct blk_request request[4];
+
+    start_queues(200, 4);
+    assert_null(fake.queue[4]);
+    for (unsigned cpu = 0; cpu < 8; cpu++) {
+        unsigned before = fake.notified[cpu % 4];
+
+        unit_cpu.id = cpu;
+        assert_int_equal(transfer(BLK_READ, 8, 4), 0);
+        assert_int_equal(fake.notified[cpu % 4], before + 1);
+    }
+    ended = 0;
+    for (unsigned cpu = 0; cpu < 4; cpu++) {
+        unit_cpu.id = cpu;
+        request[cpu] = (struct blk_request){.op = BLK_FLUSH, .done = end_one};
+        assert_int_equal(disk->ops->submit(disk, &request[cpu]), 0);
+    }
+    lie.status = 1;
+    assert_true(serve_one(2) >= 0);
+    fake.queue[2]->interrupt(fake.queue[2]);
+    assert_int_equal(ended, 1);
+    assert_true(request[2].is_done);
+    fake_use(&fake, 1, 77, 0);
+    fake.queue[1]->interrupt(fake.queue[1]);
+    unit_cpu.id = 3;
+    assert_int_equal(transfer(BLK_READ, 8, 1), -EIO); /* refused; nobody who waits: not reset yet */
+    disk->ops->give_up(disk);
+    disk->ops->give_up(disk);
+    assert_int_equal(fake.resets, 1);
+    assert_int_equal(ended, 4);
+    unit_cpu.id = 0;
+    stop();
+}
+
+/* It has fewer than it says. */
+static void queues_are_missing(void **state)
+{
+    start_queues(8, 8);
+    for (unsigned cpu = 0; cpu < 8; cpu++) {
+        unit_cpu.id = cpu;
+        assert_int_equal(transfer(BLK_READ, 8, 1), 0);
+    }
+    unit_cpu.id = 0;
+    stop();
+}
+
 static void changes_size(void **state)
 {
     assert_int_equal(start(MODERN), 0);
@@ -417,8 +494,9 @@ static void nonsense(void **state)
     assert_int_equal(fake_probe(&fake, driver_entry_virtio_block), 0);
     assert_int_equal(fake.device.accepted &
                          ~(MODERN | BIT64(SIZE_MAX_) | BIT64(RO) | BIT64(BLK_SIZE) |
-                           BIT64(DISCARD) | BIT64(ZEROES) | BIT64(VIRTIO_RING_F_EVENT_IDX) |
-                           BIT64(VIRTIO_RING_F_INDIRECT) | BIT64(VIRTIO_F_RING_PACKED)),
+                           BIT64(DISCARD) | BIT64(ZEROES) | BIT64(4) | BIT64(10) | BIT64(MQ) |
+                           BIT64(VIRTIO_RING_F_EVENT_IDX) | BIT64(VIRTIO_RING_F_INDIRECT) |
+                           BIT64(VIRTIO_F_RING_PACKED)),
                      0);
     stop();
 }
@@ -470,6 +548,7 @@ static int run(const char *name, uint64_t features)
         cmocka_unit_test(silence),          cmocka_unit_test(fills_up),
         cmocka_unit_test(changes_size),     cmocka_unit_test(nonsense),
         cmocka_unit_test(bad_queues),       cmocka_unit_test(tiny_queue),
+        cmocka_unit_test(several_queues),   cmocka_unit_test(queues_are_missing),
     };
 
     int status;
