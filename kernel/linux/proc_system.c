@@ -15,6 +15,7 @@
 #include <linux/process.h>
 #include <mm/memory.h>
 #include <mm/page.h>
+#include <mm/slab.h>
 
 #include "proc.h"
 #include "system.h"
@@ -107,6 +108,31 @@ static int cpuinfo_show(struct pseudo_text *text, const struct pseudo_entry *ent
                       "CPU part\t: 0x%03x\nCPU revision\t: %u\n\n",
                       midr >> 24, midr >> 20 & 15, midr >> 4 & 0xfff, midr & 15);
     }
+    return 0;
+}
+
+static void print_cache(const struct slab_cache *cache, void *arg)
+{
+    unsigned objects = cache->slabs * cache->per_slab;
+    const char *name = cache->name;
+
+    if (strncmp(name, "struct ", 7) == 0)
+        name += 7;
+    pseudo_printf(arg, "%-17s %6llu %6u %6u %4u %4u : tunables %4u %4u 0 : slabdata %6u %6u 0\n",
+                  name, (unsigned long long)cache->used, objects, cache->size, cache->per_slab,
+                  1u << cache->order, cache->stock_max, cache->batch,
+                  cache->slabs - cache->empty_slabs, cache->slabs);
+}
+
+/* slabinfo(5). What lies in the stocks of CPUs counts as used. */
+static int slabinfo_show(struct pseudo_text *text, const struct pseudo_entry *entry)
+{
+    (void)entry;
+    pseudo_puts(text,
+                "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> "
+                "<objperslab> <pagesperslab> : tunables <limit> <batchcount> <sharedfactor> : "
+                "slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+    slab_for_each_cache(print_cache, text);
     return 0;
 }
 
@@ -264,6 +290,7 @@ static int remora_show(struct pseudo_text *text, const struct pseudo_entry *entr
 void proc_system_init(void)
 {
     proc_register("meminfo", meminfo_show, NULL);
+    proc_register("slabinfo", slabinfo_show, NULL);
     proc_register("cpuinfo", cpuinfo_show, NULL);
     proc_register("stat", stat_show, NULL);
     proc_interrupts_init();

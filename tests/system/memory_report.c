@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Loaded into a server by LD_PRELOAD: a thread that answers every connection to port 9 with
- * /proc/meminfo, so that a test can see the memory of a guest whose only program is the server.
+ * /proc/meminfo and /proc/slabinfo, so that a test can see the memory of a guest whose only program
+ * is the server.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -9,6 +10,17 @@
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+static void tell(int peer, const char *name)
+{
+    int file = open(name, O_RDONLY | O_CLOEXEC);
+    char text[4096];
+    ssize_t size;
+
+    while ((size = read(file, text, sizeof(text))) > 0)
+        send(peer, text, (size_t)size, MSG_NOSIGNAL);
+    close(file);
+}
 
 static void *answer(void *argument)
 {
@@ -19,13 +31,10 @@ static void *answer(void *argument)
     if (bind(listener, (struct sockaddr *)&name, sizeof(name)) || listen(listener, 4))
         return NULL;
     for (;;) {
-        int peer = accept(listener, NULL, NULL), file = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
-        char text[4096];
-        ssize_t size = read(file, text, sizeof(text));
+        int peer = accept(listener, NULL, NULL);
 
-        if (size > 0)
-            send(peer, text, (size_t)size, MSG_NOSIGNAL);
-        close(file);
+        tell(peer, "/proc/meminfo");
+        tell(peer, "/proc/slabinfo");
         close(peer);
     }
 }
