@@ -54,8 +54,8 @@
 /* Boot-time figures, once, when the program's first instruction is about to run: words `name=value`
  * between spaces; values in nanoseconds since reset as far as the counter tells (`start=` at
  * _start, `program=` at the drop to EL0). Shown by the host with -V. This frame is mandatory: it
- * says that the console input is ready, and the host sends nothing to the guest before it has seen
- * it (or another byte of output). */
+ * says that the console's input is ready on the channel that it comes by; before it the host sends
+ * nothing to the guest, since what the other channel still held would be lost. */
 #define FRAME_TIMES 'T'
 
 /* Kernel messages: whole lines of text, each ended by \n, without colours. Shown on the host's

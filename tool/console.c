@@ -44,7 +44,7 @@ struct console {
     struct buffer to_guest;
     struct buffer output;
     struct buffer errors;
-    bool guest_ready; /* it has said something */
+    bool guest_ready; /* its program starts, and `active` is known */
     bool input_done;
     bool terminating;      /* the program was asked to end */
     double interrupted_at; /* time of the last Ctrl-C; 0: none */
@@ -220,6 +220,7 @@ static void take_frame(void *context, char type, const char *payload, size_t siz
         break;
     case FRAME_TIMES:
         console->active = channel;
+        console->guest_ready = true;
         show_times(text);
         if (console->streams->started)
             console->streams->started(console->streams->context);
@@ -244,9 +245,6 @@ static void read_guest(struct console *console, struct channel *channel)
     channel->read_at = now();
     if (got > 0) {
         frame_parse(&channel->parser, part, (size_t)got, &sink);
-        /* Half a frame does not count. */
-        if (channel->parser.held_size < (size_t)got)
-            console->guest_ready = true;
     } else if (got == 0 || (errno != EINTR && errno != EAGAIN)) {
         frame_parse_end(&channel->parser, &sink);
         channel->gone = true;

@@ -26,9 +26,10 @@ def test_streams(build):
     assert (ended.returncode, ended.stdout, ended.stderr) == (9, b"<a b>\n", b"err\n")
 
 
-def test_input_is_clean(build):
+@pytest.mark.parametrize("words", [[], ["-V"]], ids=["quiet", "verbose"])
+def test_input_is_clean(build, words):
     data = bytes(range(256)) * 400 + b"\x1b_R" * 1000
-    ended = run(build, BUSYBOX, "busybox", "cat", data=data)
+    ended = run(build, *words, BUSYBOX, "busybox", "cat", data=data)
     assert ended.returncode == 0 and ended.stdout == data
 
 
