@@ -10,7 +10,8 @@
 
 #include "../inet.h"
 
-/* lwip_stack.c: the one lock. Unlocking first moves what lies on loopback, then tells who waits. */
+/* lwip_stack.c: the one lock. lwIP starts when it is first taken. Unlocking first moves what lies
+ * on loopback, then tells who waits. */
 void net_lock(void);
 void net_unlock(void);
 bool net_locked(void);

@@ -172,9 +172,17 @@ void net_address_from_lwip(const ip_addr_t *from, uint16_t port, struct inet_add
 
 /* ---- the lock ---- */
 
+static void start(void);
+
 void net_lock(void)
 {
+    static bool is_started;
+
     mutex_lock(&lock);
+    if (unlikely(!is_started)) {
+        is_started = true;
+        start();
+    }
 }
 
 bool net_locked(void)
@@ -460,7 +468,8 @@ static void timer_fired(struct timer *fired)
     work_queue(&timer_work);
 }
 
-void net_stack_init(void)
+/* For the first device or socket: most programs have neither. */
+static void start(void)
 {
     uint32_t now = sys_now();
 
@@ -469,12 +478,14 @@ void net_stack_init(void)
     for (unsigned i = 0; i < ARRAY_SIZE(slow_timers); i++)
         slow_timers[i].next_ms = now + slow_timers[i].interval_ms;
     active_until_ms = now;
-    if (demux_init() != 0)
-        panic("no memory for the table of connections");
-    net_lock();
     lwip_init();
     net_icmp_init();
     net_links_init();
-    net_unlock();
+}
+
+void net_stack_init(void)
+{
+    if (demux_init() != 0)
+        panic("no memory for the table of connections");
     net_devices_init();
 }
