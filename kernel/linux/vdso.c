@@ -74,7 +74,7 @@ static int map(struct vmspace *vs, vaddr_t at, uint64_t offset, unsigned prot, c
         .len = PAGE_SIZE,
         .prot = prot,
         .max_prot = prot,
-        .flags = VM_FIXED,
+        .flags = VM_FIXED | VM_NOREPLACE,
         .object = object,
         .offset = offset,
         .name = name,
@@ -91,9 +91,10 @@ int vdso_map(struct vmspace *vs, vaddr_t *base)
     *base = 0;
     if (!object)
         return 0;
-    error = vm_map(vs, 0, 2 * PAGE_SIZE, 0, 0, NULL, 0, &at);
-    if (!error)
-        error = map(vs, at, 0, VM_READ, "[vvar]");
+    at = vm_find_place(vs, 2 * PAGE_SIZE);
+    if (!at)
+        return -ENOMEM;
+    error = map(vs, at, 0, VM_READ, "[vvar]");
     if (!error)
         error = map(vs, at + PAGE_SIZE, PAGE_SIZE,
                     VM_READ | VM_EXEC | (cpu_has(CAP_BTI) ? VM_BTI : 0), "[vdso]");
