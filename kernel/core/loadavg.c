@@ -20,7 +20,7 @@
 static const uint64_t decay[3] = {60295, 64454, 65173};
 
 static uint64_t average[3];
-uint64_t loadavg_due_ns;
+uint64_t loadavg_due_ns = STEP_NS;
 static struct spinlock lock = SPINLOCK_INIT(RANK_UNRANKED);
 
 static void step(uint64_t load)

@@ -186,6 +186,8 @@ void machine_note_program(void)
 
     boot.time_ns = clock_monotonic_ns();
     boot.instructions = instruction_count_end();
+    if (!console_options()->has_nonce)
+        return;
     length = scnprintf(text, sizeof(text), "start=%llu program=%llu",
                        (unsigned long long)clock_count_to_ns(start_count),
                        (unsigned long long)boot.time_ns);
