@@ -14,8 +14,7 @@
 #include <mm/page.h>
 
 #define ANSWER_NS   (30 * NS_PER_SECOND)
-#define MAJOR       254U /* as Linux numbers virtio disks; 16 minors each for partitions */
-#define MINORS      16U
+#define MAJOR       254U /* as Linux numbers virtio disks; BLK_MINORS each */
 #define DEVICE_MAX  26U
 #define SECTORS_MAX (UINT64_MAX >> 10)
 
@@ -33,7 +32,7 @@ int blkdev_register(struct blkdev *dev)
     }
     snprintf(dev->name, sizeof(dev->name), "vd%c", (char)('a' + count));
     dev->major = MAJOR;
-    dev->minor = count++ * MINORS;
+    dev->minor = count++ * BLK_MINORS;
     waitq_init(&dev->room);
     waitq_init(&dev->finished);
     *last = dev;
@@ -115,12 +114,18 @@ static int do_request(struct blkdev *dev, enum blk_op op, uint64_t sector, uint6
                                   .page_count = page_count,
                                   .done = request_done};
     uint64_t size = READ_ONCE(dev->sector_count);
+    int error;
 
     if (sector > size || sector_count > size - sector)
         return -EINVAL;
     if (((sector | sector_count) << SECTOR_SHIFT) & (dev->block_size - 1))
         return -EINVAL;
-    return wait_done(dev, &request);
+    error = wait_done(dev, &request);
+    if (error == 0) {
+        atomic64_add(1, &dev->stats[op].requests);
+        atomic64_add((int64_t)sector_count, &dev->stats[op].sectors);
+    }
+    return error;
 }
 
 int blk_transfer(struct blkdev *dev, enum blk_op op, uint64_t sector, const struct page_vec *pages,

@@ -12,8 +12,9 @@
 
 #include "fs.h"
 
-#define SECTORS_PER_PAGE (PAGE_SIZE / SECTOR_SIZE)
-#define RUN_MAX          32U /* pages of one request: 128 KiB */
+#define SECTORS_PER_PAGE   (PAGE_SIZE / SECTOR_SIZE)
+#define READ_AHEAD_SECTORS 256U /* what programs are told */
+#define RUN_MAX            32U  /* pages of one request: 128 KiB */
 
 static struct mutex make_lock = MUTEX_INIT(RANK_FS_MOUNT);
 
@@ -178,7 +179,7 @@ __cold int block_cache_write_back(struct block_cache *cache, uint64_t first, uin
         int error = write_run(cache, pages, count, first);
 
         for (unsigned i = 0; i < count; i++) {
-            if (error != 0)
+            if (error != 0 && error != -EROFS) /* there nothing will ever be written */
                 pagecache_set_dirty(&cache->object, pages[i]);
             page_unref(pages[i]);
         }
@@ -264,6 +265,8 @@ struct block_cache *block_cache_of(struct blkdev *dev)
         object_init(&cache->object, &cache_ops, 0);
         mutex_init(&cache->write_lock, RANK_FS_MOUNT);
         cache->dev = dev;
+        cache->block_size = PAGE_SIZE;
+        cache->read_ahead = READ_AHEAD_SECTORS;
     }
     mutex_unlock(&make_lock);
     return cache;

@@ -13,6 +13,10 @@ struct block_cache {
     struct vm_object object;
     struct blkdev *dev;
     struct mutex write_lock; /* one writer back at a time */
+    /* What programs have set and get told, block_ioctl.c; read-only is obeyed. */
+    bool is_read_only;
+    uint32_t block_size;
+    uint64_t read_ahead;
 };
 
 /* The last one may be partial: zeroes behind the end. The device may shrink and grow. */

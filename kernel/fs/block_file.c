@@ -2,7 +2,7 @@
 /*
  * Disks as files: /dev/vda and so on. Reads and writes go through the device's page cache, with
  * O_DIRECT straight between the program's pages and the disk; fsync and the last close write back
- * and flush. See block(7) of the ioctls in linux/fs.h. Also /proc/partitions and /sys/block.
+ * and flush.
  */
 #include <arch/uaccess.h>
 #include <core/thread.h>
@@ -17,15 +17,11 @@
 #include <mm/vmspace.h>
 
 #include "block_cache.h"
+#include "block_file.h"
 #include "fs.h"
 
 #define READ_AHEAD   31U /* pages */
 #define DIRECT_PAGES 32U
-
-static struct block_cache *cache_of(struct file *file)
-{
-    return file->data;
-}
 
 static uint64_t size_of(const struct block_cache *cache)
 {
@@ -132,7 +128,7 @@ static int direct_piece(struct block_cache *cache, struct io *io, bool write)
 
 static ssize_t transfer(struct file *file, struct io *io, bool write)
 {
-    struct block_cache *cache = cache_of(file);
+    struct block_cache *cache = block_cache_of_file(file);
     bool direct = (file->flags & O_DIRECT) && !(io->flags & IO_KERNEL);
     size_t start = io->done;
     ssize_t result = 0;
@@ -152,22 +148,24 @@ static ssize_t disk_read(struct file *file, struct io *io)
     return transfer(file, io, false);
 }
 
-static int disk_sync(struct file *file, bool data_only)
+int block_file_sync(struct file *file, bool data_only)
 {
     (void)data_only;
-    return block_cache_sync(cache_of(file));
+    return block_cache_sync(block_cache_of_file(file));
 }
 
 static ssize_t disk_write(struct file *file, struct io *io)
 {
-    struct block_cache *cache = cache_of(file);
+    struct block_cache *cache = block_cache_of_file(file);
     ssize_t result;
 
+    if (block_is_read_only(cache))
+        return -EPERM;
     if (io->left > 0 && io->pos >= size_of(cache))
         return -ENOSPC;
     result = transfer(file, io, true);
     if (result > 0 && (io->flags & (IO_DSYNC | IO_SYNC))) {
-        int error = disk_sync(file, true);
+        int error = block_file_sync(file, true);
         return error != 0 ? error : result;
     }
     return result;
@@ -175,125 +173,41 @@ static ssize_t disk_write(struct file *file, struct io *io)
 
 static int64_t disk_seek(struct file *file, int64_t offset, int whence)
 {
-    uint64_t size = size_of(cache_of(file));
+    uint64_t size = size_of(block_cache_of_file(file));
 
+    if (whence == SEEK_DATA || whence == SEEK_HOLE)
+        return -EINVAL; /* of files only */
     return file_seek_sized(file, offset, whence, size, size);
 }
 
 static struct vm_object *disk_object(struct file *file)
 {
-    object_ref(&cache_of(file)->object);
-    return &cache_of(file)->object;
+    object_ref(&block_cache_of_file(file)->object);
+    return &block_cache_of_file(file)->object;
 }
 
 static void disk_release(struct file *file)
 {
     if (file->access & FILE_WRITE)
-        (void)disk_sync(file, true);
-}
-
-#define BLKROGET     0x125e
-#define BLKGETSIZE   0x1260
-#define BLKFLSBUF    0x1261
-#define BLKSSZGET    0x1268
-#define BLKBSZGET    0x80081270u
-#define BLKGETSIZE64 0x80081272u
-#define BLKDISCARD   0x1277
-#define BLKPBSZGET   0x127b
-#define BLKZEROOUT   0x127f
-
-static long put_value(reg_t arg, uint64_t value, size_t size)
-{
-    return copy_to_user(arg, &value, size); /* little-endian */
-}
-
-static long erase(struct file *file, enum blk_op op, reg_t arg)
-{
-    struct block_cache *cache = cache_of(file);
-    uint64_t range[2], size = size_of(cache);
-    int error = file->access & FILE_WRITE ? copy_from_user(range, arg, sizeof(range)) : -EBADF;
-
-    if (error != 0)
-        return error;
-    if ((range[0] | range[1]) & (cache->dev->block_size - 1))
-        return -EINVAL;
-    if (range[0] > size || range[1] > size - range[0])
-        return -EINVAL;
-    error = block_cache_write_back(cache, 0, block_cache_pages(cache));
-    pagecache_truncate(&cache->object, range[0] >> PAGE_SHIFT, (range[1] >> PAGE_SHIFT) + 2);
-    return error != 0
-               ? error
-               : blk_erase(cache->dev, op, range[0] >> SECTOR_SHIFT, range[1] >> SECTOR_SHIFT);
-}
-
-static long disk_ioctl(struct file *file, unsigned cmd, reg_t arg)
-{
-    struct blkdev *dev = cache_of(file)->dev;
-
-    switch (cmd) {
-    case BLKROGET:
-        return put_value(arg, dev->is_read_only, 4);
-    case BLKGETSIZE:
-        return put_value(arg, dev->sector_count, 8);
-    case BLKGETSIZE64:
-        return put_value(arg, dev->sector_count << SECTOR_SHIFT, 8);
-    case BLKSSZGET:
-    case BLKPBSZGET:
-        return put_value(arg, dev->block_size, 4);
-    case BLKBSZGET:
-        return put_value(arg, PAGE_SIZE, 4);
-    case BLKFLSBUF:
-        return disk_sync(file, true);
-    case BLKDISCARD:
-        return erase(file, BLK_DISCARD, arg);
-    case BLKZEROOUT:
-        return erase(file, BLK_WRITE_ZEROES, arg);
-    default:
-        return -ENOTTY;
-    }
+        (void)block_file_sync(file, true);
 }
 
 static const struct file_ops disk_ops = {
     .flush = file_lock_flush,
     .read = disk_read,
     .write = disk_write,
-    .ioctl = disk_ioctl,
+    .ioctl = block_ioctl,
+    .allocate = block_allocate,
     .object = disk_object,
     .seek = disk_seek,
-    .sync = disk_sync,
+    .sync = block_file_sync,
     .release = disk_release,
 };
 
 static int disk_open(struct file *file, void *data)
 {
-    struct blkdev *dev = data;
-
-    if ((file->access & FILE_WRITE) && dev->is_read_only)
-        return -EROFS;
-    file->data = block_cache_of(dev);
+    file->data = block_cache_of(data);
     return file->data != NULL ? 0 : -ENOMEM;
-}
-
-static int show_partitions(struct pseudo_text *text, const struct pseudo_entry *entry)
-{
-    (void)entry;
-    pseudo_puts(text, "major minor  #blocks  name\n\n");
-    for (struct blkdev *dev = blkdev_first(); dev != NULL; dev = dev->next)
-        pseudo_printf(text, "%4u  %7u %10lu %s\n", dev->major, dev->minor,
-                      (unsigned long)(dev->sector_count / 2), dev->name);
-    return 0;
-}
-
-static int show_size(struct pseudo_text *text, const struct pseudo_entry *entry)
-{
-    pseudo_printf(text, "%lu\n", (unsigned long)((struct blkdev *)entry->data)->sector_count);
-    return 0;
-}
-
-static int show_read_only(struct pseudo_text *text, const struct pseudo_entry *entry)
-{
-    pseudo_printf(text, "%d\n", ((struct blkdev *)entry->data)->is_read_only);
-    return 0;
 }
 
 void disks_register(void)
@@ -305,14 +219,9 @@ void disks_register(void)
                                      .major = dev->major,
                                      .minor = dev->minor,
                                      .is_block = true};
-        char path[32];
 
         (void)dev_register(dev->name, 0660, &device);
-        snprintf(path, sizeof(path), "block/%s/size", dev->name);
-        (void)sys_register(path, show_size, dev);
-        snprintf(path, sizeof(path), "block/%s/ro", dev->name);
-        (void)sys_register(path, show_read_only, dev);
     }
     if (blkdev_first() != NULL)
-        (void)proc_register("partitions", show_partitions, NULL);
+        block_sys_register();
 }

@@ -7,6 +7,7 @@
 import argparse
 import os
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import debian  # noqa: E402
@@ -14,6 +15,19 @@ import oracle  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NOT_CHECKS = ('end',)
+DISK_SIZE = 16 << 20
+
+
+def disks(folder):
+    """Options of QEMU's for what the topic 'disk' looks at: an empty disk, and one that is read-only."""
+    options = ['-global', 'virtio-mmio.force-legacy=false']
+    for name, more in (('read-only', 'readonly=on'), ('empty', 'discard=unmap')):
+        path = os.path.join(folder, name)
+        with open(path, 'wb') as file:
+            file.truncate(DISK_SIZE)
+        options += ['-drive', 'file=%s,format=raw,if=none,id=%s,%s' % (path, name, more), '-device',
+                    'virtio-blk-device,drive=%s,serial=%s' % (name, name)]
+    return options
 
 
 def topics(build):
@@ -41,7 +55,9 @@ def compare(build, names, cpus, cpu):
     files = {'/t/' + name: os.path.join(folder, name) for name in names + ['end']}
     runs = [oracle.Run(name, ['/t/' + name], timeout=120) for name in names]
     runs += [oracle.Run('end:' + row[0], ['/t/end', row[0]]) for row in ends()]
-    results = oracle.boot(runs, files, cpus=cpus, cpu=cpu)
+    with tempfile.TemporaryDirectory(prefix='remora-disks-') as folder_of_disks:
+        results = oracle.boot(runs, files, cpus=cpus, cpu=cpu, modules=('virtio_mmio', 'virtio_blk'),
+                              options=disks(folder_of_disks))
     bad, passed = 0, 0
     for name in names:
         result = results[name]

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -25,9 +26,9 @@ SVE_MACHINES = ("cpu=cortex-a72 cpus=1", "cpu=max,sve-max-vq=1 cpus=1", "cpu=max
                 "cpu=a64fx cpus=4")
 
 
-def check(build, topic, machine):
+def check(build, topic, machine, extra=()):
     image = build.image(os.path.join(build.folder, "tests/linux", topic))
-    result = boot(image, Machine.parse("checks gic=3 memory=256 " + machine), timeout=300)
+    result = boot(image, Machine.parse("checks gic=3 memory=256 " + machine), timeout=300, extra=extra)
     failed = re.findall(rb"^FAIL .*", result.output, re.M)
     passed = re.findall(rb"^ok ", result.output, re.M)
     assert not failed and passed and result.status == 0, \
@@ -40,7 +41,8 @@ def test_topic(build, topic):
         with open(os.path.join(build.folder, "config.h")) as config:
             if "CONFIG_INET 1" not in config.read():
                 pytest.skip("the kernel has no TCP/IP")
-    check(build, topic, "cpu=max cpus=2")
+    with tempfile.TemporaryDirectory(prefix="remora-disks-") as folder:
+        check(build, topic, "cpu=max cpus=2", linux_checks.disks(folder) if topic == "disk" else ())
 
 
 @pytest.mark.parametrize("machine", SVE_MACHINES)

@@ -6,6 +6,7 @@
 #ifndef DEVICE_BLKDEV_H
 #define DEVICE_BLKDEV_H
 
+#include <arch/atomic.h>
 #include <core/waitq.h>
 #include <lib/types.h>
 
@@ -16,7 +17,10 @@ struct page;
 
 enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH, BLK_DISCARD, BLK_WRITE_ZEROES, BLK_IDENTIFY };
 
+#define BLK_OPS         (BLK_IDENTIFY + 1)
 #define BLK_SERIAL_SIZE 20U
+#define BLK_MINORS      16U   /* numbers of a disk and its partitions, of which there are none */
+#define BLK_SECTORS_MAX 2560U /* of a request, as programs are told: Linux's usual */
 
 /* A piece of one page. */
 struct page_vec {
@@ -62,6 +66,9 @@ struct blkdev {
     bool has_failed;              /* the driver's: nothing that is under way will be answered */
     struct waitq room, finished;
     struct blkdev *next;
+    struct {
+        atomic64_t requests, sectors; /* that were done */
+    } stats[BLK_OPS];
     void *cache; /* fs/block_cache.c */
 };
 
