@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Sends broken frames to a guest by its tap, and looks every few seconds whether the guest still answers.
 
-    frame_fuzz.py [--seed N] [--seconds S] [--rate FRAMES] [--keep FILE] TAP GUEST MAC
+    frame_fuzz.py [--seed N] [--seconds S] [--settle S] [--rate FRAMES] [--keep FILE] TAP GUEST MAC
     frame_fuzz.py --replay FILE TAP GUEST MAC
 
 What is sent are frames that were seen on this tap, either way, and a few of frame_seeds.py, changed: bits, fields, lengths,
 options, cuts, with their checksums made right most of the time. Names that the guest asks for are answered with lies. When
 the guest does not answer, the frames sent last are kept in FILE (pcap). It serves HTTP on port 80 and echoes UDP port 7.
-Prints how many frames were sent, and how much less memory is available.
+Prints how many frames were sent, and how much less memory the kernel holds at the end.
 """
 import argparse
 import collections
@@ -94,13 +94,14 @@ class Guest:
         self.address, self.honest = address, host_frames
 
     def memory(self):
+        """KiB that are available or the program's."""
         with socket.create_connection((self.address, 80), 3) as peer:
             peer.settimeout(3)
             peer.sendall(b"GET /proc/meminfo HTTP/1.0\r\n\r\n")
             text = b""
             while piece := peer.recv(65536):
                 text += piece
-        return int(text.split(b"MemAvailable:")[1].split()[0])
+        return sum(int(text.split(name)[1].split()[0]) for name in (b"MemAvailable:", b"AnonPages:"))
 
     def echoes(self):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
@@ -109,7 +110,7 @@ class Guest:
             return peer.recv(100) == b"still there"
 
     def answers(self, tap):
-        """KiB available. Lies about neighbours and addresses are put right first: who believes them is not broken."""
+        """KiB that the kernel does not hold. Lies about neighbours and addresses are put right first: who believes them is not broken."""
         until, why = time.monotonic() + PATIENCE_SECONDS, None
         while time.monotonic() < until:
             for frame in self.honest:
@@ -226,6 +227,7 @@ def fuzz(options, tap, guest, mutator, frames):
         start = max(start, time.monotonic() - sent_here / options.rate - 1)     # what was missed is not made up for at once
     for peer in peers:
         peer.close()
+    time.sleep(options.settle)
     return first, guest.answers(tap)
 
 
@@ -233,6 +235,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--settle", type=float, default=0, help="seconds of silence before memory is looked at")
     parser.add_argument("--rate", type=float, default=1500)
     parser.add_argument("--keep", default="")
     parser.add_argument("--replay", default="")
@@ -252,7 +255,7 @@ def main():
             save(options.keep, tap.sent)
         print(f"{error}; after {tap.count} frames, the last {len(tap.sent)} in {os.path.abspath(options.keep)}", file=sys.stderr)
         return 1
-    print(f"{tap.count} frames, {first - last} KiB less")
+    print(f"{tap.count} frames, the kernel holds {last - first} KiB less")
     return 0
 
 

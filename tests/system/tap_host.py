@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 """The host's side of taps, inside a network namespace: makes them and answers what a guest asks at its start.
 
-    tap_host.py NAME[:N[:queues]]...
+    tap_host.py NAME[:N[:queues|:silent]]...
 
 Each NAME is a tap with 10.0.(2+N).2/24 and fd00:N::2/64 on the host's side, which leases 10.0.(2+N).15 by DHCP
 (RFC 2131) and advertises the prefix (RFC 4861). A NAME without N has no address: a relay serves it. With `queues` it
-is for a device with several. Says `ready` and ends with its standard input. Needs no package: ioctls of netdevice(7) and tun.
+is for a device with several; a `silent` one has its addresses, and leases and advertises nothing. Says `ready` and ends with its standard input. Needs no package: ioctls of netdevice(7) and tun.
 """
 import fcntl
 import ipaddress
@@ -125,14 +125,15 @@ def main():
     bring_up("lo", host6="")
     answering = []
     for word in sys.argv[1:]:
-        name, number, queues = (word.split(":") + ["", ""])[:3]
-        make_tap(name, IFF_MULTI_QUEUE if queues else 0)
+        name, number, kind = (word.split(":") + ["", ""])[:3]
+        make_tap(name, IFF_MULTI_QUEUE if kind == "queues" else 0)
         if not number:
             bring_up(name)
             continue
         number = int(number)
         bring_up(name, f"10.0.{2 + number}.2", f"fd00:{number}::2")
-        answering += [Dhcp(name, f"10.0.{2 + number}.2", f"10.0.{2 + number}.15"), Router(name, f"fd00:{number}::")]
+        if kind != "silent":
+            answering += [Dhcp(name, f"10.0.{2 + number}.2", f"10.0.{2 + number}.15"), Router(name, f"fd00:{number}::")]
     print("ready", flush=True)
     while True:
         readable, _, _ = select.select([sys.stdin, *answering], [], [])
