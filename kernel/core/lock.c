@@ -98,6 +98,21 @@ static void sleeping_released(const void *lock)
         }
     }
 }
+
+void lock_check_user_access(void)
+{
+    struct thread *thread = current();
+
+    if (thread->user_faults_disabled != 0)
+        return;
+    if (thread->preempt_count != 0)
+        panic("thread '%s' touches its program's memory with preemption off", thread->name);
+    for (unsigned i = 0; i < thread->sleeping_count; i++) {
+        if (thread->sleeping[i].rank > RANK_FILE_TEXT)
+            panic("thread '%s' touches its program's memory with a lock of rank %d held",
+                  thread->name, thread->sleeping[i].rank);
+    }
+}
 #else
 static inline void sleeping_wanted(const void *lock, enum lock_rank rank)
 {

@@ -112,6 +112,55 @@ ssize_t io_copy_from(struct io *io, void *buf, size_t n)
     return io_move(io, buf, n, IO_MOVE_FROM, io_move_from);
 }
 
+ssize_t io_copy_from_nofault(struct io *io, void *buf, size_t n)
+{
+    ssize_t moved;
+
+    user_fault_disable();
+    moved = io_move(io, buf, n, IO_MOVE_FROM, io_move_from);
+    user_fault_enable();
+    return moved;
+}
+
+static __cold int fault_in_segments(const struct io *io, size_t n)
+{
+    const struct io_segment *segment = io->segment;
+    size_t offset = io->offset, done = 0;
+
+    while (done < n) {
+        size_t run = min(n - done, segment->len - offset);
+        vaddr_t at = segment->base + offset;
+        uint8_t byte;
+
+        if (!user_access_ok(at, run))
+            return done != 0 ? 0 : -EFAULT;
+        for (size_t i = 0; i < run; i += PAGE_SIZE - (at + i) % PAGE_SIZE) {
+            if (get_user8(&byte, at + i) != 0)
+                return done + i != 0 ? 0 : -EFAULT;
+        }
+        done += run;
+        segment++;
+        offset = 0;
+    }
+    return 0;
+}
+
+int io_fault_in(const struct io *io, size_t n)
+{
+    return io->flags & IO_KERNEL ? 0 : fault_in_segments(io, min(n, io->left));
+}
+
+void io_fault_in_ahead(const struct io *io, size_t n)
+{
+    uint8_t byte;
+
+    n = min(n, io->left);
+    if (n <= PAGE_SIZE && n <= io->segment->len - io->offset && !(io->flags & IO_KERNEL))
+        (void)get_user8(&byte, io->segment->base + io->offset + n - 1);
+    else
+        (void)io_fault_in(io, n);
+}
+
 ssize_t io_zero(struct io *io, size_t n)
 {
     return io_move(io, NULL, n, IO_MOVE_ZERO, io_move_zero);

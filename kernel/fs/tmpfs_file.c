@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Open files of tmpfs and overlay. A write holds inode.lock over the copy from the program, so that
- * it is one piece to other writers and O_APPEND finds the end; faults on that copy take only locks
- * that come after it (address space, object).
+ * it is one piece to other writers and O_APPEND finds the end. The program's pages are brought in
+ * before; one that is missing even so is waited for without the lock, and the write goes on where
+ * it was. Only then can another write come in between.
  */
 #include <file/file.h>
 #include <lib/errno.h>
@@ -10,6 +11,9 @@
 #include <lib/string.h>
 
 #include "tmpfs.h"
+
+/* Bytes of a request that are brought in beforehand. */
+#define FAULT_IN_MAX (1UL << 20)
 
 /* Up to `length` bytes from one place: an own page, lower pages in a row, or nothing. */
 static ssize_t read_piece(struct tmpfs_inode *own, struct io *io, uint64_t length)
@@ -81,7 +85,7 @@ static ssize_t write_piece(struct tmpfs_inode *own, struct io *io)
 
     if (error != 0)
         return error;
-    moved = io_copy_from(io, (uint8_t *)page_virt(page) + offset, piece);
+    moved = io_copy_from_nofault(io, (uint8_t *)page_virt(page) + offset, piece);
     pagecache_written(page);
     page_unref(page);
     if (moved <= 0)
@@ -105,27 +109,39 @@ static int write_check(struct tmpfs_inode *own, struct io *io)
     return 0;
 }
 
+/* Until all is written, or a page of the program's is missing: -EFAULT. */
+static ssize_t write_locked(struct tmpfs_inode *own, struct io *io)
+{
+    struct inode *inode = &own->inode;
+    size_t start = io->done;
+    ssize_t result = write_check(own, io);
+
+    while (result >= 0 && io->left > 0 && io->pos < INT64_MAX)
+        result = write_piece(own, io);
+    if (io->done > start) {
+        tmpfs_changed(own);
+        inode->mtime = inode->ctime = fs_time_now();
+        inode_drop_setid_locked(inode, cred_current());
+    }
+    return result;
+}
+
 static ssize_t tmpfs_write(struct file *file, struct io *io)
 {
     struct tmpfs_inode *own = tmpfs_inode_of(file->inode);
-    struct inode *inode = &own->inode;
     size_t start = io->done;
     ssize_t result;
 
     if (io->left == 0)
         return 0;
-    rwlock_write_lock(&inode->lock);
-    result = write_check(own, io);
-    while (result >= 0 && io->left > 0 && io->pos < INT64_MAX)
-        result = write_piece(own, io);
-    if (io->done > start) {
-        result = (ssize_t)(io->done - start);
-        tmpfs_changed(own);
-        inode->mtime = inode->ctime = fs_time_now();
-        inode_drop_setid_locked(inode, cred_current());
-    }
-    rwlock_write_unlock(&inode->lock);
-    return result;
+    if (!io_is_within_page(io)) /* else nothing is written before the first fault */
+        io_fault_in_ahead(io, FAULT_IN_MAX);
+    do {
+        rwlock_write_lock(&own->inode.lock);
+        result = write_locked(own, io);
+        rwlock_write_unlock(&own->inode.lock);
+    } while (unlikely(result == -EFAULT) && io_fault_in(io, FAULT_IN_MAX) == 0);
+    return io->done > start ? (ssize_t)(io->done - start) : result;
 }
 
 static int64_t tmpfs_seek(struct file *file, int64_t offset, int whence)

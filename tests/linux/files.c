@@ -461,3 +461,99 @@ CHECK(pwritev2_flags)
     EXPECT_ERR(pwritev2(fd, &out, 1, 0, 0x4000), EOPNOTSUPP);
     close(fd);
 }
+
+// ---- buffers whose pages are not there when write looks ----
+
+CHECK(write_from_a_mapping_of_itself)
+{
+    int fd = fresh("self", NULL);
+    ftruncate(fd, 8 * PAGE);
+    char *map = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    static const char zeroes[8 * PAGE];
+
+    // Holes, seen as pages of zeroes before, then not seen at all.
+    EXPECT_EQ(map[0] + map[7 * PAGE], 0);
+    EXPECT_EQ(pwrite(fd, map, 4 * PAGE, 0), 4 * PAGE);
+    EXPECT_EQ(pwrite(fd, map + 4 * PAGE, 4 * PAGE, 4 * PAGE), 4 * PAGE);
+    EXPECT_EQ(memcmp(map, zeroes, sizeof zeroes), 0);
+    memset(map, 'a', 3 * PAGE);
+    // In place, and from pages that the mapping has lost.
+    EXPECT_EQ(pwrite(fd, map + 100, 2 * PAGE, 100), 2 * PAGE);
+    EXPECT_OK(madvise(map, 8 * PAGE, MADV_DONTNEED));
+    EXPECT_EQ(pwrite(fd, map + 50, 2 * PAGE, 4 * PAGE + 1), 2 * PAGE);
+    EXPECT_EQ(map[4 * PAGE] | map[6 * PAGE + 1], 0);
+    EXPECT_EQ(map[4 * PAGE + 1], 'a');
+    EXPECT_EQ(map[6 * PAGE], 'a');
+    munmap(map, 8 * PAGE);
+    close(fd);
+}
+
+CHECK(write_ends_where_the_buffer_does)
+{
+    int fd = fresh("short", NULL);
+    char *buffer = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct iovec parts[2] = {{buffer, 10}, {buffer + 2 * PAGE, 10}};
+
+    memset(buffer, 'b', PAGE);
+    mprotect(buffer + 2 * PAGE, PAGE, PROT_NONE);
+    EXPECT_EQ(pwrite(fd, buffer, 3 * PAGE, 0), 2 * PAGE);
+    EXPECT_EQ(lseek(fd, 0, SEEK_END), 2 * PAGE);
+    EXPECT_EQ(pwrite(fd, buffer + 2 * PAGE - 7, PAGE, PAGE), 7);
+    EXPECT_EQ(pwritev(fd, parts, 2, 0), 10);
+    EXPECT_ERR(pwrite(fd, buffer + 2 * PAGE, 10, 0), EFAULT);
+    EXPECT_ERR(pwrite(fd, (char *)-1000L, PAGE, 0), EFAULT);
+    munmap(buffer, 3 * PAGE);
+    close(fd);
+}
+
+#define RECORD  (PAGE + 1000)
+#define RECORDS 300
+
+static void *append_records(void *name)
+{
+    int fd = open("records", O_WRONLY | O_APPEND), source = open(name, O_RDONLY);
+    char *map = mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, source, 0);
+    long bad = fd < 0 || source < 0;
+
+    // The second page is missing each time, and does not come with the first.
+    mmap(map + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, source, 0);
+
+    for (int i = 0; i < RECORDS; i++) {
+        madvise(map + PAGE, PAGE, MADV_DONTNEED);
+        bad += write(fd, map, RECORD) != RECORD;
+    }
+    munmap(map, 2 * PAGE);
+    close(source);
+    close(fd);
+    return (void *)bad;
+}
+
+CHECK(append_of_missing_pages_is_one_piece)
+{
+    enum { THREADS = 4 };
+    static char text[2 * PAGE], record[RECORD], names[THREADS][16];
+    pthread_t threads[THREADS];
+    void *bad;
+    int fd;
+
+    close(fresh("records", NULL));
+    for (int i = 0; i < THREADS; i++) {
+        snprintf(names[i], sizeof names[i], "source-%d", i);
+        fd = fresh(names[i], NULL);
+        memset(text, 'A' + i, sizeof text);
+        EXPECT_EQ(write(fd, text, sizeof text), sizeof text);
+        close(fd);
+        pthread_create(&threads[i], NULL, append_records, names[i]);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], &bad);
+        EXPECT_EQ((long)bad, 0);
+    }
+    fd = open("records", O_RDONLY);
+    for (int i = 0; i < THREADS * RECORDS; i++) {
+        EXPECT_EQ(read(fd, record, sizeof record), sizeof record);
+        EXPECT_EQ(memcmp(record, record + 1, sizeof record - 1), 0);
+    }
+    EXPECT_EQ(read(fd, record, 1), 0);
+    close(fd);
+}

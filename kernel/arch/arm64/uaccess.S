@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Copies between kernel and program by unprivileged loads and stores. Each returns the bytes not
- * copied. Words first, 32 bytes a turn; after a fault in a word the rest goes bytewise, so that every
+ * copied. Words first, up to 64 bytes a turn; after a fault in a word the rest goes bytewise, so that every
  * byte before the first unreachable one arrives.
  */
 #include <arch/asm.h>
@@ -28,9 +28,9 @@ function user_copy_in
     stp     x3, x4, [x0], #16
     stp     x5, x6, [x0], #16
     add     x1, x1, #64
-    mov     x2, x7
     subs    x7, x7, #64
     b.hs    20b
+    add     x2, x7, #64
     cmp     x2, #32
     b.lo    2f
 1:  ldtr    x3, [x1]
@@ -58,10 +58,10 @@ function user_copy_in
     b       4b
 6:  mov     x0, x2
     ret
-    on_fault 20b, 4b
-    on_fault 21b, 4b
-    on_fault 22b, 4b
-    on_fault 23b, 4b
+    on_fault 20b, 8f
+    on_fault 21b, 8f
+    on_fault 22b, 8f
+    on_fault 23b, 8f
     on_fault 24b, 7f
     on_fault 25b, 7f
     on_fault 26b, 7f
@@ -73,7 +73,9 @@ function user_copy_in
     on_fault 3b, 4b
     on_fault 5b, 6b
 7:  add     x1, x1, #32                     /* the first half of this turn arrived */
-    sub     x2, x2, #32
+    add     x2, x7, #32
+    b       4b
+8:  add     x2, x7, #64
     b       4b
 end_function user_copy_in
 
@@ -97,9 +99,9 @@ function user_copy_out
 28: sttr    x6, [x0, #56]
     add     x0, x0, #64
     add     x1, x1, #64
-    mov     x2, x7
     subs    x7, x7, #64
     b.hs    20b
+    add     x2, x7, #64
     cmp     x2, #32
     b.lo    2f
 1:  ldp     x3, x4, [x1]
@@ -130,20 +132,22 @@ function user_copy_out
     b       4b
 6:  mov     x0, x2
     ret
-    on_fault 21b, 4b
-    on_fault 22b, 4b
-    on_fault 23b, 4b
-    on_fault 24b, 4b
-    on_fault 25b, 4b
-    on_fault 26b, 4b
-    on_fault 27b, 4b
-    on_fault 28b, 4b
+    on_fault 21b, 8f
+    on_fault 22b, 8f
+    on_fault 23b, 8f
+    on_fault 24b, 8f
+    on_fault 25b, 8f
+    on_fault 26b, 8f
+    on_fault 27b, 8f
+    on_fault 28b, 8f
     on_fault 10b, 4b
     on_fault 11b, 4b
     on_fault 12b, 4b
     on_fault 13b, 4b
     on_fault 3b, 4b
     on_fault 5b, 6b
+8:  add     x2, x7, #64
+    b       4b
 end_function user_copy_out
 
 /*
@@ -191,27 +195,41 @@ end_function user_copy_registers_in
 
 /* size_t user_clear(vaddr_t destination, size_t length) */
 function user_clear
-1:  cmp     x1, #32
-    b.lo    3f
-2:  sttr    xzr, [x0]
-20: sttr    xzr, [x0, #8]
-21: sttr    xzr, [x0, #16]
-22: sttr    xzr, [x0, #24]
-    add     x0, x0, #32
-    sub     x1, x1, #32
-    b       1b
-3:  cbz     x1, 5f
-4:  sttrb   wzr, [x0]
+    cmp     x1, #64
+    b.lo    4f
+    sub     x2, x1, #64
+20: sttr    xzr, [x0]
+21: sttr    xzr, [x0, #8]
+22: sttr    xzr, [x0, #16]
+23: sttr    xzr, [x0, #24]
+24: sttr    xzr, [x0, #32]
+25: sttr    xzr, [x0, #40]
+26: sttr    xzr, [x0, #48]
+27: sttr    xzr, [x0, #56]
+    add     x0, x0, #64
+    subs    x2, x2, #64
+    b.hs    20b
+    add     x1, x2, #64
+4:  cmp     x1, #8
+    b.lo    5f
+28: sttr    xzr, [x0]
+    add     x0, x0, #8
+    sub     x1, x1, #8
+    b       4b
+5:  cbz     x1, 6f
+29: sttrb   wzr, [x0]
     add     x0, x0, #1
     sub     x1, x1, #1
-    b       3b
-5:  mov     x0, x1
+    b       5b
+6:  mov     x0, x1
     ret
-    on_fault 2b, 3b
-    on_fault 20b, 3b
-    on_fault 21b, 3b
-    on_fault 22b, 3b
-    on_fault 4b, 5b
+    .irp    at, 20, 21, 22, 23, 24, 25, 26, 27
+    on_fault \at\()b, 7f
+    .endr
+    on_fault 28b, 5b
+    on_fault 29b, 6b
+7:  add     x1, x2, #64
+    b       5b
 end_function user_clear
 
 /* ssize_t user_copy_string(char *destination, vaddr_t source, size_t size) */

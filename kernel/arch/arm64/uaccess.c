@@ -2,6 +2,7 @@
 /* The range checks in front of uaccess.S. */
 #include <arch/exception_table.h>
 #include <arch/uaccess.h>
+#include <core/lock.h>
 #include <core/percpu.h>
 #include <core/thread.h>
 #include <lib/errno.h>
@@ -28,6 +29,7 @@ bool user_tagged_range_ok(vaddr_t address, size_t length)
 
 size_t copy_from_user_partial(void *destination, vaddr_t source, size_t length)
 {
+    lock_check_user_access();
     if (!user_access_ok(source, length))
         return length;
     return user_copy_in(destination, source, length);
@@ -35,6 +37,7 @@ size_t copy_from_user_partial(void *destination, vaddr_t source, size_t length)
 
 size_t copy_to_user_partial(vaddr_t destination, const void *source, size_t length)
 {
+    lock_check_user_access();
     if (!user_access_ok(destination, length))
         return length;
     return user_copy_out(destination, source, length);
@@ -42,6 +45,7 @@ size_t copy_to_user_partial(vaddr_t destination, const void *source, size_t leng
 
 size_t clear_user_partial(vaddr_t destination, size_t length)
 {
+    lock_check_user_access();
     if (!user_access_ok(destination, length))
         return length;
     return user_clear(destination, length);
@@ -64,6 +68,7 @@ int clear_user(vaddr_t destination, size_t length)
 
 ssize_t strncpy_from_user(char *destination, vaddr_t source, size_t size)
 {
+    lock_check_user_access();
     if (!user_access_ok(source, 1))
         return -EFAULT;
     size_t left = USER_TOP - user_untagged(source);
@@ -77,31 +82,37 @@ ssize_t strncpy_from_user(char *destination, vaddr_t source, size_t size)
 
 int get_user8(uint8_t *value, vaddr_t source)
 {
+    lock_check_user_access();
     return user_access_ok(source, sizeof(*value)) ? user_load8(value, source) : -EFAULT;
 }
 
 int get_user32(uint32_t *value, vaddr_t source)
 {
+    lock_check_user_access();
     return user_access_ok(source, sizeof(*value)) ? user_load32(value, source) : -EFAULT;
 }
 
 int get_user64(uint64_t *value, vaddr_t source)
 {
+    lock_check_user_access();
     return user_access_ok(source, sizeof(*value)) ? user_load64(value, source) : -EFAULT;
 }
 
 int put_user8(vaddr_t destination, uint8_t value)
 {
+    lock_check_user_access();
     return user_access_ok(destination, sizeof(value)) ? user_store8(destination, value) : -EFAULT;
 }
 
 int put_user32(vaddr_t destination, uint32_t value)
 {
+    lock_check_user_access();
     return user_access_ok(destination, sizeof(value)) ? user_store32(destination, value) : -EFAULT;
 }
 
 int put_user64(vaddr_t destination, uint64_t value)
 {
+    lock_check_user_access();
     return user_access_ok(destination, sizeof(value)) ? user_store64(destination, value) : -EFAULT;
 }
 
@@ -109,6 +120,7 @@ int user_cmpxchg32(vaddr_t word, uint32_t *old, uint32_t desired)
 {
     if (!user_access_ok(word, sizeof(*old)) || (word & 3) != 0)
         return -EFAULT;
+    lock_check_user_access();
     pan_lift();
     int error = user_exclusive_cmpxchg(word, old, desired);
 
@@ -152,14 +164,12 @@ int user_fetch_op32(vaddr_t word, enum user_op op, uint32_t operand, uint32_t *o
 
 void user_fault_disable(void)
 {
-    preempt_disable();
     current()->user_faults_disabled++;
 }
 
 void user_fault_enable(void)
 {
     current()->user_faults_disabled--;
-    preempt_enable();
 }
 
 bool user_faults_disabled(void)

@@ -84,8 +84,8 @@ int user_fetch_op32(vaddr_t word, enum user_op op, uint32_t operand, uint32_t *o
 int get_user32_nofault(uint32_t *value, vaddr_t source);
 
 /*
- * Between these two, faults of user accesses fail at once with -EFAULT instead of being served
- * (preemption off, may hold spinlocks). They nest.
+ * Between these two, faults of this thread's user accesses fail at once with -EFAULT instead of
+ * being served: for callers with locks held. They nest.
  */
 void user_fault_disable(void);
 void user_fault_enable(void);

@@ -50,4 +50,14 @@ void rwlock_write_lock(struct rwlock *lock);
 void rwlock_write_unlock(struct rwlock *lock);
 void rwlock_downgrade(struct rwlock *lock); /* writer becomes reader without a gap */
 
+/* In debug builds: panics when the caller holds a lock that must not wait for memory of the program
+ * (docs/locking.md), which may be read from a disk or from the host. */
+#ifdef CONFIG_DEBUG_CHECKS
+void lock_check_user_access(void);
+#else
+static inline void lock_check_user_access(void)
+{
+}
+#endif
+
 #endif

@@ -11,6 +11,7 @@
 #ifndef FILE_IO_H
 #define FILE_IO_H
 
+#include <arch/memory_map.h>
 #include <lib/types.h>
 
 #define IO_NOWAIT 0x01u /* never block: -EAGAIN instead (O_NONBLOCK, MSG_DONTWAIT, RWF_NOWAIT) */
@@ -78,6 +79,19 @@ void io_init_segments(struct io *io, const struct io_segment *segments, unsigned
 ssize_t io_copy_to(struct io *io, const void *buf, size_t n);
 ssize_t io_copy_from(struct io *io, void *buf, size_t n);
 
+/*
+ * io_copy_from() for a caller that holds a lock: what would have to wait for memory of the
+ * program's ends it like a bad address. The caller drops the lock and asks io_fault_in() which it
+ * was.
+ */
+ssize_t io_copy_from_nofault(struct io *io, void *buf, size_t n);
+
+/* Reads from every page of the request's next n bytes, no lock held. 0: the next byte is there, and
+ * stays so unless memory is short; -EFAULT: it cannot be read. */
+int io_fault_in(const struct io *io, size_t n);
+/* Does what it can to have the pages there that follow the next byte's. */
+void io_fault_in_ahead(const struct io *io, size_t n);
+
 /* As io_copy_to with n bytes of zero. */
 ssize_t io_zero(struct io *io, size_t n);
 
@@ -93,6 +107,14 @@ int io_get(struct io *io, void *buf, size_t n);
  */
 void io_skip(struct io *io, size_t n);
 void io_rewind(struct io *io, size_t n);
+
+/* Does the request end in the page of the program that it starts in? Then a missing page shows
+ * before anything of it was copied. */
+static inline bool io_is_within_page(const struct io *io)
+{
+    return (io->segment->base + io->offset) % PAGE_SIZE + io->left <= PAGE_SIZE &&
+           io->left <= io->segment->len - io->offset;
+}
 
 static inline size_t io_left(const struct io *io)
 {

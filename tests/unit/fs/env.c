@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <arch/uaccess.h>
 #include <core/clock.h>
 #include <core/defer.h>
 #include <core/wait.h>
@@ -142,10 +143,6 @@ void file_signal(int signal)
 {
     (void)signal;
 }
-
-size_t copy_to_user_partial(vaddr_t to, const void *from, size_t size);
-size_t copy_from_user_partial(void *to, vaddr_t from, size_t size);
-size_t clear_user_partial(vaddr_t to, size_t size);
 
 size_t copy_to_user_partial(vaddr_t to, const void *from, size_t size)
 {
