@@ -8,9 +8,10 @@ from conftest import TOP
 from guest import Machine, boot
 
 
-def look(build, path, machine, *commands, seconds=3, program=None, ready=b"idle"):
+def look(build, path, machine, *commands, seconds=8, program=None, ready=b"idle"):
     """Boots the idle program on the machine of a line; (what gdb's commands printed, how the guest ended).
 
+    The program sleeps for `seconds`, time enough for gdb to start on a busy host.
     The commands run once, with all CPUs stopped and the symbols where the kernel is, when the program has
     printed `ready`. `path` is a socket to make.
     """

@@ -191,8 +191,8 @@ static void map_undo(struct pagetable *pt, vaddr_t va, vaddr_t end)
     }
 }
 
-static __always_inline int map_range(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len,
-                                     unsigned prot, bool early, vaddr_t *mapped)
+static __noinline int map_range(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len,
+                                unsigned prot, bool early, vaddr_t *mapped)
 {
     uint64_t bits = pt_entry_bits(prot);
     int error = 0;
