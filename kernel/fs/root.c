@@ -44,24 +44,26 @@ static int mount_first(struct superblock *sb, const char *source)
 static int mount_system(void)
 {
     static const struct {
-        const char *place, *type, *source, *options;
+        const char *place, *type;
         unsigned flags;
     } table[] = {
-        {"/dev", "devtmpfs", "devtmpfs", NULL, MS_NOSUID},
-        {"/dev/shm", "tmpfs", "tmpfs", "mode=1777", MS_NOSUID | MS_NODEV},
-        {"/proc", "proc", "proc", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
-        {"/sys", "sysfs", "sysfs", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
+        {"/dev", "devtmpfs", MS_NOSUID},
+        {"/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV},
+        {"/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC},
+        {"/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC},
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
-        int error = fs_mkdir(NULL, table[i].place, 0755);
+        const char *type = table[i].type;
+        int error = fs_mount(type, NULL, table[i].place, type, table[i].flags, NULL);
 
-        if (error == 0 || error == -EEXIST)
-            error = fs_mount(table[i].source, NULL, table[i].place, table[i].type, table[i].flags,
-                             table[i].options);
+        if (error == -ENOENT) {
+            error = fs_mkdir(NULL, table[i].place, 0755);
+            if (error == 0)
+                error = fs_mount(type, NULL, table[i].place, type, table[i].flags, NULL);
+        }
         if (error != 0) {
-            log_error("fs: %s could not be mounted on %s: error %d", table[i].type, table[i].place,
-                      -error);
+            log_error("fs: %s could not be mounted on %s: error %d", type, table[i].place, -error);
             return error;
         }
     }

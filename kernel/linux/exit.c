@@ -86,9 +86,12 @@ int process_kill_others(void)
 {
     struct task *self = current_task(), *task;
     struct process *process = self->process;
-    reg_t flags = spin_lock_irq(&process->signal_lock);
+    reg_t flags;
     int error = 0;
 
+    if (READ_ONCE(process->task_count) == 1 && self->tid == process->pid)
+        return 0;
+    flags = spin_lock_irq(&process->signal_lock);
     if (process->exec_task || process->exiting)
         error = -EAGAIN;
     else

@@ -73,11 +73,15 @@ static int set_directory(const char *cwd)
     return error;
 }
 
+/* The task is root in no other group. */
 static int set_user(struct task *task, const struct start_plan *plan)
 {
-    struct cred *cred = cred_copy(task->cred);
+    struct cred *cred;
     int error;
 
+    if (plan->uid == 0 && plan->gid == 0 && plan->group_count == 0)
+        return 0;
+    cred = cred_copy(task->cred);
     if (!cred)
         return -ENOMEM;
     cred->uid = cred->euid = cred->suid = cred->fsuid = plan->uid;

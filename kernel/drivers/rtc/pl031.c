@@ -7,7 +7,6 @@
 #include <core/clock.h>
 #include <device/device.h>
 #include <lib/errno.h>
-#include <mm/kwindow.h>
 
 #define RTCDR 0x000
 
@@ -21,7 +20,6 @@ static int pl031_probe(struct device *device)
     if (registers == NULL)
         return -ENOMEM;
     seconds = readl(registers + RTCDR);
-    device_unmap(registers, REGISTERS_SIZE);
     if (seconds != 0)
         clock_set_realtime_ns(seconds * NS_PER_SECOND);
     return 0;
