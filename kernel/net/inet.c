@@ -30,6 +30,7 @@
 #define FIONREAD        0x541bu
 #define SIOCOUTQ        0x5411u
 #define SIOCATMARK      0x8905u
+#define SIOCOUTQNSD     0x894bu
 
 static const struct socket_ops inet_ops;
 SLAB_CACHE(sock_cache, struct inet_sock);
@@ -488,6 +489,14 @@ static long inet_ioctl(struct socket *socket, unsigned cmd, reg_t arg)
         if (READ_ONCE(sock->state) == INET_LISTENING)
             return -EINVAL;
         return inet_give_int(arg, (int)(READ_ONCE(sock->written) - READ_ONCE(sock->acked)));
+    case SIOCOUTQNSD: {
+        struct inet_tcp_info info;
+
+        if (socket->type != SOCK_STREAM || READ_ONCE(sock->state) == INET_LISTENING)
+            return -EINVAL;
+        net_tcp_info(sock, &info);
+        return inet_give_int(arg, (int)info.not_sent_bytes);
+    }
     case SIOCATMARK:
         return socket->type == SOCK_STREAM ? inet_give_int(arg, 0) : -ENOTTY;
     default:

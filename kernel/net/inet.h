@@ -127,7 +127,9 @@ struct inet_sock {
     uint32_t recovered_at, stuck_at, arrived_to, probed_at; /* sequence numbers */
     uint32_t arrived_ms, rtt_ms, rtt_min_ms;                /* of the newest segment that arrived */
     uint32_t resent_ms, window_before, threshold_before;    /* when a loss was noticed */
-    uint32_t held_ms; /* since when bytes are held back; 0: none are */
+    uint32_t stuck_ms, stuck_seq;   /* since when, and at what, nothing was acknowledged; 0: not */
+    uint32_t window, window_wanted; /* bytes that the other end may send ahead of the reader */
+    uint32_t held_ms;               /* since when bytes are held back; 0: none are */
     uint32_t segment_max,
         gso_limit; /* bytes of the largest segment to make; 0: not by the device */
 

@@ -24,6 +24,8 @@
 #define IPPROTO_ICMPV6  58
 #define IPPROTO_RAW     255
 
+#define WINDOW_CLAMP_MIN 1152 /* half of the least receive buffer */
+
 enum option_kind {
     OPTION_BOOL,  /* any value is a truth */
     OPTION_BYTE,  /* a uint8_t field */
@@ -69,6 +71,7 @@ static const struct option options[] = {
     {IPPROTO_IPV6, 49, OPTION_BIT, SCOPE_ALL, MASK(RECEIVE_INFO6)},
     {IPPROTO_IPV6, 51, OPTION_BIT, SCOPE_ALL, MASK(RECEIVE_TTL6)},
     {IPPROTO_IPV6, 66, OPTION_BIT, SCOPE_ALL, MASK(RECEIVE_TOS6)},
+    {IPPROTO_IPV6, 73, OPTION_INT, SCOPE_ALL, 0, 255, -1, FIELD(minimum_ttl)},
     {IPPROTO_IPV6, 67, OPTION_BYTE, SCOPE_ALL, 0, 255, 0, FIELD(tos)},
     {IPPROTO_IPV6, 78, OPTION_BOOL, SCOPE_ALL, ANY, FIELD(free_bind)},
     {IPPROTO_TCP, 1, OPTION_BOOL, SCOPE_ALL, ANY, FIELD(no_delay)},
@@ -171,6 +174,11 @@ static int set_number(struct socket *socket, const struct option *option, int as
         asked = defer_seconds(asked);
     if (option->offset == FIELD(linger2_s))
         asked = asked < 0 ? -1 : min(asked, 60);
+    if (option->offset == FIELD(window_clamp)) {
+        if (asked == 0 && READ_ONCE(sock->state) > INET_BOUND)
+            return -EINVAL;
+        asked = asked != 0 ? max(asked, WINDOW_CLAMP_MIN) : 0;
+    }
     return set_field(sock, option, asked);
 }
 
@@ -245,6 +253,10 @@ static int set_special(struct socket *socket, int level, int number, const void 
         return set_congestion(value, size);
     if (level == SOL_SOCKET && number == SO_BINDTODEVICE)
         return bind_to_name(socket, value, size);
+    if (level == SOL_SOCKET && socket_option_is_told(number)) {
+        sock->transport->options_changed(sock);
+        return 0;
+    }
     if (icmp_filter_size(socket, level, number) != 0)
         return set_icmp_filter(socket, value, size);
     if (level == IPPROTO_IP || level == IPPROTO_IPV6) {

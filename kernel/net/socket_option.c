@@ -186,6 +186,11 @@ static int set_int_option(struct socket *socket, int option, int value, bool pri
     return 0;
 }
 
+bool socket_option_is_told(int option)
+{
+    return option == SO_KEEPALIVE || option == SO_RCVBUF || option == SO_RCVBUFFORCE;
+}
+
 int socket_set_option(struct socket *socket, int option, const void *value, size_t size,
                       bool privileged)
 {
@@ -207,7 +212,11 @@ int socket_set_option(struct socket *socket, int option, const void *value, size
         error = set_int_option(socket, option, number, privileged);
         break;
     }
-    if (error == -ENOPROTOOPT && socket->ops->set_option != NULL)
+    if (socket->ops->set_option == NULL)
+        return error;
+    if (error == 0 && socket_option_is_told(option))
+        (void)socket->ops->set_option(socket, SOL_SOCKET, option, value, size);
+    else if (error == -ENOPROTOOPT)
         error = socket->ops->set_option(socket, SOL_SOCKET, option, value, size);
     return error;
 }

@@ -151,6 +151,8 @@ ssize_t socket_receive(struct socket *socket, struct io *io, struct socket_messa
 int socket_set_option(struct socket *socket, int option, const void *value, size_t size,
                       bool privileged);
 int socket_get_option(struct socket *socket, int option, void *value, size_t *size);
+/* Options that the socket's `set_option` hears of, too, after they were set. */
+bool socket_option_is_told(int option);
 
 /* For protocols: control data of a received message; nothing happens if nobody asks for it. */
 void socket_add_record(struct socket_message *message, int level, int type, const void *data,

@@ -46,6 +46,7 @@ static struct {
 struct tuple {
     ip_addr_t local, remote;
     u16_t local_port, remote_port;
+    u8_t ttl;
 };
 
 /* ---- the hash ---- */
@@ -397,6 +398,37 @@ static bool may_tell_loss(const struct tcp_pcb *pcb, const struct tcp_hdr *heade
            TCPH_HDRLEN_BYTES(header) > (pcb->flags & TF_TIMESTAMP ? TCP_HLEN + 12 : TCP_HLEN);
 }
 
+/* IP_MINTTL */
+static bool comes_from_too_far(const struct inet_sock *sock, const struct tuple *tuple)
+{
+    return sock != NULL && tuple->ttl < sock->options.minimum_ttl;
+}
+
+/* The rarer cases. True: the segment is dropped. */
+static bool is_dropped(struct tcp_pcb *pcb, const struct tcp_pcb_listen *listener,
+                       const struct tuple *tuple, const struct tcp_hdr *header)
+{
+    unsigned flags = TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST);
+
+    if (pcb != NULL && ip_get_option(pcb, SOF_MINIMUM_TTL) &&
+        comes_from_too_far(pcb->ext_args[EXT_SOCK].data, tuple))
+        return true;
+    if (pcb != NULL && pcb->state == SYN_SENT && flags == TCP_SYN) {
+        tcp_meet(pcb, lwip_ntohl(header->seqno));
+        return false;
+    }
+    if (pcb != NULL && pcb->state == SYN_SENT && flags == TCP_ACK && pcb->rcv_nxt != 0 &&
+        lwip_ntohl(header->seqno) == pcb->rcv_nxt && lwip_ntohl(header->ackno) == pcb->snd_nxt)
+        tcp_met(pcb);
+    if (listener == NULL)
+        return false;
+    if (ip_get_option(listener, SOF_MINIMUM_TTL) &&
+        comes_from_too_far(listener->callback_arg, tuple))
+        return true;
+    return flags == TCP_SYN &&
+           (syn_rcvd_count >= SYN_RCVD_MAX || inet_backlog_full(listener->callback_arg));
+}
+
 /* True: the segment is dropped. */
 static bool input_tcp(const struct tuple *tuple, const struct tcp_hdr *header, size_t size)
 {
@@ -412,8 +444,9 @@ static bool input_tcp(const struct tuple *tuple, const struct tcp_hdr *header, s
     }
     if (pcb == NULL)
         listener = find_listener(tuple);
-    if (listener != NULL && flags == TCP_SYN &&
-        (syn_rcvd_count >= SYN_RCVD_MAX || inet_backlog_full(listener->callback_arg)))
+    if ((listener != NULL || pcb == NULL || pcb->state == SYN_SENT ||
+         ip_get_option(pcb, SOF_MINIMUM_TTL)) &&
+        is_dropped(pcb, listener, tuple, header))
         return true; /* it comes again */
     if (pcb != NULL && may_tell_loss(pcb, header))
         tcp_loss_hear(header, size);
@@ -477,6 +510,7 @@ int demux_ip4_input(struct pbuf *p, struct netif *netif)
     if (size < IP_HLEN || size > p->len || IPH_V(header) != 4 ||
         (IPH_OFFSET(header) & PP_HTONS(IP_OFFMASK | IP_MF)) != 0)
         return 0; /* lwIP says what is wrong with it; fragments meet below, in the long lists */
+    tuple.ttl = IPH_TTL(header);
     ip_addr_set_ip4_u32_val(tuple.local, header->dest.addr);
     ip_addr_set_ip4_u32_val(tuple.remote, header->src.addr);
     if (!input_transport(&tuple, IPH_PROTO(header), (const uint8_t *)header + size, p->len - size))
@@ -493,6 +527,7 @@ int demux_ip6_input(struct pbuf *p, struct netif *netif)
     demux_done();
     if (p->len < IP6_HLEN)
         return 0;
+    tuple.ttl = IP6H_HOPLIM(header);
     ip_addr_copy_from_ip6_packed(tuple.local, header->dest);
     ip_addr_copy_from_ip6_packed(tuple.remote, header->src);
     ip6_addr_assign_zone(ip_2_ip6(&tuple.local), IP6_UNICAST, netif);

@@ -14,6 +14,7 @@
 /* In so_options, beside lwIP's. */
 #define SOF_SHARES_PORT 0x80U /* SO_REUSEPORT */
 #define SOF_HALF_OPEN   0x40U /* the other end has not answered our SYN yet */
+#define SOF_MINIMUM_TTL 0x10U /* packets with fewer hops left than the option says are dropped */
 
 /* ext_args of a struct tcp_pcb */
 #define EXT_SOCK      0 /* lwip_tcp.c */

@@ -37,6 +37,20 @@ const ip_addr_t *dns_getserver(u8_t number)
     return number < DNS_MAX_SERVERS ? &servers[number] : IP_ADDR_ANY;
 }
 
+/* lwIP's own text of an address that ends in one block of zeros reads behind it. */
+static void write_address(const ip_addr_t *server, char *text, size_t size)
+{
+    const uint32_t *words = ip_2_ip6(server)->addr;
+
+    if (IP_IS_V6(server) && (lwip_ntohl(words[3]) & 0xffff) == 0)
+        snprintf(text, size, "%x:%x:%x:%x:%x:%x:%x:0", lwip_ntohl(words[0]) >> 16,
+                 lwip_ntohl(words[0]) & 0xffff, lwip_ntohl(words[1]) >> 16,
+                 lwip_ntohl(words[1]) & 0xffff, lwip_ntohl(words[2]) >> 16,
+                 lwip_ntohl(words[2]) & 0xffff, lwip_ntohl(words[3]) >> 16);
+    else
+        ipaddr_ntoa_r(server, text, (int)size);
+}
+
 bool net_resolver_line(unsigned n, char *line, size_t size)
 {
     char text[IPADDR_STRLEN_MAX];
@@ -46,7 +60,7 @@ bool net_resolver_line(unsigned n, char *line, size_t size)
     for (unsigned i = 0; i < DNS_MAX_SERVERS && !found; i++) {
         if (ip_addr_isany(&servers[i]) || n-- != 0)
             continue;
-        ipaddr_ntoa_r(&servers[i], text, sizeof(text));
+        write_address(&servers[i], text, sizeof(text));
         snprintf(line, size, "nameserver %s", text);
         found = true;
     }

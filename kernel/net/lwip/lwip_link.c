@@ -14,7 +14,6 @@
 #include "lwip_port.h"
 
 #define MTU_MIN            68u
-#define LOOPBACK_MTU       65536u
 #define SCOPE_UNIVERSE     0
 #define SCOPE_LINK         253
 #define SCOPE_HOST         254
@@ -40,20 +39,19 @@ static void fill_link(struct netif *netif, struct net_link *out)
 {
     struct netdev *device = is_loopback(netif) ? NULL : net_interface_device(netif);
 
-    *out = (struct net_link){.index = netif_get_index(netif), .device = device};
+    *out =
+        (struct net_link){.index = netif_get_index(netif), .device = device, .mtu = net_mtu(netif)};
     if (netif_is_up(netif))
         out->flags |= LINK_UP;
     if (netif_is_link_up(netif) && netif_is_up(netif))
         out->flags |= LINK_RUNNING | LINK_LOWER_UP;
     if (device == NULL) {
         memcpy(out->name, "lo", 3);
-        out->mtu = LOOPBACK_MTU;
         out->flags |= LINK_LOOPBACK;
         return;
     }
     memcpy(out->name, device->name, sizeof(out->name));
     memcpy(out->mac, netif->hwaddr, sizeof(out->mac));
-    out->mtu = netif->mtu;
     out->flags |= LINK_BROADCAST | LINK_MULTICAST;
 }
 
@@ -101,15 +99,18 @@ int net_link_set_up(unsigned index, bool up)
 int net_link_set_mtu(unsigned index, unsigned mtu)
 {
     struct net_link link;
+    unsigned most;
 
     if (!net_link_find(index, &link))
         return -ENODEV;
     if (link.device == NULL)
-        return mtu == LOOPBACK_MTU ? 0 : -EOPNOTSUPP;
-    if (mtu < MTU_MIN || mtu > link.device->mtu_max)
+        most = NET_LOOPBACK_MTU;
+    else
+        most = link.device->mtu_max;
+    if (mtu < MTU_MIN || mtu > most)
         return -EINVAL;
     net_lock();
-    netif_get_by_index((u8_t)index)->mtu = (u16_t)mtu;
+    netif_get_by_index((u8_t)index)->mtu = (u16_t)mtu; /* 0: that of loopback */
     net_unlock();
     return 0;
 }

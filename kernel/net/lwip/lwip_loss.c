@@ -31,6 +31,7 @@
 #define DUPLICATES_MAX  3u /* packets that arrived behind one that is lost, without timestamps */
 #define PROBE_TICKS_MIN 1u
 #define LATE_MAX_MS     1000u
+#define TICKS_MIN       3u /* that lwIP lets a time-out be */
 
 /* What the options of the segment say that lwIP has just got. */
 static struct {
@@ -421,8 +422,15 @@ void tcp_loss_acked(struct inet_sock *sock, struct tcp_pcb *pcb)
         (void)tcp_rexmit(pcb);
 }
 
-void tcp_loss_start(struct inet_sock *sock, const struct tcp_pcb *pcb)
+void tcp_loss_start(struct inet_sock *sock, struct tcp_pcb *pcb)
 {
+    uint32_t ticks = min(tcp_ticks - pcb->rttest, (uint32_t)LWIP_TCP_RTO_TIME / TCP_SLOW_INTERVAL);
+
+    if (pcb->nrtx == 0 && pcb->rttest != 0) { /* what the SYN's answer took (RFC 6298) */
+        pcb->sa = (int16_t)(ticks << 3);
+        pcb->sv = (int16_t)max(2 * ticks, TICKS_MIN);
+        pcb->rto = (int16_t)(ticks + (uint32_t)pcb->sv);
+    }
     sock->rtt_min_ms = UINT16_MAX;
     sock->arrived_ms = sys_now();
     sock->arrived_to = sock->probed_at = pcb->lastack;

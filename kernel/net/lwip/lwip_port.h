@@ -28,6 +28,19 @@ static inline struct netif *net_netif(unsigned index)
     return index <= UINT8_MAX ? netif_get_by_index((u8_t)index) : NULL;
 }
 
+#define NET_LOOPBACK_MTU 65536u
+
+static inline unsigned net_mtu(const struct netif *netif)
+{
+    return netif->mtu != 0 ? netif->mtu : NET_LOOPBACK_MTU;
+}
+
+/* IP_MTU_DISCOVER: whether datagrams over the MTU are errors (IP_PMTUDISC_DO to _INTERFACE). */
+static inline bool net_forbids_pieces(const struct inet_sock *sock)
+{
+    return sock->options.mtu_discover >= 2 && sock->options.mtu_discover <= 4;
+}
+
 /* Whether a socket may be bound to this address: one of ours, or none. */
 bool net_is_ours(const ip_addr_t *address);
 

@@ -212,7 +212,7 @@ static int transport_bind(struct inet_sock *sock, const struct inet_address *add
     net_address_to_lwip(address, sock->socket->family == AF_INET6, &ip);
     if (sock->transport == &echo_transport && sock->local.port != 0) {
         error = -EINVAL;
-    } else if (!is_own(&ip)) {
+    } else if (!sock->options.free_bind && !is_own(&ip)) {
         error = -EADDRNOTAVAIL;
     } else {
         error = choose_identifier(sock, address->port);
@@ -331,6 +331,7 @@ static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet
 {
     bool is_v6 = sock->socket->family == AF_INET6;
     struct raw_pcb *pcb = sock->pcb;
+    unsigned index = to->interface != 0 ? to->interface : pcb->netif_idx;
     const ip_addr_t *source;
     struct netif *netif;
     ip_addr_t ip;
@@ -343,11 +344,12 @@ static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet
         return -ENETUNREACH;
     if (ip_addr_isany(&ip))
         ip_addr_set_loopback(is_v6, &ip);
-    netif =
-        pcb->netif_idx != 0 ? netif_get_by_index(pcb->netif_idx) : ip_route(&pcb->local_ip, &ip);
+    netif = index != 0 ? net_netif(index) : ip_route(&pcb->local_ip, &ip);
     source = netif != NULL ? ip_netif_get_local_ip(netif, &ip) : NULL;
     if (source == NULL)
         return -ENETUNREACH;
+    if (net_forbids_pieces(sock) && p->tot_len + (is_v6 ? IP6_HLEN : IP_HEADER) > net_mtu(netif))
+        return -EMSGSIZE;
     if (sock->socket->broadcast)
         ip_set_option(pcb, SOF_BROADCAST);
     else if (ip_addr_isbroadcast(&ip, netif))

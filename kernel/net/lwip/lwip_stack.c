@@ -413,8 +413,10 @@ static void run_tcp(uint32_t now)
     catch_up_tcp(now);
     tcp_tmr();
     demux_lists_changed();
-    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next)
+    for (struct tcp_pcb *pcb = tcp_active_pcbs, *next; pcb != NULL; pcb = next) {
+        next = pcb->next;
         tcp_data_tick(pcb, now);
+    }
     plan_tcp(now);
 }
 

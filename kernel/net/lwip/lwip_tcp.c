@@ -97,10 +97,22 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t error)
     (void)error;
     net_address_from_lwip(&pcb->local_ip, pcb->local_port, &sock->local);
     limit_segment(sock, pcb);
+    pcb->rto = LWIP_TCP_RTO_TIME / TCP_SLOW_INTERVAL; /* attempts took longer and longer */
     tcp_data_start(sock);
     WRITE_ONCE(sock->state, INET_CONNECTED);
     net_ready(sock, POLL_WRITABLE, true);
     return ERR_OK;
+}
+
+/* Of listeners, too. */
+static void set_minimum_ttl(struct inet_sock *sock)
+{
+    struct tcp_pcb *pcb = sock->pcb;
+
+    if (sock->options.minimum_ttl != 0)
+        ip_set_option(pcb, SOF_MINIMUM_TTL);
+    else
+        ip_reset_option(pcb, SOF_MINIMUM_TTL);
 }
 
 static void set_options(struct inet_sock *sock)
@@ -123,6 +135,7 @@ static void set_options(struct inet_sock *sock)
     if (sock->socket != NULL)
         pcb->netif_idx = (u8_t)sock->socket->bound_interface;
     pcb->tos = options->tos;
+    set_minimum_ttl(sock);
     limit_segment(sock, pcb);
 }
 
@@ -181,7 +194,7 @@ static int bind_block(struct inet_sock *sock, const ip_addr_t *ip, u16_t port)
 {
     struct tcp_pcb *pcb = sock->pcb;
 
-    if (!net_is_ours(ip))
+    if (!sock->options.free_bind && !net_is_ours(ip))
         return -EADDRNOTAVAIL;
     if (sock->socket->reuse_address)
         ip_set_option(pcb, SOF_REUSEADDR);
@@ -372,6 +385,36 @@ static int transport_connect(struct inet_sock *sock, const struct inet_address *
     return error;
 }
 
+/* lwIP takes the options of a SYN that crosses ours, and no more: ours is sent again with an
+ * acknowledgement, as from the state that lwIP should be in. */
+void tcp_meet(struct tcp_pcb *pcb, uint32_t sequence)
+{
+    u8_t tries = pcb->nrtx;
+
+    pcb->state = SYN_RCVD;
+    pcb->rcv_nxt = pcb->rcv_ann_right_edge = sequence + 1;
+    pcb->snd_wl1 = sequence - 1;
+    (void)tcp_rexmit(pcb);
+    (void)tcp_output(pcb);
+    pcb->nrtx = tries;
+    pcb->state = SYN_SENT;
+}
+
+static err_t on_met(void *arg, struct tcp_pcb *pcb, err_t error)
+{
+    pcb->listener = NULL;
+    pcb->mss = tcp_eff_send_mss(pcb->mss, &pcb->local_ip, &pcb->remote_ip);
+    return on_connected(arg, pcb, error);
+}
+
+void tcp_met(struct tcp_pcb *pcb)
+{
+    static struct tcp_pcb_listen both = {.accept = on_met};
+
+    pcb->state = SYN_RCVD;
+    pcb->listener = &both;
+}
+
 /* ---- listening ---- */
 
 bool inet_backlog_full(const void *listener)
@@ -433,12 +476,12 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t error)
     attach(sock, pcb);
     tcp_err(pcb, NULL); /* until it is accepted */
     set_options(sock);
+    sock->listener = listener;
     tcp_data_start(sock);
     sock->state = INET_CONNECTED;
     net_address_from_lwip(&pcb->local_ip, pcb->local_port, &sock->local);
     net_address_from_lwip(&pcb->remote_ip, pcb->remote_port, &sock->peer);
     sock->ready = POLL_WRITABLE;
-    sock->listener = listener;
     list_add_tail(&listener->backlog, &sock->backlog_node);
     listener->backlog_count++;
     if (listener->options.defer_accept_s == 0)
@@ -448,6 +491,19 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t error)
                  (u8_t)min(listener->options.defer_accept_s * 1000 / TCP_SLOW_INTERVAL, 255));
     return ERR_OK;
 }
+
+/* What a SYN is answered with has the window already. */
+static err_t on_half_open(u8_t id, struct tcp_pcb_listen *listener, struct tcp_pcb *pcb)
+{
+    const struct inet_sock *sock = listener->callback_arg;
+
+    (void)id;
+    if (sock != NULL)
+        pcb->rcv_wnd = pcb->rcv_ann_wnd = min(pcb->rcv_wnd, tcp_data_window(sock, pcb));
+    return ERR_OK;
+}
+
+static const struct tcp_ext_arg_callbacks listener_callbacks = {.passive_open = on_half_open};
 
 static int start_listening(struct inet_sock *sock)
 {
@@ -475,6 +531,7 @@ static int start_listening(struct inet_sock *sock)
         return net_errno(error);
     }
     listening->so_options = options;
+    tcp_ext_arg_set_callbacks(listening, EXT_SOCK, &listener_callbacks);
     sock->pcb = listening;
     tcp_accept(listening, on_accept);
     WRITE_ONCE(sock->state, INET_LISTENING);
@@ -549,8 +606,12 @@ static int transport_shutdown(struct inet_sock *sock, unsigned how)
 static void options_changed(struct inet_sock *sock)
 {
     net_lock();
-    if (sock->pcb != NULL && sock->state != INET_LISTENING) {
+    if (sock->pcb != NULL && sock->state == INET_LISTENING) {
+        set_minimum_ttl(sock);
+    } else if (sock->pcb != NULL) {
         set_options(sock);
+        if (sock->state == INET_CONNECTED)
+            tcp_data_window_changed(sock);
         tcp_timer_needed(); /* SO_KEEPALIVE */
         if (sock->state == INET_CONNECTED && !sock->options.cork)
             (void)tcp_output(sock->pcb);

@@ -27,7 +27,8 @@ struct tcp_seg *tcp_data_segment(struct tcp_pcb *pcb, struct pbuf *p, uint32_t s
  * bytes, with its flags and, at the end, its end. False: no memory, or the segment is in use. */
 bool tcp_data_cut(struct tcp_pcb *pcb, struct tcp_seg *segment, size_t first, size_t size);
 
-/* With TCP's tick: sends what was held back for long, or could not be sent. */
+/* With TCP's tick: sends what was held back for long, or could not be sent, or was lost; ends what
+ * was tried for too long: the block may be gone then. */
 void tcp_data_tick(struct tcp_pcb *pcb, uint32_t now_ms);
 
 /* lwip_loss.c. Before lwIP gets a segment that may tell of a loss, `size` bytes of it contiguous:
@@ -36,10 +37,24 @@ extern bool tcp_loss_told;
 void tcp_loss_hear(const struct tcp_hdr *header, size_t size);
 /* After lwIP got a segment, if that was so or it repeats an acknowledgement. */
 void tcp_loss_look(struct tcp_pcb *pcb);
-void tcp_loss_start(struct inet_sock *sock, const struct tcp_pcb *pcb); /* the connection stands */
+void tcp_loss_start(struct inet_sock *sock, struct tcp_pcb *pcb); /* the connection stands */
 /* While sock->is_recovering: something was acknowledged. */
 void tcp_loss_acked(struct inet_sock *sock, struct tcp_pcb *pcb);
 void tcp_loss_tick(struct inet_sock *sock, struct tcp_pcb *pcb, uint32_t now_ms);
+
+/* Before lwIP gets a segment for a connection that sent its SYN: the other end's SYN crosses it
+ * (RFC 9293, figure 7), and is answered; or that answer is acknowledged. */
+void tcp_meet(struct tcp_pcb *pcb, uint32_t sequence);
+void tcp_met(struct tcp_pcb *pcb);
+
+/* lwip_tcp_time.c, with TCP's tick. True: it was tried for too long, and the block is gone. */
+bool tcp_time_tick(struct inet_sock *sock, struct tcp_pcb *pcb, uint32_t now_ms);
+
+/* Bytes that the other end may send ahead of the reader: SO_RCVBUF, if the program has set it, and
+ * TCP_WINDOW_CLAMP. `sock`: the connection's, or its listener's. */
+uint32_t tcp_data_window(const struct inet_sock *sock, const struct tcp_pcb *pcb);
+/* It has changed. */
+void tcp_data_window_changed(struct inet_sock *sock);
 
 /* A segment that does not fit the window, and waits for nothing else, is cut. */
 void tcp_data_fit(struct tcp_pcb *pcb);

@@ -24,6 +24,7 @@
 #define PARTS_MAX     12u  /* chunks that make one segment */
 #define HELD_MS       200u /* tcp(7): TCP_CORK */
 #define SEGMENT_LEAST 536u
+#define WINDOW_LEAST  2920u
 
 /* ---- sending ---- */
 
@@ -43,9 +44,18 @@ static size_t send_room(const struct inet_sock *sock)
     return waiting < limit ? limit - waiting : 0;
 }
 
+/* TCP_NOTSENT_LOWAT: whether `times` as much as waits to be sent is less than it. */
+static bool is_low(const struct inet_sock *sock, const struct tcp_pcb *pcb, uint32_t times)
+{
+    uint32_t low = (uint32_t)sock->options.not_sent_low;
+
+    return low == 0 || (pcb->snd_lbb - pcb->snd_nxt) * times < low;
+}
+
 static bool is_writable(const struct inet_sock *sock, const struct tcp_pcb *pcb)
 {
-    return send_room(sock) >= send_limit(sock) / 3 && tcp_sndqueuelen(pcb) < TCP_SNDQUEUELOWAT;
+    return send_room(sock) >= send_limit(sock) / 3 && tcp_sndqueuelen(pcb) < TCP_SNDQUEUELOWAT &&
+           is_low(sock, pcb, 2);
 }
 
 static unsigned options_size(const struct tcp_pcb *pcb)
@@ -66,18 +76,47 @@ static size_t segment_limit(const struct inet_sock *sock, const struct tcp_pcb *
     return min(most, (size_t)CHUNK_MAX);
 }
 
+uint32_t tcp_data_window(const struct inet_sock *sock, const struct tcp_pcb *pcb)
+{
+    int asked = sock->socket != NULL ? sock->socket->receive_buffer : SOCKET_BUFFER_BYTES;
+    uint32_t most = TCP_WND_MAX(pcb);
+
+    if (sock->socket == NULL && sock->listener != NULL && sock->listener->socket != NULL)
+        asked = sock->listener->socket->receive_buffer;
+    if (asked != SOCKET_BUFFER_BYTES)
+        most = min(most, max((uint32_t)asked, WINDOW_LEAST));
+    if (sock->options.window_clamp != 0) /* ahead of what was received, not of what was read */
+        most = min(most, (uint32_t)(sock->received + (size_t)sock->options.window_clamp));
+    return most;
+}
+
 void tcp_data_start(struct inet_sock *sock)
 {
     struct tcp_pcb *pcb = sock->pcb;
     struct netif *netif = ip_route(&pcb->local_ip, &pcb->remote_ip);
-    int asked = sock->socket != NULL ? sock->socket->receive_buffer : SOCKET_BUFFER_BYTES;
 
     sock->gso_limit =
         netif != NULL ? (uint32_t)frame_gso_limit(netif, IP_IS_V6(&pcb->remote_ip)) : 0;
     sock->segment_max = (uint32_t)segment_limit(sock, pcb);
     tcp_loss_start(sock, pcb);
-    if (asked != SOCKET_BUFFER_BYTES && (tcpwnd_size_t)asked < pcb->rcv_wnd)
-        pcb->rcv_wnd = pcb->rcv_ann_wnd = (tcpwnd_size_t)max(asked, 2 * (int)pcb->mss);
+    sock->window_wanted = tcp_data_window(sock, pcb);
+    sock->window = min(pcb->rcv_wnd, sock->window_wanted);
+    pcb->rcv_wnd = pcb->rcv_ann_wnd = sock->window;
+}
+
+/* A wider window is told of; a narrower one comes as what is read is not given back: see
+ * consume(). */
+void tcp_data_window_changed(struct inet_sock *sock)
+{
+    struct tcp_pcb *pcb = sock->pcb;
+
+    sock->window_wanted = tcp_data_window(sock, pcb);
+    while (sock->window < sock->window_wanted) {
+        uint32_t more = min(sock->window_wanted - sock->window, (uint32_t)UINT16_MAX);
+
+        sock->window += more;
+        tcp_recved(pcb, (u16_t)more);
+    }
 }
 
 struct tcp_seg *tcp_data_segment(struct tcp_pcb *pcb, struct pbuf *p, uint32_t sequence)
@@ -321,6 +360,8 @@ void tcp_data_tick(struct tcp_pcb *pcb, uint32_t now_ms)
     struct inet_sock *sock = pcb->ext_args[EXT_SOCK].data;
     bool held_long = sock != NULL && sock->held_ms != 0 && now_ms - sock->held_ms >= HELD_MS;
 
+    if (sock != NULL && tcp_time_tick(sock, pcb, now_ms))
+        return;
     if (sock != NULL)
         tcp_loss_tick(sock, pcb, now_ms);
     if (pcb->unsent == NULL)
@@ -349,7 +390,8 @@ ssize_t tcp_data_send(struct inet_sock *sock, struct io *io, const struct inet_p
     if (error == 0) {
         struct tcp_pcb *pcb = sock->pcb;
 
-        taken = queue_list(sock, &list, more || io_left(io) != 0);
+        if (is_low(sock, pcb, 1))
+            taken = queue_list(sock, &list, more || io_left(io) != 0);
         net_copies.in += taken;
         if (taken == 0)
             error = sock->written != sock->acked ? -EAGAIN : -ENOBUFS;
@@ -431,6 +473,8 @@ err_t tcp_data_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t er
         return ERR_OK;
     }
     append(sock, p);
+    if (sock->options.window_clamp != 0)
+        tcp_data_window_changed(sock);
     sock->has_heard = true;
     if (sock->quick_acks != 0 && !sock->is_interactive) {
         sock->quick_acks--;
@@ -462,6 +506,16 @@ static ssize_t copy_out(struct inet_sock *sock, struct io *io, size_t length)
     return (ssize_t)done;
 }
 
+/* lwIP tells of a window that has grown by its threshold, which a small one never does. */
+static void tell_small_window(const struct inet_sock *sock, struct tcp_pcb *pcb)
+{
+    if (pcb->rcv_nxt + pcb->rcv_wnd - pcb->rcv_ann_right_edge < sock->window / 2)
+        return;
+    pcb->rcv_ann_wnd = pcb->rcv_wnd;
+    tcp_ack_now(pcb);
+    (void)tcp_output(pcb);
+}
+
 /* The bytes were read: their buffers go, the window opens. */
 static void consume(struct inet_sock *sock, size_t length)
 {
@@ -486,10 +540,19 @@ static void consume(struct inet_sock *sock, size_t length)
     }
     if (sock->received == 0 && !(sock->shutdown & INET_SHUT_RD) && sock->state == INET_CONNECTED)
         net_ready(sock, POLL_READABLE, false);
+    if (sock->options.window_clamp != 0 && pcb != NULL)
+        sock->window_wanted = tcp_data_window(sock, pcb);
+    if (sock->window > sock->window_wanted) {
+        left = min(length, (size_t)(sock->window - sock->window_wanted));
+        sock->window -= (uint32_t)left;
+        length -= left;
+    }
     for (; pcb != NULL && length != 0; length -= left) {
         left = min(length, (size_t)UINT16_MAX);
         tcp_recved(pcb, (u16_t)left);
     }
+    if (pcb != NULL && sock->window < 2 * TCP_WND_UPDATE_THRESHOLD)
+        tell_small_window(sock, pcb);
 }
 
 static int receive_error(struct inet_sock *sock)

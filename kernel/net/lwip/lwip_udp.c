@@ -80,7 +80,8 @@ static int bind_locked(struct inet_sock *sock, const ip_addr_t *ip, u16_t port)
     struct udp_pcb *pcb = sock->pcb;
     int error;
 
-    if (!net_is_ours(ip) && !ip_addr_ismulticast(ip) && !is_broadcast(ip))
+    if (!sock->options.free_bind && !net_is_ours(ip) && !ip_addr_ismulticast(ip) &&
+        !is_broadcast(ip))
         return -EADDRNOTAVAIL;
     if (sock->socket->reuse_address)
         ip_set_option(pcb, SOF_REUSEADDR);
@@ -229,10 +230,15 @@ static struct netif *find_netif(const struct udp_pcb *pcb, const struct inet_pac
     return index != 0 ? net_netif(index) : ip_route(&pcb->local_ip, ip);
 }
 
+static unsigned header_size(const ip_addr_t *ip)
+{
+    return IP_IS_V4(ip) ? IP_HLEN : IP6_HLEN;
+}
+
 static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet_packet *to)
 {
-    bool is_plain =
-        to->ttl < 0 && to->tos < 0 && to->interface == 0 && to->local.family == AF_UNSPEC;
+    bool is_plain = to->ttl < 0 && to->tos < 0 && to->interface == 0 &&
+                    to->local.family == AF_UNSPEC && !net_forbids_pieces(sock);
     struct udp_pcb *pcb = sock->pcb;
     struct netif *netif;
     ip_addr_t ip;
@@ -251,6 +257,8 @@ static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet
     netif = find_netif(pcb, to, &ip);
     if (netif == NULL)
         return -ENETUNREACH;
+    if (net_forbids_pieces(sock) && p->tot_len + UDP_HLEN + header_size(&ip) > net_mtu(netif))
+        return -EMSGSIZE;
     if (sock->socket->broadcast)
         ip_set_option(pcb, SOF_BROADCAST);
     else if (ip_addr_isbroadcast(&ip, netif))

@@ -94,8 +94,6 @@
     40 /* acknowledgements are delayed by so much, and the least retransmission time-out is 6 of \
           it */
 #define LWIP_TCP_RTO_TIME        1000
-#define TCP_MAXRTX               12
-#define TCP_SYNMAXRTX            12
 #define TCP_WND_UPDATE_THRESHOLD (8 * 1460)
 
 #endif

@@ -21,6 +21,18 @@
           (__builtin_constant_p(flags) ? (u16_t)0xffff : PP_HTONS((u16_t)~TCP_FLAGS))) | \
          lwip_htons(flags))
 
+/* lwip_tcp_time.c ends what is tried for too long. lwIP forbids more than the 12 steps of its table
+ * of waiting times, and stays at the last one: no number that the preprocessor knows. */
+enum { TCP_TRIES_MAX = 100, TCP_SYN_TRIES_MAX = 200 };
+#undef TCP_MAXRTX
+#undef TCP_SYNMAXRTX
+#define TCP_MAXRTX    TCP_TRIES_MAX
+#define TCP_SYNMAXRTX TCP_SYN_TRIES_MAX
+
+/* tcp(7): tcp_fin_timeout */
+#undef TCP_FIN_WAIT_TIMEOUT
+#define TCP_FIN_WAIT_TIMEOUT 60000
+
 void demux_register(struct tcp_pcb **list, struct tcp_pcb *pcb);
 void demux_remove(struct tcp_pcb **list, struct tcp_pcb *pcb);
 
