@@ -104,6 +104,23 @@ void tcp_data_start(struct inet_sock *sock)
     pcb->rcv_wnd = pcb->rcv_ann_wnd = sock->window;
 }
 
+static uint32_t told_window(const struct inet_sock *sock)
+{
+    uint32_t clamp = (uint32_t)sock->options.window_clamp;
+
+    return clamp != 0 ? min(clamp, sock->window) : sock->window;
+}
+
+/* lwIP tells of a window that has grown by its threshold, which a small one never does. */
+static void tell_small_window(const struct inet_sock *sock, struct tcp_pcb *pcb)
+{
+    if (pcb->rcv_nxt + pcb->rcv_wnd - pcb->rcv_ann_right_edge < told_window(sock) / 2)
+        return;
+    pcb->rcv_ann_wnd = pcb->rcv_wnd;
+    tcp_ack_now(pcb);
+    (void)tcp_output(pcb);
+}
+
 /* A wider window is told of; a narrower one comes as what is read is not given back: see
  * consume(). */
 void tcp_data_window_changed(struct inet_sock *sock)
@@ -117,6 +134,8 @@ void tcp_data_window_changed(struct inet_sock *sock)
         sock->window += more;
         tcp_recved(pcb, (u16_t)more);
     }
+    if (told_window(sock) < 2 * TCP_WND_UPDATE_THRESHOLD)
+        tell_small_window(sock, pcb);
 }
 
 struct tcp_seg *tcp_data_segment(struct tcp_pcb *pcb, struct pbuf *p, uint32_t sequence)
@@ -506,16 +525,6 @@ static ssize_t copy_out(struct inet_sock *sock, struct io *io, size_t length)
     return (ssize_t)done;
 }
 
-/* lwIP tells of a window that has grown by its threshold, which a small one never does. */
-static void tell_small_window(const struct inet_sock *sock, struct tcp_pcb *pcb)
-{
-    if (pcb->rcv_nxt + pcb->rcv_wnd - pcb->rcv_ann_right_edge < sock->window / 2)
-        return;
-    pcb->rcv_ann_wnd = pcb->rcv_wnd;
-    tcp_ack_now(pcb);
-    (void)tcp_output(pcb);
-}
-
 /* The bytes were read: their buffers go, the window opens. */
 static void consume(struct inet_sock *sock, size_t length)
 {
@@ -551,7 +560,7 @@ static void consume(struct inet_sock *sock, size_t length)
         left = min(length, (size_t)UINT16_MAX);
         tcp_recved(pcb, (u16_t)left);
     }
-    if (pcb != NULL && sock->window < 2 * TCP_WND_UPDATE_THRESHOLD)
+    if (pcb != NULL && told_window(sock) < 2 * TCP_WND_UPDATE_THRESHOLD)
         tell_small_window(sock, pcb);
 }
 
