@@ -28,6 +28,7 @@
 #include <mm/memory.h>
 #include <net/inet.h>
 #include <net/unix.h>
+#include <net/vsock.h>
 
 static struct dt_boot boot;
 
@@ -69,6 +70,9 @@ static void prepare_program(void)
     device_log_all();
     fs_init();
     unix_init();
+#ifdef CONFIG_VSOCK
+    vsock_init();
+#endif
 #ifdef CONFIG_INET
     inet_init();
 #endif

@@ -16,6 +16,7 @@ import oracle  # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NOT_CHECKS = ('end',)
 DISK_SIZE = 16 << 20
+MODULES = ('virtio_mmio', 'virtio_blk', 'vsock', 'vmw_vsock_virtio_transport_common', 'vsock_loopback')
 
 
 def disks(folder):
@@ -56,7 +57,7 @@ def compare(build, names, cpus, cpu):
     runs = [oracle.Run(name, ['/t/' + name], timeout=120) for name in names]
     runs += [oracle.Run('end:' + row[0], ['/t/end', row[0]]) for row in ends()]
     with tempfile.TemporaryDirectory(prefix='remora-disks-') as folder_of_disks:
-        results = oracle.boot(runs, files, cpus=cpus, cpu=cpu, modules=('virtio_mmio', 'virtio_blk'),
+        results = oracle.boot(runs, files, cpus=cpus, cpu=cpu, modules=MODULES,
                               options=disks(folder_of_disks))
     bad, passed = 0, 0
     for name in names:

@@ -46,22 +46,23 @@ def test_clang(tmp_path):
 
 
 def test_debug_kernel(build, tmp_path):
-    """With lock order and freed memory checked while running: threads, signals and files."""
+    """With lock order and freed memory checked while running: threads, signals and files; and what is off by default."""
     answers = tmp_path / "answers"
-    answers.write_text("CONFIG_DEBUG_CHECKS=y\n")
+    answers.write_text("CONFIG_DEBUG_CHECKS=y\nCONFIG_VSOCK=y\n")
     result = make("configure", f"BUILD={tmp_path}/build", f"CONFIG={answers}")
     assert result.returncode == 0, result.stderr
     subprocess.run(["ninja", "-C", f"{tmp_path}/build", "Image"], check=True, capture_output=True, timeout=900)
     names = subprocess.run(["aarch64-linux-gnu-nm", f"{tmp_path}/build/kernel.elf"], capture_output=True, text=True).stdout
     assert "spin_check_taken" in names and "memory_check_mappings" in names
     for program in ("programs/cpus", "tests/linux/threads", "tests/linux/signals", "tests/linux/futex",
-                    "tests/linux/files", "tests/linux/unix", "tests/linux/mmap"):
+                    "tests/linux/files", "tests/linux/unix", "tests/linux/mmap", "tests/linux/vsock"):
         image = tmp_path / "image"
         made = build.command("build", "--kernel", f"{tmp_path}/build/Image",
                              os.path.join(build.folder, program), "-o", str(image))
         assert made.returncode == 0, made.stderr
         result = boot(str(image), Machine.parse("debug gic=3 memory=256 cpus=4"), timeout=120)
         assert b"PANIC" not in result.log and result.status is not None, f"{program}: {result}"
+    assert result.status == 0 and result.output.count(b"\nok ") >= 10, result
 
 
 @pytest.mark.long

@@ -18,6 +18,7 @@ import linux_checks  # noqa: E402
 TOPICS = sorted(os.path.basename(path)[:-2] for path in glob.glob(os.path.join(TOP, "tests/linux/*.c")))
 TOPICS = [topic for topic in TOPICS if topic not in linux_checks.NOT_CHECKS]
 NEED_INET = ("inetopts", "netlink", "packets", "tcp", "tcpopts", "udp")
+NEED_VSOCK = ("vsock",)
 
 
 # CPUs without scalable vectors, with some lengths of them, and started at the other exception levels.
@@ -37,10 +38,10 @@ def check(build, topic, machine, extra=()):
 
 @pytest.mark.parametrize("topic", TOPICS)
 def test_topic(build, topic):
-    if topic in NEED_INET:
+    for topics, symbol, what in ((NEED_INET, "INET", "TCP/IP"), (NEED_VSOCK, "VSOCK", "AF_VSOCK")):
         with open(os.path.join(build.folder, "config.h")) as config:
-            if "CONFIG_INET 1" not in config.read():
-                pytest.skip("the kernel has no TCP/IP")
+            if topic in topics and f"CONFIG_{symbol} 1" not in config.read():
+                pytest.skip(f"the kernel has no {what}")
     with tempfile.TemporaryDirectory(prefix="remora-disks-") as folder:
         check(build, topic, "cpu=max cpus=2", linux_checks.disks(folder) if topic == "disk" else ())
 

@@ -488,6 +488,7 @@ static const struct match vpci_match[] = {
     {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 3)},
     {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 4)},
     {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 9)},
+    {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 19)}, /* vsock */
     {0},
 };
 

@@ -14,6 +14,7 @@
 #define VIRTIO_ID_CONSOLE 3
 #define VIRTIO_ID_RNG     4
 #define VIRTIO_ID_9P      9
+#define VIRTIO_ID_VSOCK   19
 
 /* Section 6: features that do not belong to a type of device. */
 #define VIRTIO_F_ANY_LAYOUT     27 /* legacy devices: a header may share a descriptor with data */

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "vsock_fake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <core/clock.h>
+#include <core/thread.h>
+#include <core/wait.h>
+#include <core/work.h>
+#include <file/pseudo.h>
+#include <lib/errno.h>
+#include <lib/minmax.h>
+#include <net/vsock.h>
+
+extern const struct driver *const driver_entry_virtio_vsock;
+
+struct vsock_fake host;
+static const struct socket_family *family;
+static struct work *queued;
+
+/* --- what the kernel has around it --------------------------------------------------------------
+ */
+
+static struct thread thread;
+static bool is_asleep;
+
+void thread_prepare_sleep(enum wait_how how)
+{
+    (void)how;
+    is_asleep = true;
+}
+
+void thread_cancel_sleep(void)
+{
+    is_asleep = false;
+}
+
+int thread_sleep(uint64_t deadline_ns)
+{
+    void (*then)(void) = host.while_asleep;
+
+    host.while_asleep = NULL; /* once */
+    if (then != NULL && is_asleep)
+        then();
+    if (!is_asleep)
+        return 0;
+    is_asleep = false;
+    return deadline_ns == WAIT_FOREVER ? -ERESTARTSYS : -ETIMEDOUT;
+}
+
+void thread_wake(struct thread *woken)
+{
+    (void)woken;
+    is_asleep = false;
+}
+
+void sched_yield(void)
+{
+}
+
+uint64_t clock_monotonic_ns(void)
+{
+    return 1000;
+}
+
+void work_init(struct work *work, void (*run)(struct work *work))
+{
+    work->run = run;
+}
+
+bool work_queue(struct work *work)
+{
+    queued = work;
+    return true;
+}
+
+void rng_bytes(void *to, size_t size)
+{
+    memset(to, 0, size);
+}
+
+void socket_family_register(const struct socket_family *f)
+{
+    family = f;
+}
+
+int dev_register(const char *name, uint32_t mode, const struct char_device *device)
+{
+    (void)name, (void)mode, (void)device;
+    return 0;
+}
+
+uint64_t socket_deadline(uint64_t timeout_ns)
+{
+    return timeout_ns == 0 ? WAIT_FOREVER : timeout_ns;
+}
+
+int socket_wait_error(int error, uint64_t timeout_ns)
+{
+    (void)timeout_ns;
+    return error == -ETIMEDOUT ? -EAGAIN : error;
+}
+
+bool socket_current_capable(unsigned capability)
+{
+    (void)capability;
+    return host.is_privileged;
+}
+
+void file_signal(int signal)
+{
+    (void)signal;
+    host.signals++;
+}
+
+/* No user memory is reached. */
+size_t copy_to_user_partial(vaddr_t to, const void *from, size_t n)
+{
+    (void)to, (void)from;
+    return n;
+}
+
+size_t copy_from_user_partial(void *to, vaddr_t from, size_t n)
+{
+    (void)to, (void)from;
+    return n;
+}
+
+size_t clear_user_partial(vaddr_t to, size_t n)
+{
+    (void)to;
+    return n;
+}
+
+int put_user32(vaddr_t to, uint32_t value)
+{
+    (void)to, (void)value;
+    return 0;
+}
+
+/* --- the host -----------------------------------------------------------------------------------
+ */
+
+int host_start(uint64_t features, uint64_t cid)
+{
+    memset(&host, 0, sizeof(host));
+    unit_current = &thread;
+    if (family == NULL)
+        vsock_init();
+    fake_start(&host.virtio, VIRTIO_ID_VSOCK, features | BIT64(VIRTIO_F_VERSION_1));
+    memcpy(host.virtio.config, &cid, sizeof(cid));
+    return fake_probe(&host.virtio, driver_entry_virtio_vsock);
+}
+
+struct socket *host_socket(int type)
+{
+    struct socket *socket = calloc(1, sizeof(*socket));
+
+    socket->family = AF_VSOCK;
+    socket->type = type;
+    socket->receive_low = 1;
+    if (family->create(socket, type, 0) == 0)
+        return socket;
+    free(socket);
+    return NULL;
+}
+
+void host_close(struct socket *socket)
+{
+    socket->ops->release(socket);
+    free(socket);
+}
+
+void host_run(void)
+{
+    host.virtio.device.interrupt(&host.virtio.device);
+    for (unsigned i = 0; queued != NULL && i < 100; i++) {
+        struct work *work = queued;
+
+        queued = NULL;
+        work->run(work);
+    }
+}
+
+bool host_send(const struct vsock_header *header, const void *data)
+{
+    int head = fake_next(&host.virtio, 0);
+    uint8_t packet[4096];
+    uint32_t size = min(header->length, 4000U);
+
+    if (head < 0)
+        return false;
+    memcpy(packet, header, sizeof(*header));
+    if (data != NULL)
+        memcpy(packet + sizeof(*header), data, size);
+    size += (uint32_t)sizeof(*header);
+    fake_write(&host.virtio, 0, (unsigned)head, packet, size);
+    fake_use(&host.virtio, 0, (uint32_t)head, size);
+    host_run();
+    return true;
+}
+
+bool host_take(void)
+{
+    static uint8_t packet[70000];
+    int head = fake_next(&host.virtio, 1);
+    uint32_t size;
+
+    if (head < 0)
+        return false;
+    size = fake_read(&host.virtio, 1, (unsigned)head, packet, sizeof(packet));
+    memcpy(&host.sent, packet, sizeof(host.sent));
+    memcpy(host.bytes, packet + sizeof(host.sent), size - sizeof(host.sent));
+    fake_use(&host.virtio, 1, (uint32_t)head, 0);
+    host_run();
+    return true;
+}
