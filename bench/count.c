@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A QEMU plugin that counts the instructions a guest runs and reports the count when the guest
-// executes `hint #0x70`..`hint #0x7f` (no-operations on every arm64 CPU): a line "mark K COUNT"
-// each, "total COUNT" at the end. Every instruction is counted as it starts, so a block left early
-// by an exception is not counted whole. One vCPU only: the counter is not atomic.
+// executes `hint #0x70`..`hint #0x7f` (no-operations on every arm64 CPU): a line "mark K COUNT
+// DIFFERENT" each, "total COUNT" at the end. DIFFERENT tells how many instructions were translated
+// so far, each address once. Every instruction is counted as it starts, so a block left early by an
+// exception is not counted whole. One vCPU only: the counter is not atomic.
 //
 //     qemu-system-aarch64 ... -plugin count.so,out=FILE[,hot=FILE]
 //
@@ -47,14 +48,17 @@ static struct {
 } slots[SLOTS];
 
 static uint64_t count;
+static unsigned different;
 static FILE *out, *hot;
 
 static uint64_t *slot_of(uint64_t address)
 {
     unsigned at = (unsigned)(address * 0x9e3779b97f4a7c15ul >> 44);
     for (unsigned tries = 0; tries < SLOTS; tries++, at = (at + 1) % SLOTS) {
-        if (slots[at].address == 0)
+        if (slots[at].address == 0) {
             slots[at].address = address;
+            different++;
+        }
         if (slots[at].address == address)
             return &slots[at].count;
     }
@@ -64,7 +68,7 @@ static uint64_t *slot_of(uint64_t address)
 static void on_mark(unsigned cpu, void *mark)
 {
     (void)cpu;
-    fprintf(out, "mark %u %" PRIu64 "\n", (unsigned)(uintptr_t)mark, count);
+    fprintf(out, "mark %u %" PRIu64 " %u\n", (unsigned)(uintptr_t)mark, count, different);
     fflush(out);
 }
 
@@ -73,12 +77,12 @@ static void on_translation(plugin_id id, struct qemu_plugin_tb *block)
     (void)id;
     for (size_t i = 0; i < qemu_plugin_tb_n_insns(block); i++) {
         struct qemu_plugin_insn *instruction = qemu_plugin_tb_get_insn(block, i);
+        uint64_t *slot = slot_of(qemu_plugin_insn_vaddr(instruction));
         uint32_t word;
         memcpy(&word, qemu_plugin_insn_data(instruction), sizeof word);
         qemu_plugin_register_vcpu_insn_exec_inline(instruction, INLINE_ADD_U64, &count, 1);
         if (hot)
-            qemu_plugin_register_vcpu_insn_exec_inline(
-                instruction, INLINE_ADD_U64, slot_of(qemu_plugin_insn_vaddr(instruction)), 1);
+            qemu_plugin_register_vcpu_insn_exec_inline(instruction, INLINE_ADD_U64, slot, 1);
         // hint #imm7: the immediate is bits 5 to 11 (Arm ARM C6.2, HINT).
         if ((word & ~(0x7fu << 5)) == 0xd503201fu && (word >> 9 & 7) == 7)
             qemu_plugin_register_vcpu_insn_exec_cb(instruction, on_mark, CALLBACK_NO_REGISTERS,

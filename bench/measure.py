@@ -27,8 +27,8 @@ TUNED = 'nokaslr kpti=off mitigations=off randomize_kstack_offset=off'
 QUIET = 'console=ttyAMA0 quiet panic=-1'
 LIMIT_S = 300
 
-# Different instructions that a boot of hello runs (qemu -d in_asm,nochain names each when it is translated).
-TRANSLATED = 25500
+# Different instructions that a boot of hello runs up to its line (boot-different in bench/counts).
+TRANSLATED = 20800
 
 
 def qemu(memory=512):
@@ -129,15 +129,15 @@ def run(command, line=None, limit_s=LIMIT_S, after=None):
 
 
 def counted(build, command):
-    """(console text, [(mark, count)...]) of one run under the plugin."""
+    """(console text, [(mark, count, different)...]) of one run under the plugin."""
     with tempfile.TemporaryDirectory(prefix='remora-bench-') as folder:
         report = os.path.join(folder, 'counts')
         plugin = os.path.join(build, 'bench/count.so')
         text, _ = run(command + ['-icount', 'shift=0,sleep=off', '-plugin', '%s,out=%s' % (plugin, report)])
         marks = []
         if os.path.exists(report):
-            marks = [(int(m.group(1)), int(m.group(2)))
-                     for m in re.finditer(r'^mark (\d+) (\d+)$', open(report).read(), re.M)]
+            marks = [tuple(map(int, m.groups()))
+                     for m in re.finditer(r'^mark (\d+) (\d+) (\d+)$', open(report).read(), re.M)]
     return text, marks
 
 
@@ -148,7 +148,7 @@ def micro_counts(build, arguments):
     """{name: instructions an operation} of one boot of micro; None for an operation that failed."""
     text, marks = counted(build, qemu() + arguments)
     spans, start = [], None
-    for mark, count in marks:
+    for mark, count, _ in marks:
         if mark == 2:
             start = count
         elif mark == 3 and start is not None:
@@ -169,13 +169,13 @@ def micro_times(arguments, rounds):
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def boot_count(build, arguments, memory=512):
-    """Instructions from reset to main() of hello."""
+def boot_counts(build, arguments, memory=512):
+    """Instructions from reset to main() of hello, and how many different ones an emulator translates up to its line."""
     text, marks = counted(build, qemu(memory) + arguments)
-    for mark, count in marks:
-        if mark == 0:
-            return count
-    raise SystemExit('bench: found no mark of main() in a boot of hello; the console: ' + text[-2000:])
+    found = {mark: numbers for mark, *numbers in marks}
+    if 0 not in found or 1 not in found:
+        raise SystemExit('bench: found no mark of main() or of its line in a boot of hello; the console: ' + text[-2000:])
+    return {'boot': found[0][0], 'boot-different': found[1][1]}
 
 
 def boot_times(arguments, rounds, memory=512):
