@@ -125,7 +125,7 @@ static void free_action(struct deferred *deferred)
     kfree(container_of(deferred, struct irq_action, deferred));
 }
 
-void irq_free(unsigned irq, void *arg)
+__cold void irq_free(unsigned irq, void *arg)
 {
     unsigned hw;
     struct irqchip *chip = find_chip(irq, &hw);
@@ -278,7 +278,7 @@ uint64_t irq_unexpected_count(void)
     return (uint64_t)atomic64_read(&unexpected);
 }
 
-void irq_for_each(void (*fn)(const struct irq_info *info, void *arg), void *arg)
+__cold void irq_for_each(void (*fn)(const struct irq_info *info, void *arg), void *arg)
 {
     struct irqchip *chip;
 

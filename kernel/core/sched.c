@@ -513,8 +513,8 @@ void thread_clear_work(struct thread *thread, uint32_t bits)
 /* --- attributes --- */
 
 /* Runs `change` on a thread out of its queue, so that no order depends on what changes. */
-static void change_entity(struct thread *thread, void (*change)(struct thread *, const void *),
-                          const void *with)
+static __cold void change_entity(struct thread *thread,
+                                 void (*change)(struct thread *, const void *), const void *with)
 {
     reg_t flags;
     struct run_queue *queue = lock_queue_of(thread, &flags);

@@ -32,7 +32,7 @@ static void free_pages_of(struct netbuf *list)
     }
 }
 
-void netbuf_pool_close(struct netbuf_pool *pool)
+__cold void netbuf_pool_close(struct netbuf_pool *pool)
 {
     struct netbuf *idle;
     bool is_last;

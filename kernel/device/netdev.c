@@ -32,7 +32,7 @@ void netdev_set_stack(const struct netdev_stack *new_stack)
         stack->added(device);
 }
 
-int netdev_register(struct netdev *device)
+__cold int netdev_register(struct netdev *device)
 {
     device->index = device_count++;
     snprintf(device->name, sizeof(device->name), "eth%u", device->index);
@@ -208,7 +208,7 @@ static int start_threads(struct netdev *device)
     return 0;
 }
 
-int netdev_open(struct netdev *device)
+__cold int netdev_open(struct netdev *device)
 {
     int error;
 
@@ -225,7 +225,7 @@ int netdev_open(struct netdev *device)
     return 0;
 }
 
-void netdev_close(struct netdev *device)
+__cold void netdev_close(struct netdev *device)
 {
     if (!device->is_open)
         return;
@@ -244,7 +244,7 @@ unsigned netdev_queue_here(const struct netdev *device)
     return device->queue_count > 1 ? this_cpu()->id % device->queue_count : 0;
 }
 
-void netdev_get_stats(const struct netdev *device, struct netdev_stats *sum)
+__cold void netdev_get_stats(const struct netdev *device, struct netdev_stats *sum)
 {
     *sum = (struct netdev_stats){0};
     for (unsigned i = 0; i < device->queue_count; i++) {

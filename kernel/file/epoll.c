@@ -355,7 +355,7 @@ static int depth_below(const struct file *file, const struct file *forbidden, in
 
 /* The deepest chain of sets from a set down, itself included; -ELOOP past the budget or at
  * `forbidden`. */
-static int deepest_item(struct epoll_set *set, const struct file *forbidden, int budget)
+static __cold int deepest_item(struct epoll_set *set, const struct file *forbidden, int budget)
 {
     int deepest = 0;
 

@@ -370,7 +370,7 @@ static unsigned pipe_poll(struct file *file, struct poll_waiter *pw)
     return events;
 }
 
-static long pipe_ioctl(struct file *file, unsigned cmd, reg_t arg)
+static __cold long pipe_ioctl(struct file *file, unsigned cmd, reg_t arg)
 {
     struct pipe *pipe = file->data;
     uint32_t bytes = 0;
@@ -461,7 +461,7 @@ static void join_locked(struct pipe *pipe, unsigned access, struct fifo_view *vi
 
 /* Through /proc/N/fd: an end of its own, with the access asked for. Ends that exist are not waited
  * for. */
-static int pipe_reopen(struct file *file, unsigned flags, struct file **out)
+static __cold int pipe_reopen(struct file *file, unsigned flags, struct file **out)
 {
     struct pipe *pipe = file->data;
     struct file *end = file_create(&pipe_ops, pipe, flags & (O_ACCMODE | O_NONBLOCK | O_DIRECT));
@@ -655,7 +655,7 @@ ssize_t pipe_splice_out(struct file *in, struct file *out, uint64_t *pos, size_t
                      nowait || (in->flags & O_NONBLOCK) != 0);
 }
 
-ssize_t pipe_tee(struct file *in, struct file *out, size_t len, bool nowait)
+__cold ssize_t pipe_tee(struct file *in, struct file *out, size_t len, bool nowait)
 {
     /* What fits now: a blocking write could wait for the very bytes that we hold. */
     struct file_sink to = {out, NULL, IO_NOWAIT};

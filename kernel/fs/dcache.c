@@ -190,7 +190,7 @@ struct dentry *dentry_make_root(struct inode *inode, const char *text)
     return dentry;
 }
 
-int dentry_make_unnamed(struct dentry *dir, struct inode *inode, struct dentry **out)
+__cold int dentry_make_unnamed(struct dentry *dir, struct inode *inode, struct dentry **out)
 {
     char text[24];
     struct name name = {.text = text};
@@ -576,7 +576,7 @@ static struct dentry *super_candidate_locked(const struct superblock *sb)
     return NULL;
 }
 
-void dcache_prune_super(struct superblock *sb)
+__cold void dcache_prune_super(struct superblock *sb)
 {
     for (;;) {
         struct dentry *dentry;

@@ -149,7 +149,7 @@ int fs_mkdir(const struct path *at, const char *name, uint32_t mode)
     return create_entry(at, name, &init, NULL);
 }
 
-int fs_mknod(const struct path *at, const char *name, uint32_t mode, uint64_t rdev)
+__cold int fs_mknod(const struct path *at, const char *name, uint32_t mode, uint64_t rdev)
 {
     struct inode_init init = {.mode = (mode & S_IFMT) | masked(mode & S_PERMISSIONS), .rdev = rdev};
     bool device = S_ISCHR(mode) || S_ISBLK(mode);

@@ -259,7 +259,7 @@ int inode_truncate(struct inode *inode, const struct attr_change *asked, const s
     return error;
 }
 
-void inode_apply_attr_locked(struct inode *inode, const struct attr_change *change)
+__cold void inode_apply_attr_locked(struct inode *inode, const struct attr_change *change)
 {
     struct fs_time now = fs_time_now();
 

@@ -158,7 +158,7 @@ const struct vm_object_ops tmpfs_object_ops = {
 /* Changing size and holes; inode.lock held for writing. */
 
 /* Zeroes part of a page that has contents. */
-static int zero_part(struct tmpfs_inode *own, uint64_t start, uint64_t end)
+static __cold int zero_part(struct tmpfs_inode *own, uint64_t start, uint64_t end)
 {
     uint64_t index = start >> PAGE_SHIFT;
     struct page *page;
@@ -225,7 +225,7 @@ static int punch_pages(struct tmpfs_inode *own, uint64_t first, uint64_t end)
     return 0;
 }
 
-static int zero_range(struct tmpfs_inode *own, uint64_t start, uint64_t end)
+static __cold int zero_range(struct tmpfs_inode *own, uint64_t start, uint64_t end)
 {
     uint64_t first = (start + PAGE_SIZE - 1) >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
     int error;
@@ -298,7 +298,7 @@ __cold int tmpfs_fallocate(struct inode *inode, unsigned mode, uint64_t offset, 
 }
 
 /* SEEK_DATA, SEEK_HOLE: the lower part counts as data as a whole. */
-int64_t tmpfs_seek_hole(struct inode *inode, uint64_t offset, bool hole)
+__cold int64_t tmpfs_seek_hole(struct inode *inode, uint64_t offset, bool hole)
 {
     struct tmpfs_inode *own = tmpfs_inode_of(inode);
     uint64_t size = inode->size, end = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;

@@ -151,7 +151,7 @@ __cold long sys_openat2(const reg_t arg[6])
     return do_openat2((int)arg[0], arg[1], arg[2], arg[3]);
 }
 
-static long do_memfd_create(vaddr_t user_name, unsigned flags)
+static __cold long do_memfd_create(vaddr_t user_name, unsigned flags)
 {
     char name[MFD_NAME_MAX + 1];
     struct file *file;

@@ -151,7 +151,7 @@ long sys_rt_sigsuspend(const reg_t arg[6])
     return -ERESTARTNOHAND;
 }
 
-static int take_waited(struct task *task, sigset_t set, struct signal_info *info)
+static __cold int take_waited(struct task *task, sigset_t set, struct signal_info *info)
 {
     struct process *process = task->process;
     reg_t flags = spin_lock_irq(&process->signal_lock);
@@ -205,7 +205,7 @@ static int wait_for_signal(sigset_t set, uint64_t deadline, struct signal_info *
     }
 }
 
-long sys_rt_sigtimedwait(const reg_t arg[6])
+__cold long sys_rt_sigtimedwait(const reg_t arg[6])
 {
     uint8_t user[ABI64_SIGINFO_SIZE];
     struct signal_info info;
@@ -411,7 +411,7 @@ static long set_altstack(struct task *task, const struct abi64_stack *user, vadd
     return 0;
 }
 
-long sys_sigaltstack(const reg_t arg[6])
+__cold long sys_sigaltstack(const reg_t arg[6])
 {
     const struct trapframe *frame = container_of((const reg_t(*)[31])arg, struct trapframe, x);
     struct task *task = current_task();

@@ -355,7 +355,7 @@ _Static_assert(sizeof(struct abi64_timex) == 208, "struct timex");
 #define TIME_ERROR         5
 #define ADJ_OFFSET_SS_READ 0xa001
 
-static long adjust(vaddr_t at)
+static __cold long adjust(vaddr_t at)
 {
     struct abi64_timex timex;
     uint32_t modes;

@@ -88,7 +88,7 @@ void vmspace_activate(struct vmspace *vs)
 
 /* Pages of an area that fork takes along; shared pages and untouched files are found again by
  * faults. */
-static int clone_pages(struct vmspace *to, struct vmspace *from, const struct vm_area *area)
+static __cold int clone_pages(struct vmspace *to, struct vmspace *from, const struct vm_area *area)
 {
     struct tlb_batch batch;
     int error;
@@ -170,7 +170,7 @@ int vm_for_each_area(struct vmspace *vs, int (*fn)(const struct vm_area *, void 
 }
 
 /* Counted frames only, as pages_resident is. */
-uint64_t vm_resident_pages(struct vmspace *vs, vaddr_t addr, size_t len)
+__cold uint64_t vm_resident_pages(struct vmspace *vs, vaddr_t addr, size_t len)
 {
     vaddr_t end = addr + len;
     uint64_t count = 0;

@@ -476,7 +476,7 @@ static unsigned inet_poll(struct socket *socket, struct poll_waiter *pw)
     return events;
 }
 
-static long inet_ioctl(struct socket *socket, unsigned cmd, reg_t arg)
+static __cold long inet_ioctl(struct socket *socket, unsigned cmd, reg_t arg)
 {
     struct inet_sock *sock = socket->protocol;
 

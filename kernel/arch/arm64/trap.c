@@ -169,7 +169,7 @@ void trap_user_sync(struct trapframe *frame, uint64_t esr, vaddr_t address)
     }
 }
 
-static const char *class_name(unsigned class)
+static __cold const char *class_name(unsigned class)
 {
     switch (class) {
     case EC_UNKNOWN:
@@ -333,7 +333,8 @@ static void tell_fault(const struct fault *fault)
         tell_abort(fault, from_xen(fault->esr) ? "access" : access);
 }
 
-_Noreturn void trap_fatal(const struct trapframe *frame, const struct fault *fault, const char *why)
+__cold _Noreturn void trap_fatal(const struct trapframe *frame, const struct fault *fault,
+                                 const char *why)
 {
     static unsigned telling = ~0U; /* the CPU that reports a fault */
 

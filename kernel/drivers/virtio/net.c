@@ -415,7 +415,7 @@ void net_interrupt(struct virtio_device *device)
     }
 }
 
-int net_pair_start(struct net_pair *pair)
+__cold int net_pair_start(struct net_pair *pair)
 {
     struct virtio_device *device = pair->net->device;
     int error = virtqueue_init_size(&pair->receive, device, 2 * pair->index, RING_MAX);

@@ -255,7 +255,7 @@ void demux_lists_changed(void)
 
 /* ---- ports ---- */
 
-static bool addresses_overlap(const ip_addr_t *a, const ip_addr_t *b)
+static __cold bool addresses_overlap(const ip_addr_t *a, const ip_addr_t *b)
 {
     if (IP_IS_ANY_TYPE_VAL(*a) || IP_IS_ANY_TYPE_VAL(*b))
         return ip_addr_isany(a) || ip_addr_isany(b) || ip_addr_eq(a, b);

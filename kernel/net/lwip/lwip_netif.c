@@ -115,7 +115,7 @@ static void input(struct netdev *device, unsigned queue, struct netbuf *frames)
 
 /* ---- interfaces come up ---- */
 
-static void status_changed(struct netif *netif)
+static __cold void status_changed(struct netif *netif)
 {
     const struct dhcp *dhcp = netif_dhcp_data(netif);
     char address[IP4ADDR_STRLEN_MAX], gateway[IP4ADDR_STRLEN_MAX];
@@ -147,7 +147,7 @@ static err_t interface_init(struct netif *netif)
     return ERR_OK;
 }
 
-static void added(struct netdev *device)
+static __cold void added(struct netdev *device)
 {
     struct interface *interface = kzalloc(sizeof(*interface));
     int error;

@@ -65,7 +65,7 @@ static void fail(struct inet_sock *sock, int error)
 }
 
 /* The block is gone already, or goes now. */
-static void on_error(void *arg, err_t error)
+static __cold void on_error(void *arg, err_t error)
 {
     struct inet_sock *sock = arg;
 
@@ -286,7 +286,7 @@ static void transport_close(struct inet_sock *sock, bool abort)
 }
 
 /* Back to a socket that may connect or listen, with the address it was bound to. */
-static int start_anew(struct inet_sock *sock)
+static __cold int start_anew(struct inet_sock *sock)
 {
     struct inet_address local = sock->local;
     bool was_bound = sock->is_bound;
