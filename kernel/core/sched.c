@@ -21,7 +21,7 @@
 
 #include "sched_internal.h"
 
-static struct run_queue *lock_queue_of(struct thread *thread, reg_t *flags)
+static inline struct run_queue *lock_queue_of(struct thread *thread, reg_t *flags)
 {
     for (;;) {
         struct cpu *cpu = READ_ONCE(thread->cpu);
@@ -146,7 +146,7 @@ static void put_back(struct run_queue *queue, struct thread *thread, bool preemp
 }
 
 /* The queue's virtual time is that of the request which is served now. */
-static void note_virtual_time(struct run_queue *queue, const struct thread *thread)
+static inline void note_virtual_time(struct run_queue *queue, const struct thread *thread)
 {
     uint64_t request = queue_request_ns(thread);
 
@@ -155,7 +155,7 @@ static void note_virtual_time(struct run_queue *queue, const struct thread *thre
 }
 
 /* The first of the queue, out of it; NULL: nobody waits. */
-static struct thread *take_first(struct run_queue *queue)
+static inline struct thread *take_first(struct run_queue *queue)
 {
     struct thread *first = queue_first(queue);
 
@@ -166,7 +166,7 @@ static struct thread *take_first(struct run_queue *queue)
     return first;
 }
 
-static void set_running(struct run_queue *queue, struct thread *thread, uint64_t now_ns)
+static inline void set_running(struct run_queue *queue, struct thread *thread, uint64_t now_ns)
 {
     queue->running = thread;
     WRITE_ONCE(queue->cpu->queue_running, thread);
@@ -174,8 +174,8 @@ static void set_running(struct run_queue *queue, struct thread *thread, uint64_t
 }
 
 /* Interrupts masked, the queue's lock held: released, on the way, by whoever comes. */
-static void switch_to(struct run_queue *queue, struct thread *from, struct thread *to,
-                      uint64_t now_ns)
+static inline void switch_to(struct run_queue *queue, struct thread *from, struct thread *to,
+                             uint64_t now_ns)
 {
     struct cpu *cpu = queue->cpu;
 
@@ -355,7 +355,7 @@ void sched_slice_ended(void)
 
 /* --- sleep and wake --- */
 
-static bool sleep_broken(const struct thread *thread)
+static inline bool sleep_broken(const struct thread *thread)
 {
     switch (thread->sleep_how) {
     case WAIT_INTERRUPTIBLE:
