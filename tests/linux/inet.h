@@ -124,3 +124,27 @@ __attribute__((unused)) static uint8_t stream_byte(uint64_t at, unsigned seed)
 {
     return (uint8_t)(at * 31 + (at >> 8) * 17 + (at >> 16) * 7 + seed);
 }
+
+// ---- what happens meanwhile ----
+
+static volatile int signals_seen __attribute__((unused));
+
+__attribute__((unused)) static void count_signal(int number)
+{
+    (void)number;
+    signals_seen++;
+}
+
+__attribute__((unused)) static void catch_signal(int number)
+{
+    struct sigaction action = {.sa_handler = count_signal};
+    sigaction(number, &action, NULL);
+    signals_seen = 0;
+}
+
+__attribute__((unused)) static void *shut_down_later(void *fd)
+{
+    usleep(50000);
+    shutdown(*(int *)fd, SHUT_RDWR);
+    return NULL;
+}

@@ -25,13 +25,6 @@ static void *send_later(void *fd)
     return NULL;
 }
 
-static void *shut_down_later(void *fd)
-{
-    usleep(50000);
-    shutdown(*(int *)fd, SHUT_RDWR);
-    return NULL;
-}
-
 CHECK(datagrams_and_names)
 {
     for (unsigned i = 0; i < 2; i++) {

@@ -17,7 +17,7 @@ import linux_checks  # noqa: E402
 
 TOPICS = sorted(os.path.basename(path)[:-2] for path in glob.glob(os.path.join(TOP, "tests/linux/*.c")))
 TOPICS = [topic for topic in TOPICS if topic not in linux_checks.NOT_CHECKS]
-NEED_INET = ("inetopts", "netlink", "packets", "tcp", "tcpopts", "udp")
+NEED_INET = ("inetopts", "netlink", "packets", "tcp", "tcpconnect", "tcpopts", "udp")
 NEED_VSOCK = ("vsock",)
 
 
