@@ -127,18 +127,62 @@ static void report_lines(const char *errors)
     words_clear(&lines);
 }
 
+/* Shows the last "dlstatus:FILE:PERCENT:Retrieving file N of M (TIME remaining)" of what apt-get
+ * has written; what: what is fetched. */
+static void show_download(const struct buffer *output, void *what)
+{
+    static const char mark[] = "\ndlstatus:", before[] = "Retrieving ";
+    const char *last = NULL, *text;
+    double percent;
+
+    for (const char *next = strstr(output->data, mark); next; next = strstr(next + 1, mark))
+        if (strchr(next + 1, '\n'))
+            last = next;
+    text = last ? strchr(last + sizeof(mark), ':') : NULL;
+    percent = text ? strtod(text + 1, NULL) : 0;
+    text = text ? strchr(text + 1, ':') : NULL;
+    if (text == NULL)
+        return;
+    text += text_starts(text + 1, before) ? sizeof(before) : 1;
+    message_progress("%s: %.0f %%, %.*s", (const char *)what, percent, (int)strcspn(text, "\n"),
+                     text);
+}
+
+/* what: what it fetches, to be shown meanwhile; NULL: nothing. */
 static int apt_get(const struct apt *apt, const struct words *arguments, struct buffer *output,
-                   struct buffer *errors)
+                   struct buffer *errors, char *what)
 {
     struct words command = {0};
     int status;
 
     words_add(&command, "apt-get");
     words_add(&command, "-y");
+    if (what)
+        words_add(&command, "-oAPT::Status-Fd=1");
     words_add_all(&command, arguments);
-    status = process_run(command.item, &apt->env, output, errors);
+    if (what)
+        status = process_run_heard(command.item, &apt->env, output, errors, show_download, what);
+    else
+        status = process_run(command.item, &apt->env, output, errors);
     words_clear(&command);
     return status;
+}
+
+/* A full disk is no reason to try again. */
+static bool report_full(const char *errors)
+{
+    char *room;
+
+    if (errors == NULL ||
+        (!strstr(errors, "No space left") && !strstr(errors, "enough free space")))
+        return false;
+    room = cache_room();
+    message_error(
+        "the disk is full: %s; make room (`remora cache prune` throws away what was fetched "
+        "before), or set XDG_CACHE_HOME to a folder of a larger disk",
+        room);
+    free(room);
+    return true;
 }
 
 static bool lists_are_fresh(const struct apt *apt)
@@ -155,25 +199,27 @@ static int update(struct apt *apt)
 {
     struct buffer output = {0}, errors = {0};
     struct words arguments = {0};
+    bool full = false;
     int status = 0;
 
     words_add(&arguments, "update");
-    for (int i = 0; i < ATTEMPTS; i++) {
+    for (int i = 0; i < ATTEMPTS && !full; i++) {
         buffer_free(&output);
         buffer_free(&errors);
         message_progress("package lists%s", i ? " (again)" : "");
-        status = apt_get(apt, &arguments, &output, &errors);
+        status = apt_get(apt, &arguments, &output, &errors, "package lists");
         /* apt-get update ends with 0 even when it could fetch nothing. */
         if (status == 0 && (errors.data == NULL || strstr(errors.data, "Failed to fetch") == NULL))
             break;
         status = STATUS_ERROR;
+        full = report_full(errors.data);
     }
-    if (status) {
+    if (status && !full) {
         report_lines(errors.data ? errors.data : "");
         message_error(
             "the package lists could not be fetched; check the network and "
             "/etc/apt/sources.list, or use --offline if the packages were fetched before");
-    } else {
+    } else if (status == 0) {
         status = write_file(apt->folder, "updated", "");
     }
     message_progress_end();
@@ -236,7 +282,52 @@ static void take_simulation(struct closure *closure, const char *output)
         qsort(closure->package, closure->count, sizeof(struct package), compare_packages);
 }
 
-static int report_unknown(const struct words *names, const char *errors, bool offline)
+/* Of NAME=VERSION: which versions there are, by lines "NAME | VERSION | SOURCE". */
+static void report_versions(const struct apt *apt, const char *wanted)
+{
+    char *name = memory_copy(wanted, strcspn(wanted, "="));
+    char *const command[] = {"apt-cache", "madison", name, NULL};
+    struct buffer output = {0}, versions = {0};
+    struct words lines = {0};
+
+    if (strchr(wanted, '=') && process_run(command, &apt->env, &output, NULL) == 0)
+        words_split(&lines, output.data ? output.data : "", "\n");
+    for (size_t i = 0; i < lines.count; i++) {
+        char version[256];
+
+        if (sscanf(lines.item[i], "%*s | %255s |", version) == 1)
+            buffer_format(&versions, " %s", version);
+    }
+    if (versions.length)
+        message_error("package %s: the versions in the system's apt sources are%s", name,
+                      versions.data);
+    words_clear(&lines);
+    buffer_free(&output);
+    buffer_free(&versions);
+    free(name);
+}
+
+/* " NAME : Depends: OTHER (= VERSION) but ..." of what apt-get printed. */
+static void report_unmet(const char *output)
+{
+    struct words lines = {0};
+    size_t shown = 0;
+
+    words_split(&lines, output, "\n");
+    for (size_t i = 0; i < lines.count && shown < 6; i++)
+        if (strstr(lines.item[i], "Depends: ") || strstr(lines.item[i], "Conflicts: ")) {
+            message_error("apt: %s", lines.item[i] + strspn(lines.item[i], " "));
+            shown++;
+        }
+    words_clear(&lines);
+    if (shown)
+        message_error(
+            "what is needed in another version has to be named too, as in deb:NAME=VERSION,"
+            "OTHER=VERSION");
+}
+
+static int report_unknown(const struct apt *apt, const struct words *names, const char *output,
+                          const char *errors)
 {
     const char *unknown = strstr(errors, "Unable to locate package ");
 
@@ -245,9 +336,12 @@ static int report_unknown(const struct words *names, const char *errors, bool of
         return message_error(
             "package %.*s: not known for arm64 in the system's apt sources; check the "
             "name%s",
-            (int)strcspn(unknown, "\n"), unknown, offline ? ", or leave --offline away" : "");
+            (int)strcspn(unknown, "\n"), unknown, apt->offline ? ", or leave --offline away" : "");
     }
     report_lines(errors);
+    report_unmet(output);
+    for (size_t i = 0; i < names->count && strstr(errors, "was not found"); i++)
+        report_versions(apt, names->item[i]);
     return message_error("packages %s%s: apt finds no way to install them", names->item[0],
                          names->count > 1 ? ", ..." : "");
 }
@@ -262,11 +356,11 @@ static int simulate(struct apt *apt, const struct words *names, struct closure *
     words_add(&arguments, "install");
     words_add(&arguments, "--simulate");
     words_add_all(&arguments, names);
-    status = apt_get(apt, &arguments, &output, &errors);
+    status = apt_get(apt, &arguments, &output, &errors, NULL);
     if (status == 0)
         take_simulation(closure, output.data ? output.data : "");
     else if (report)
-        report_unknown(names, errors.data ? errors.data : "", apt->offline);
+        report_unknown(apt, names, output.data ? output.data : "", errors.data ? errors.data : "");
     words_clear(&arguments);
     buffer_free(&output);
     buffer_free(&errors);
@@ -327,6 +421,7 @@ static int download(struct apt *apt, struct closure *closure, struct buffer *err
 {
     struct buffer output = {0};
     struct words arguments = {0};
+    char *what = text_format("%zu packages", closure->count);
     int status;
 
     words_add(&arguments, "install");
@@ -335,8 +430,10 @@ static int download(struct apt *apt, struct closure *closure, struct buffer *err
         words_take(&arguments,
                    text_format("%s=%s", closure->package[i].name, closure->package[i].version));
     buffer_free(errors);
-    status = apt_get(apt, &arguments, &output, errors);
+    message_verbose("fetching what is missing of %s", what);
+    status = apt_get(apt, &arguments, &output, errors, what);
     words_clear(&arguments);
+    free(what);
     buffer_free(&output);
     return status;
 }
@@ -347,9 +444,10 @@ static int fetch_missing(struct apt *apt, struct closure *closure)
 {
     const struct package *missing = NULL;
     struct buffer errors = {0};
+    bool full = false;
     int status = 0;
 
-    for (int i = 0; i < ATTEMPTS && !all_present(apt, closure, &missing); i++) {
+    for (int i = 0; i < ATTEMPTS && !full && !all_present(apt, closure, &missing); i++) {
         if (apt->offline)
             break;
         if (i)
@@ -358,8 +456,11 @@ static int fetch_missing(struct apt *apt, struct closure *closure)
             break;
         message_progress("%zu packages%s", closure->count, i ? " (again)" : "");
         download(apt, closure, &errors);
+        full = report_full(errors.data);
     }
     message_progress_end();
+    if (full)
+        status = STATUS_ERROR;
     if (status == 0 && !all_present(apt, closure, &missing)) {
         report_lines(errors.data ? errors.data : "");
         status = message_error(

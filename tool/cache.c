@@ -5,12 +5,14 @@
 #include "cache.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fts.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "buffer.h"
@@ -68,6 +70,37 @@ char *cache_folder(const char *name)
                   path, strerror(-error));
     free(path);
     return NULL;
+}
+
+int cache_spool(void)
+{
+    char *folder = cache_folder("run"), *path;
+    int fd;
+
+    if (folder == NULL)
+        return -1;
+    path = text_format("%s/unpack.XXXXXX", folder);
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        message_error("%s: %s", path, strerror(errno));
+    else
+        unlink(path);
+    free(folder);
+    free(path);
+    return fd;
+}
+
+/* "12 MiB are free in FOLDER" for messages. */
+char *cache_room(void)
+{
+    char *cache = cache_path(), *text = NULL;
+    struct statvfs info;
+
+    if (cache && statvfs(cache, &info) == 0)
+        text = text_format("%llu MiB are free in %s",
+                           (unsigned long long)info.f_bavail * info.f_frsize >> 20, cache);
+    free(cache);
+    return text ? text : text_copy("see `df`");
 }
 
 static uint64_t folder_size(const char *path, unsigned *files)

@@ -14,6 +14,13 @@
  * caller. NULL after a report. */
 char *cache_folder(const char *name);
 
+/* An open file of the cache without a name, for what is gone when the command ends. -1 after a
+ * report. */
+int cache_spool(void);
+
+/* "12 MiB are free in FOLDER", for reports of a full disk. */
+char *cache_room(void);
+
 /* Makes path and the folders it lies in. 0 or -errno. */
 int make_folders(const char *path);
 

@@ -162,8 +162,10 @@ static double now(void)
 
 static void end(struct console *console, enum console_end how, int value)
 {
-    if (!console->ended || how >= CONSOLE_TIMEOUT)
-        console->result = (struct console_result){how, value};
+    if (!console->ended || how >= CONSOLE_TIMEOUT) {
+        console->result.end = how;
+        console->result.value = value;
+    }
     console->ended = true;
 }
 
@@ -245,6 +247,7 @@ static void read_guest(struct console *console, struct channel *channel)
     channel->read_at = now();
     if (got > 0) {
         frame_parse(&channel->parser, part, (size_t)got, &sink);
+        console->result.guest_spoke = true;
     } else if (got == 0 || (errno != EINTR && errno != EAGAIN)) {
         frame_parse_end(&channel->parser, &sink);
         channel->gone = true;

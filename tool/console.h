@@ -22,6 +22,7 @@ enum console_end {
 struct console_result {
     enum console_end end;
     int value;
+    bool guest_spoke; /* the machine started: a byte came from it */
 };
 
 /* What the streams are, for bootargs. */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,7 +73,9 @@ int image_open(struct image *image, const char *path)
     } else {
         image->size = (uint64_t)info.st_size;
         if (!S_ISREG(info.st_mode) || !read_headers(image)) {
-            status = message_error("%s: not an arm64 Image", path);
+            status = message_error("%s: neither an image of `remora build` nor a kernel Image; for "
+                                   "programs and packages there is `remora check`",
+                                   path);
         } else {
             if (pread(image->fd, &image->remora, sizeof(image->remora), IMAGE_REMORA_OFFSET) !=
                 (ssize_t)sizeof(image->remora))
@@ -213,15 +216,51 @@ int image_write_root(const struct image *kernel, int root_fd, uint64_t offset, u
     return status ? status : copy_bytes(root_fd, offset, length, fd, place_of_root(kernel), name);
 }
 
+/* The file that is being written; a signal that ends the command takes it away. */
+static const char *volatile unfinished;
+static const int ending_signals[] = {SIGHUP, SIGINT, SIGTERM};
+
+static void remove_unfinished(int number)
+{
+    const char *path = unfinished;
+
+    if (path)
+        unlink(path);
+    raise(number); /* SA_RESETHAND: its default action now */
+}
+
+/* Signals that the caller or nohup ignores stay ignored. */
+static void watch_signals(const char *path)
+{
+    struct sigaction action = {.sa_handler = remove_unfinished, .sa_flags = (int)SA_RESETHAND};
+
+    unfinished = path;
+    for (size_t i = 0; i < sizeof(ending_signals) / sizeof(ending_signals[0]); i++) {
+        struct sigaction old;
+
+        sigaction(ending_signals[i], NULL, &old);
+        if (old.sa_handler == (path ? SIG_DFL : remove_unfinished))
+            sigaction(ending_signals[i],
+                      path ? &action : &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    }
+}
+
 int file_begin(const char *path, char **temporary)
 {
+    struct stat info;
     int fd;
 
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+        message_error("%s: is a folder; name a file in it", path);
+        return -1;
+    }
     *temporary = text_format("%s.XXXXXX", path);
     fd = mkostemp(*temporary, O_CLOEXEC);
     if (fd < 0) {
         message_error("%s: cannot be written: %s; choose another place", path, strerror(errno));
         free(*temporary);
+    } else {
+        watch_signals(*temporary);
     }
     return fd;
 }
@@ -237,6 +276,7 @@ int file_finish(int fd, char *temporary, const char *path, int status)
         status = write_failed(path);
     if (status)
         unlink(temporary);
+    watch_signals(NULL);
     free(temporary);
     return status;
 }

@@ -2,11 +2,15 @@
  *
  * The `remora` command: which of its commands is meant.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cache.h"
 #include "commands.h"
+#include "nearest.h"
 #include "options.h"
 
 static const char help_text[] =
@@ -46,6 +50,37 @@ static const char help_text[] =
     "names\n"
     "the kernel Image, REMORA_QEMU the program to use as qemu-system-aarch64.\n";
 
+static const struct {
+    const char *name, *usage;
+} short_usages[] = {
+    {"ps", "usage: remora ps [-a] [--json]\n\n"
+           "Lists the detached guests that run (`remora run -d` starts one).\n\n"
+           "  -a       those that have ended too\n"
+           "  --json   as JSON, for scripts\n"},
+    {"logs", "usage: remora logs [-f] NAME\n\n"
+             "Prints what a detached guest wrote.\n\n"
+             "  -f       go on until the guest ends\n"},
+    {"stop", "usage: remora stop [--time S] NAME...\n\n"
+             "Sends SIGTERM to the program of each guest, and ends what does not end by it.\n\n"
+             "  --time S   seconds to wait before that (default 10)\n"},
+    {"rm", "usage: remora rm NAME...\n\n"
+           "Forgets guests that have ended, with their logs.\n"},
+    {"cache", "usage: remora cache ls|prune\n\n"
+              "  ls       what was downloaded and built, and how much room it takes\n"
+              "  prune    throw all of it away; it is fetched again when it is needed\n"},
+};
+
+/* The help of ps, logs, stop, rm, cache. */
+static bool short_help(const char *command)
+{
+    for (size_t i = 0; i < sizeof(short_usages) / sizeof(short_usages[0]); i++)
+        if (strcmp(short_usages[i].name, command) == 0) {
+            fputs(short_usages[i].usage, stdout);
+            return true;
+        }
+    return false;
+}
+
 static int command_help(char *const argv[])
 {
     static const struct {
@@ -61,7 +96,10 @@ static int command_help(char *const argv[])
             options_help(topics[i].command);
             return 0;
         }
-    fputs(help_text, stdout);
+    if (*argv && (*argv)[0] != '-' && !short_help(*argv))
+        return message_error("no command is called %s; `remora help` lists them", *argv);
+    if (*argv == NULL || (*argv)[0] == '-')
+        fputs(help_text, stdout);
     return 0;
 }
 
@@ -94,14 +132,60 @@ static const struct {
     {"version", command_version}, {"--version", command_version},
 };
 
+static bool asks_for_help(const char *word)
+{
+    return word && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0);
+}
+
+/* A slip of the finger, or `run` left away. */
+static int report_unknown(char *const argv[])
+{
+    const char *names[sizeof(commands) / sizeof(commands[0])];
+    const char *near;
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        names[i] = commands[i].name;
+    if (text_starts(argv[0], "deb:") || text_starts(argv[0], "oci:") || strchr(argv[0], '/'))
+        return message_error("no command is called %s; to run it: remora run %s", argv[0], argv[0]);
+    near = text_nearest(argv[0], names, sizeof(names) / sizeof(names[0]));
+    if (near)
+        return message_error("no command is called %s; did you mean %s? `remora help` lists them",
+                             argv[0], near);
+    return message_error("no command is called %s; `remora help` lists them", argv[0]);
+}
+
+static int run_command(char *const argv[])
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(commands[i].name, argv[0]) == 0) {
+            if (asks_for_help(argv[1]) && short_help(argv[0]))
+                return 0;
+            return commands[i].run(argv + 1);
+        }
+    return report_unknown(argv);
+}
+
+/* Numbers 0 to 2 that are closed would be given to files that the command opens. */
+static void open_streams(void)
+{
+    static const int modes[] = {O_RDONLY, O_RDONLY, O_RDWR}; /* what is written to 1 still fails */
+
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+            exit(STATUS_ERROR);
+}
+
 int main(int argc, char *argv[])
 {
+    int status;
+
+    open_streams();
     if (argc < 2) {
         fputs(help_text, stderr);
         return STATUS_ERROR;
     }
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        if (strcmp(commands[i].name, argv[1]) == 0)
-            return commands[i].run(argv + 2);
-    return message_error("unknown command %s; see `remora help`", argv[1]);
+    status = run_command(argv + 1);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return message_error("standard output: %s", strerror(errno));
+    return status;
 }

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "nearest.h"
 #include "network.h"
 
 #define RUN   COMMAND_RUN
@@ -17,6 +19,8 @@
 #define SHOW  COMMAND_INSPECT
 #define CHECK COMMAND_CHECK
 #define MAKE  (RUN | BUILD | CHECK)
+
+#define HELP_COLUMN 27 /* where the texts of `remora help COMMAND` begin */
 
 struct option_rule {
     const char *name;
@@ -90,6 +94,8 @@ static int add_env_file(struct options *options, const char *value)
         if (line[0] && line[0] != '#')
             status = add_env(options, line);
     }
+    if (status == 0 && ferror(file))
+        status = message_error("--env-file %s: %s", value, strerror(errno));
     free(line);
     fclose(file);
     return status;
@@ -108,14 +114,35 @@ static int add_port(struct options *options, const char *value)
     return 0;
 }
 
+/* Kept as HOST:GUEST or HOST:GUEST:ro. A guest's path that leads nowhere but to the root, or back
+ * up, would hide what is below it. */
 static int add_volume(struct options *options, const char *value)
 {
-    const char *colon = strchr(value, ':');
+    size_t length = strlen(value) - (text_ends(value, ":rw") ? 3 : 0);
+    char *volume = memory_copy(value, length);
+    const char *colon = strchr(volume, ':'), *mode = colon ? strchr(colon + 1, ':') : NULL;
+    bool good = colon && colon != volume && colon[1] == '/' && (!mode || strcmp(mode, ":ro") == 0);
 
-    if (colon == NULL || colon == value || colon[1] != '/')
-        return message_error("-v %s: give HOST:GUEST or HOST:GUEST:ro, GUEST as an absolute path",
-                             value);
-    words_add(&options->volumes, value);
+    if (!good)
+        message_error("-v %s: give HOST:GUEST or HOST:GUEST:ro, GUEST as an absolute path", value);
+    else if (colon[1 + strspn(colon + 1, "/.")] == '\0' ||
+             colon + 1 + strspn(colon + 1, "/.") == mode || strstr(colon, "/../") ||
+             text_ends(colon, "/.."))
+        good = message_error("-v %s: give a folder below / as GUEST, without `..`", value) == 0;
+    if (good)
+        words_add(&options->volumes, volume);
+    free(volume);
+    return good ? 0 : STATUS_ERROR;
+}
+
+static int add_sysroot(struct options *options, const char *value)
+{
+    struct stat info;
+
+    if (stat(value, &info) < 0 || !S_ISDIR(info.st_mode))
+        return message_error("--sysroot %s: %s; name a folder of this host", value,
+                             S_ISREG(info.st_mode) ? strerror(ENOTDIR) : strerror(errno));
+    words_add(&options->sysroot, value);
     return 0;
 }
 
@@ -143,7 +170,6 @@ TEXT_SETTER(kernel)
 TEXT_SETTER(name)
 TEXT_SETTER(net)
 LIST_SETTER(with)
-LIST_SETTER(sysroot)
 LIST_SETTER(qemu_args)
 
 static int set_offline(struct options *options, const char *value)
@@ -217,6 +243,44 @@ static const struct option_rule *find_rule(const char *word, size_t length, enum
     return NULL;
 }
 
+static const char *command_name(enum command command)
+{
+    return command == RUN     ? "run"
+           : command == BUILD ? "build"
+           : command == SHOW  ? "inspect"
+                              : "check";
+}
+
+/* Names of docker's that users know by heart, and slips of the finger. */
+static int report_unknown(const char *word, size_t length, enum command command)
+{
+    static const char *const known_elsewhere[][2] = {
+        {"--publish", "-p"}, {"--volume", "-v"}, {"--env", "-e"},    {"--workdir", "-w"},
+        {"--user", "-u"},    {"--detach", "-d"}, {"--memory", "-m"}, {"--network", "--net"},
+        {"--smp", "--cpus"}, {"--output", "-o"}, {"--quiet", "-q"},  {"--verbose", "-V"},
+        {"-c", "--cpus"},
+    };
+    const char *names[sizeof(rules) / sizeof(rules[0])], *meant = NULL;
+    char *name = memory_copy(word, length);
+    size_t count = 0;
+
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+        if (rules[i].commands & command)
+            names[count++] = rules[i].name;
+    for (size_t i = 0; i < sizeof(known_elsewhere) / sizeof(known_elsewhere[0]); i++)
+        if (strcmp(known_elsewhere[i][0], name) == 0 &&
+            find_rule(known_elsewhere[i][1], strlen(known_elsewhere[i][1]), command))
+            meant = known_elsewhere[i][1];
+    if (meant == NULL && length > 2)
+        meant = text_nearest(name, names, count);
+    free(name);
+    if (meant)
+        return message_error("unknown option %s; did you mean %s? `remora help %s` lists them",
+                             word, meant, command_name(command));
+    return message_error("unknown option %s; `remora help %s` lists them", word,
+                         command_name(command));
+}
+
 /* One option at argv[0]; *used: words taken. */
 static int parse_option(struct options *options, enum command command, char *const argv[],
                         size_t *used)
@@ -229,7 +293,7 @@ static int parse_option(struct options *options, enum command command, char *con
 
     *used = 1;
     if (rule == NULL)
-        return message_error("unknown option %s; see `remora help`", word);
+        return report_unknown(word, length, command);
     if (rule->value == NULL)
         return value ? message_error("%s takes no value", rule->name) : rule->set(options, NULL);
     if (value == NULL) {
@@ -282,7 +346,8 @@ int options_parse(struct options *options, enum command command, char *const arg
         words_add(&options->args, *argv++);
     message_set_level(options->level);
     if (options->source == NULL)
-        return message_error("no SOURCE given; see `remora help`");
+        return message_error("no %s given; see `remora help %s`",
+                             command == SHOW ? "FILE" : "SOURCE", command_name(command));
     return 0;
 }
 
@@ -297,6 +362,25 @@ void options_free(struct options *options)
     words_clear(&options->qemu_args);
 }
 
+/* The text beside the option, in lines that fit a terminal. */
+static void print_option(const char *option, const char *text)
+{
+    const size_t room = 80 - HELP_COLUMN;
+
+    printf("  %-*s ", HELP_COLUMN - 3, option);
+    while (strlen(text) > room) {
+        size_t length = room;
+
+        while (length && text[length] != ' ')
+            length--;
+        if (length == 0)
+            break;
+        printf("%.*s\n%*s", (int)length, text, HELP_COLUMN, "");
+        text += length + 1;
+    }
+    puts(text);
+}
+
 void options_help(enum command command)
 {
     static const struct {
@@ -309,9 +393,8 @@ void options_help(enum command command)
                 "Makes a bootable image; nothing is booted. The same input gives the same bytes."},
         {SHOW, "remora inspect FILE\n\n"
                "Shows what an image holds: program, packages with versions and licences, files."},
-        {CHECK,
-         "remora check [OPTIONS] SOURCE\n\n"
-         "Shows what would be missing: interpreters, libraries, CPU features, system calls."},
+        {CHECK, "remora check [OPTIONS] SOURCE\n\n"
+                "Shows what would be missing: loaders, libraries, CPU features, system calls."},
     };
 
     for (size_t i = 0; i < sizeof(usages) / sizeof(usages[0]); i++)
@@ -323,8 +406,8 @@ void options_help(enum command command)
         if (!(rules[i].commands & command))
             continue;
         head = text_format("%s %s", rules[i].name, rules[i].value ? rules[i].value : "");
-        printf("  %-24s %s\n", head, rules[i].help);
+        print_option(head, rules[i].help);
         free(head);
     }
-    printf("  %-24s %s\n", "-h, --help", "this text");
+    print_option("-h, --help", "this text");
 }

@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@ static void start_child(char *const argv[], const struct words *env, int output,
 {
     int null = open("/dev/null", O_RDWR);
 
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* no apt goes on when the command was killed */
     dup2(null, STDIN_FILENO);
     dup2(output >= 0 ? output : null, STDOUT_FILENO);
     dup2(errors >= 0 ? errors : null, STDERR_FILENO);
@@ -25,8 +28,13 @@ static void start_child(char *const argv[], const struct words *env, int output,
     _exit(127);
 }
 
-/* Reads both pipes until both are closed. */
-static void collect(int fds[2], struct buffer *buffers[2])
+struct hearer {
+    void (*heard)(const struct buffer *, void *);
+    void *context;
+};
+
+/* Reads both pipes, output and errors, until both are closed. */
+static void collect(int fds[2], struct buffer *buffers[2], const struct hearer *hearer)
 {
     struct pollfd polls[2] = {{.fd = fds[0], .events = POLLIN}, {.fd = fds[1], .events = POLLIN}};
     static char part[1 << 16];
@@ -44,6 +52,8 @@ static void collect(int fds[2], struct buffer *buffers[2])
                 buffer_add(buffers[i], part, (size_t)got);
             else if (got == 0 || errno != EINTR)
                 polls[i].fd = -1;
+            if (got > 0 && i == 0 && hearer)
+                hearer->heard(buffers[0], hearer->context);
         }
     }
 }
@@ -59,7 +69,7 @@ static int wait_status(pid_t child)
 }
 
 static int run(char *const argv[], const struct words *env, int output_fd, struct buffer *output,
-               struct buffer *errors)
+               struct buffer *errors, const struct hearer *hearer)
 {
     int output_pipe[2] = {-1, -1}, error_pipe[2] = {-1, -1};
     pid_t child;
@@ -75,7 +85,8 @@ static int run(char *const argv[], const struct words *env, int output_fd, struc
     if (errors)
         close(error_pipe[1]);
     if (child > 0)
-        collect((int[]){output_pipe[0], error_pipe[0]}, (struct buffer *[]){output, errors});
+        collect((int[]){output_pipe[0], error_pipe[0]}, (struct buffer *[]){output, errors},
+                hearer);
     if (output)
         close(output_pipe[0]);
     if (errors)
@@ -86,12 +97,19 @@ static int run(char *const argv[], const struct words *env, int output_fd, struc
 int process_run(char *const argv[], const struct words *env, struct buffer *output,
                 struct buffer *errors)
 {
-    return run(argv, env, -1, output, errors);
+    return run(argv, env, -1, output, errors, NULL);
+}
+
+int process_run_heard(char *const argv[], const struct words *env, struct buffer *output,
+                      struct buffer *errors, void (*heard)(const struct buffer *, void *),
+                      void *context)
+{
+    return run(argv, env, -1, output, errors, &(struct hearer){heard, context});
 }
 
 int process_run_to(char *const argv[], const struct words *env, int output, struct buffer *errors)
 {
-    return run(argv, env, output, NULL, errors);
+    return run(argv, env, output, NULL, errors, NULL);
 }
 
 bool process_exists(const char *name)

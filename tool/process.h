@@ -13,6 +13,11 @@
 int process_run(char *const argv[], const struct words *env, struct buffer *output,
                 struct buffer *errors);
 
+/* The same; heard is called with all of the output whenever there is more of it. */
+int process_run_heard(char *const argv[], const struct words *env, struct buffer *output,
+                      struct buffer *errors, void (*heard)(const struct buffer *, void *),
+                      void *context);
+
 /* The same with standard output to a descriptor. */
 int process_run_to(char *const argv[], const struct words *env, int output, struct buffer *errors);
 

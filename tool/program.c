@@ -47,6 +47,12 @@ static bool is_number(const char *text)
     return *text && text[strspn(text, "0123456789")] == '\0';
 }
 
+/* -1 stands for "no change" in Linux's calls, so that it is no number of a user. */
+static bool is_id(const char *text)
+{
+    return is_number(text) && strlen(text) <= 10 && strtoull(text, NULL, 10) < UINT32_MAX;
+}
+
 /* Groups that list the user as a member, as ",<gid>..." for the manifest. */
 static void add_groups(struct buffer *user, const char *groups, const char *name)
 {
@@ -84,9 +90,9 @@ int root_set_user(struct root *root, const char *wanted)
     struct buffer text = {0};
     int status = 0;
 
-    if (uid == NULL && is_number(name))
+    if (uid == NULL && is_id(name))
         uid = text_copy(name);
-    if (gid == NULL && group && is_number(group + 1))
+    if (gid == NULL && group && is_id(group + 1))
         gid = text_copy(group + 1);
     if (gid == NULL && group == NULL && uid)
         gid = text_copy(is_number(name) ? "0" : uid);

@@ -203,6 +203,12 @@ static int load(struct root *root, const struct options *options)
         return source_deb_load(root, source + 4, options);
     if (text_starts(source, "oci:"))
         return source_oci_load(root, source + 4, options);
+    if (access(source, F_OK) < 0 && text_starts(source, "docker:"))
+        return message_error("%s: registries are not read; fetch the image with\n"
+                             "    skopeo copy --override-arch arm64 docker://%s oci:image\n"
+                             "and run oci:image",
+                             source,
+                             source + strlen("docker:") + 2 * text_starts(source, "docker://"));
     if (access(source, F_OK) < 0)
         return message_fail(FRAME_STATUS_NOT_FOUND,
                             "%s: %s; SOURCE is an ELF file, a folder with remora.conf, deb:NAME, "

@@ -190,7 +190,7 @@ static int check_volumes(const struct options *options)
     return 0;
 }
 
-static int check_features(uint64_t features, const char *path, const struct options *options,
+static int check_features(uint64_t features, const struct options *options,
                           const struct network *network)
 {
     if (network->kind != NETWORK_NONE && !(features & IMAGE_FEATURE_NETWORK))
@@ -199,7 +199,9 @@ static int check_features(uint64_t features, const char *path, const struct opti
             "(the default; make menuconfig), or name one by --kernel",
             options->ports.count ? "-p" : "--net");
     if (options->volumes.count && !(features & IMAGE_FEATURE_9P))
-        return message_error("-v: the kernel %s was built without the 9p file system", path);
+        return message_error(
+            "-v: the kernel was built without the 9p file system: build one with "
+            "CONFIG_FS_9P=y (the default; make menuconfig), or name one by --kernel");
     return check_volumes(options);
 }
 
@@ -312,12 +314,16 @@ static void show_qemu_errors(int fd)
     }
 }
 
-static int report_no_status(const struct guest *guest, int wait_status)
+static int report_no_status(const struct guest *guest, bool guest_spoke, int wait_status)
 {
     show_qemu_errors(guest->errors);
     if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 127)
         return message_error("qemu-system-aarch64 is not installed; on Debian: "
                              "apt-get install qemu-system-arm");
+    if (!guest_spoke && WIFEXITED(wait_status) && WEXITSTATUS(wait_status))
+        return message_error(
+            "QEMU did not start the machine, for the reason above; change -m, --cpus, "
+            "--cpu, --machine or --qemu-arg accordingly (-V shows its whole command)");
     return message_error("the guest ended without a status");
 }
 
@@ -339,7 +345,7 @@ static int finish(struct guest *guest, const struct console_result *result,
     case CONSOLE_OUTPUT_GONE:
         return result->value ? FRAME_STATUS_SIGNAL_BASE + result->value : STATUS_ERROR;
     default:
-        return report_no_status(guest, wait_status);
+        return report_no_status(guest, result->guest_spoke, wait_status);
     }
 }
 
@@ -361,7 +367,7 @@ static int prepare(struct root *root, const struct options *options, const struc
     bool is_virt = !options->machine || strcmp(options->machine, "virt") == 0;
     bool on_disk =
         is_virt && (features & IMAGE_FEATURE_DISK) && image->remora.root_size > ROOT_IN_MEMORY_MAX;
-    int status = check_features(features, image->path, options, start->network);
+    int status = check_features(features, options, start->network);
 
     *has_ports = is_virt && (features & IMAGE_FEATURE_PORTS);
     start->memory_mib =

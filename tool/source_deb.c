@@ -29,21 +29,8 @@
 
 static int open_spool(struct root *root)
 {
-    char *folder, *path;
-
-    if (root->spool >= 0)
-        return 0;
-    folder = cache_folder("run");
-    if (folder == NULL)
-        return STATUS_ERROR;
-    path = text_format("%s/unpack.XXXXXX", folder);
-    root->spool = mkostemp(path, O_CLOEXEC);
     if (root->spool < 0)
-        message_error("%s: %s", path, strerror(errno));
-    else
-        unlink(path);
-    free(folder);
-    free(path);
+        root->spool = cache_spool();
     return root->spool < 0 ? STATUS_ERROR : 0;
 }
 
@@ -67,10 +54,14 @@ static int unpack_part(struct root *root, const struct package *package, const c
     } else if (status == 127) {
         status = message_error("deb: sources need dpkg-deb, which this host lacks");
     } else {
-        message_error("%s: dpkg-deb cannot unpack it (is the disk full?): %s; `remora cache prune` "
-                      "throws away what was downloaded",
-                      package->file, errors.data ? errors.data : "");
-        status = STATUS_ERROR;
+        char *room = cache_room();
+
+        status =
+            message_error("%s: dpkg-deb cannot unpack it: %.*s\n    %s; if that is too little, set "
+                          "XDG_CACHE_HOME to a folder of a larger disk",
+                          package->file, errors.data ? (int)strcspn(errors.data, "\n") : 0,
+                          errors.data ? errors.data : "", room);
+        free(room);
     }
     buffer_free(&errors);
     return status;

@@ -39,7 +39,7 @@ static char *read_host_file(const char *path, size_t *size)
             data = NULL;
         }
     } else if (fd >= 0) {
-        errno = EISDIR;
+        errno = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
     }
     if (fd >= 0)
         close(fd);
@@ -136,6 +136,11 @@ int source_elf_load(struct root *root, const char *path, const struct options *o
     char *data = read_host_file(path, &size);
     int status = 0;
 
+    if (data == NULL && errno == EINVAL)
+        return message_fail(FRAME_STATUS_CANNOT_EXEC,
+                            "%s: a device, pipe or socket; SOURCE is an ELF file, a folder with "
+                            "remora.conf, deb:NAME, oci:PATH or an image",
+                            path);
     if (data == NULL)
         return message_fail(errno == ENOENT ? FRAME_STATUS_NOT_FOUND : STATUS_ERROR, "%s: %s", path,
                             strerror(errno));

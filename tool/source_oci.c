@@ -280,20 +280,15 @@ static int open_layout(struct layout *layout)
     struct tar_options options = {0};
     struct stat info;
     const char *why;
-    char *folder;
     int error;
 
+    if (layout->path[0] == '\0')
+        return message_error(
+            "oci: names no image; give oci:PATH, a folder or tar file in OCI layout");
     if (stat(layout->path, &info) < 0)
         return message_fail(FRAME_STATUS_NOT_FOUND, "oci:%s: %s", layout->path, strerror(errno));
-    folder = cache_folder("run");
-    if (folder && layout->root->spool < 0) {
-        char *path = text_format("%s/unpack.XXXXXX", folder);
-
-        layout->root->spool = mkostemp(path, O_CLOEXEC);
-        unlink(path);
-        free(path);
-    }
-    free(folder);
+    if (layout->root->spool < 0)
+        layout->root->spool = cache_spool();
     if (layout->root->spool < 0)
         return STATUS_ERROR;
     if (S_ISDIR(info.st_mode))

@@ -212,7 +212,7 @@ def test_cut_image(tool, programs):
 
 
 def test_other_kernels(tool, programs):
-    tool.fails(125, "run", "--kernel", programs["static"], programs["static"], text="not an arm64 Image")
+    tool.fails(125, "run", "--kernel", programs["static"], programs["static"], text="neither an image of `remora build` nor a kernel Image")
     tool.fails(125, "run", "--kernel", tool.path("nothing"), programs["static"], text="No such file")
     tool.fails(125, "run", tool.kernel, text="a kernel without a root")
     with open(tool.kernel, "r+b") as data:
@@ -245,7 +245,7 @@ def test_cache(tool):
 def test_help(tool):
     for words in (["help"], ["--help"], ["run", "--help"], ["help", "build"]):
         assert b"usage: remora" in tool.ok(*words).stdout
-    tool.fails(125, "dance", text="unknown command")
+    tool.fails(125, "dance", text="no command is called dance")
 
 
 def test_check_names_absent_calls(tool):
