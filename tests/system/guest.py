@@ -21,6 +21,16 @@ QEMU = os.environ.get("QEMU", "qemu-system-aarch64")
 RAM = 0x40000000
 NOWHERE = 0x0B000000  # QEMU's `virt` has nothing there
 MIB = 1 << 20
+# What pci=all adds: a driver's name to what QEMU is told; the disk lies behind a port.
+PCI_DEVICES = {
+    "virtio_rng": ["-device", "virtio-rng-pci"],
+    "virtio_net": ["-netdev", "user,id=pci-net", "-device", "virtio-net-pci,netdev=pci-net,romfile="],
+    "e1000": ["-netdev", "user,id=pci-e1000", "-device", "e1000,netdev=pci-e1000,romfile="],
+    "virtio_console": ["-device", "virtio-serial-pci", "-chardev", "null,id=pci-console", "-device", "virtconsole,chardev=pci-console"],
+    "virtio_block": ["-device", "pcie-root-port,id=pci-port,chassis=1",
+                     "-blockdev", "driver=null-co,node-name=pci-disk,size=1048576,read-zeroes=on",
+                     "-device", "virtio-blk-pci,drive=pci-disk,bus=pci-port"],
+}
 
 
 def _integer(text):
@@ -44,6 +54,7 @@ class Machine:
     cntfrq: int = -1            # CNTFRQ_EL0 as firmware at EL3 leaves it; needs secure=on
     frequency: int = 0          # `clock-frequency` of the timer's node
     banks: str = ""             # MiB from the start of QEMU's RAM: first-last,first-last
+    pci: str = ""               # "all": PCI_DEVICES
     only: str = ""              # "all": only in `make test-all`
 
     @classmethod
@@ -59,7 +70,10 @@ class Machine:
         machine = f"virt,gic-version={self.gic},virtualization={self.virtualization},secure={self.secure}"
         if self.highmem == "off":
             machine += ",highmem=off"
-        return ["-M", machine, "-cpu", self.cpu, "-m", str(self.memory), "-smp", str(self.cpus)]
+        options = ["-M", machine, "-cpu", self.cpu, "-m", str(self.memory), "-smp", str(self.cpus)]
+        for words in PCI_DEVICES.values() if self.pci else ():
+            options += words
+        return options
 
     def bank_list(self):
         """(base, size) of each bank of RAM, in bytes."""

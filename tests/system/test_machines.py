@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from guest import boot, load_machines
+from guest import PCI_DEVICES, boot, load_machines
 
 MACHINES = load_machines(os.path.join(os.path.dirname(__file__), "machines.txt"))
 
@@ -45,3 +45,14 @@ def test_memory(build, machine):
     touched = int(re.search(rb"touched (\d+) bytes", result.output)[1])
     if machine.memory >= 512:
         assert touched >= ram * 6 // 10, result
+
+
+@pytest.mark.parametrize("machine", [p for p in parameters() if p.values[0].pci])
+def test_pci(build, machine):
+    """Each device has its driver, and none has a fault to tell."""
+    result = boot(build.image(build.program("hello")), machine, log="debug", timeout=90)
+    assert result.status == 0, result
+    for driver in PCI_DEVICES:
+        assert re.search(rb"device pci-\d\d:\d\d\.0: " + driver.encode() + rb"\n", result.log), (driver, result)
+    for text in (b": 64 random bytes", b"vda: 2048 sectors", b"eth0: address 10.0.2.15"):
+        assert text in result.log, (text, result)

@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from guest import Machine, boot
+
 MANY = """
 import os, sys
 count = int(sys.argv[1])
@@ -104,6 +106,18 @@ def test_program(build, tmp_path):
     assert (ended.returncode, ended.stdout) == (0, b"hello, world\n"), ended.stderr
 
 
+@pytest.mark.parametrize("gic,highmem,device", [(2, "on", "virtio-9p-pci"), (3, "on", "virtio-9p-pci,disable-legacy=on"),
+                                                (3, "off", "virtio-9p-pci,packed=on"), (3, "on", "virtio-9p-pci,vectors=0")])
+def test_pci(build, tmp_path, gic, highmem, device):
+    (tmp_path / "from-host").write_text("host")
+    extra = ["-fsdev", f"local,id=share,path={tmp_path},security_model=none", "-device", f"{device},fsdev=share,mount_tag=mine"]
+    image = build.image("deb:python3", "/usr/bin/python3", "-c", MANY, "100")
+    result = boot(image, Machine(memory=128, gic=str(gic), highmem=highmem), "remora.volume=mine:/data", extra=extra)
+    assert result.status == 0, result
+    assert sorted(os.listdir(tmp_path / "moved")) == sorted(str(i) for i in range(100))
+    assert all((tmp_path / "moved" / str(99 - i)).read_text() == f"{i}\n" * (i % 50) for i in range(100))
+
+
 @pytest.mark.parametrize("path,text", [("absent", b"No such file or directory"), ("file", b"Not a directory")])
 def test_no_directory(build, tmp_path, path, text):
     (tmp_path / "file").write_text("x")
@@ -113,6 +127,5 @@ def test_no_directory(build, tmp_path, path, text):
 
 def test_no_share(build):
     """Bootargs that name a share which the machine does not have."""
-    from guest import Machine, boot
     result = boot(build.image(build.program("hello")), Machine(memory=64), "remora.volume=none:/data")
     assert result.status == 125 and b"this machine has no such share" in result.log, result
