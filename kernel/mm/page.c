@@ -251,6 +251,38 @@ void page_split_compound(struct page *page)
     }
 }
 
+/* Reported blocks are at the tail of their list: what is not precedes them, and is taken first. */
+__cold unsigned page_report_take(struct page **blocks, unsigned count)
+{
+    struct list_node *list = &free_list[PAGE_ORDER_MAX];
+    unsigned got = 0;
+    reg_t irq = spin_lock_irq(&page_lock);
+
+    while (got < count && !list_empty(list) &&
+           buddy_free_pages > memory_total_pages / 8 + (1UL << PAGE_ORDER_MAX)) {
+        struct page *page = list_first_entry(list, struct page, list);
+
+        if (page->flags & PAGE_REPORTED)
+            break;
+        blocks[got++] = buddy_take(PAGE_ORDER_MAX);
+    }
+    spin_unlock_irq(&page_lock, irq);
+    return got;
+}
+
+__cold void page_report_done(struct page *const *blocks, unsigned count)
+{
+    reg_t irq = spin_lock_irq(&page_lock);
+
+    for (unsigned i = 0; i < count; i++) {
+        blocks[i]->flags = PAGE_FREE | PAGE_REPORTED;
+        blocks[i]->order = PAGE_ORDER_MAX;
+        list_add_tail(&free_list[PAGE_ORDER_MAX], &blocks[i]->list);
+    }
+    buddy_free_pages += (uint64_t)count << PAGE_ORDER_MAX;
+    spin_unlock_irq(&page_lock, irq);
+}
+
 void page_set_flags(struct page *page, uint32_t flags)
 {
     atomic_fetch_or((int32_t)flags, (atomic_t *)&page->flags);

@@ -166,6 +166,11 @@ static void mmio_config_read(struct virtio_device *device, unsigned offset, void
     }
 }
 
+static void mmio_config_write(struct virtio_device *device, unsigned offset, uint32_t value)
+{
+    set(device, CONFIG + offset, value);
+}
+
 static const struct virtio_transport_ops mmio_ops = {
     .features = mmio_features,
     .accept = mmio_accept,
@@ -176,6 +181,7 @@ static const struct virtio_transport_ops mmio_ops = {
     .reset = mmio_reset,
     .needs_reset = mmio_needs_reset,
     .config_read = mmio_config_read,
+    .config_write = mmio_config_write,
 };
 
 static void mmio_interrupt(void *arg)

@@ -327,6 +327,14 @@ static void vpci_config_read(struct virtio_device *device, unsigned offset, void
     }
 }
 
+static void vpci_config_write(struct virtio_device *device, unsigned offset, uint32_t value)
+{
+    struct virtio_pci *v = pci_of(device);
+
+    if (offset + sizeof(value) <= v->config_size)
+        writel(value, v->config + offset);
+}
+
 static const struct virtio_transport_ops vpci_ops = {
     .features = vpci_features,
     .accept = vpci_accept,
@@ -337,6 +345,7 @@ static const struct virtio_transport_ops vpci_ops = {
     .reset = vpci_reset,
     .needs_reset = vpci_needs_reset,
     .config_read = vpci_config_read,
+    .config_write = vpci_config_write,
     .queue_affinity = vpci_queue_affinity,
 };
 
@@ -480,6 +489,7 @@ static int vpci_probe(struct device *base)
 static const struct match vpci_match[] = {
     {.id = PCI_ID(VENDOR_VIRTIO, ID_TRANSITIONAL + 0)}, /* net */
     {.id = PCI_ID(VENDOR_VIRTIO, ID_TRANSITIONAL + 1)}, /* block */
+    {.id = PCI_ID(VENDOR_VIRTIO, ID_TRANSITIONAL + 2)}, /* balloon */
     {.id = PCI_ID(VENDOR_VIRTIO, ID_TRANSITIONAL + 3)}, /* console */
     {.id = PCI_ID(VENDOR_VIRTIO, ID_TRANSITIONAL + 5)}, /* entropy */
     {.id = PCI_ID(VENDOR_VIRTIO, ID_TRANSITIONAL + 9)}, /* 9p */
@@ -487,6 +497,7 @@ static const struct match vpci_match[] = {
     {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 2)},
     {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 3)},
     {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 4)},
+    {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 5)},
     {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 9)},
     {.id = PCI_ID(VENDOR_VIRTIO, ID_MODERN + 19)}, /* vsock */
     {0},

@@ -13,6 +13,7 @@
 #define VIRTIO_ID_BLOCK   2
 #define VIRTIO_ID_CONSOLE 3
 #define VIRTIO_ID_RNG     4
+#define VIRTIO_ID_BALLOON 5
 #define VIRTIO_ID_9P      9
 #define VIRTIO_ID_VSOCK   19
 
@@ -40,6 +41,8 @@ struct virtio_transport_ops {
     bool (*needs_reset)(struct virtio_device *device);
     /* A field of the configuration space, 1, 2, 4 or 8 bytes, or an array of bytes. */
     void (*config_read)(struct virtio_device *device, unsigned offset, void *to, unsigned size);
+    /* Four bytes of it are written. */
+    void (*config_write)(struct virtio_device *device, unsigned offset, uint32_t value);
     /* Which CPU takes a started queue's interrupts, if it has some of its own; NULL: none has. */
     void (*queue_affinity)(struct virtio_device *device, unsigned index, unsigned cpu);
 };

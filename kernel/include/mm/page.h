@@ -42,6 +42,7 @@ struct slab_cache;
 #define PAGE_KERNEL       0x400U /* head of a kmalloc block of whole pages */
 #define PAGE_WRITEBACK    0x800U
 #define PAGE_LRU          0x1000U /* on an eviction list (pagecache.c) */
+#define PAGE_REPORTED     0x4000U /* free block of the largest order that the hypervisor knows of */
 #define PAGE_CACHED       0x2000U /* in a per-CPU cache or, as a free block, counted there */
 
 struct page {
@@ -146,6 +147,14 @@ static inline void page_unref(struct page *page)
     if (!(page->flags & PAGE_RESERVED) && atomic_dec_and_test(&page->refs))
         page_release(page);
 }
+
+/*
+ * For a balloon: free blocks of the largest order that the hypervisor was not told of, at most
+ * `count`, not to be touched until page_report_done() says that it has been told and may have taken
+ * the memory behind them; they are free again then. 0: none, or memory is short. Any context.
+ */
+unsigned page_report_take(struct page **blocks, unsigned count);
+void page_report_done(struct page *const *blocks, unsigned count);
 
 /* Atomic changes of flags, for pages that others may look at. */
 void page_set_flags(struct page *page, uint32_t flags);
