@@ -258,18 +258,55 @@ static struct cpu *end_rest(struct run_queue *queue, struct thread *thread)
     return cpu != this_cpu() ? cpu : NULL;
 }
 
-bool sched_serve(void (*serve)(void *argument), void *argument)
+bool sched_serve(void (*serve)(void *argument), void *argument, struct thread *other)
 {
-    struct run_queue *queue = this_cpu()->queue;
-    struct thread *thread = queue->resting; /* changes from NULL on this CPU only */
+    struct thread *thread = current();
+    bool rests = this_cpu()->queue->resting == thread;
 
-    if (thread == NULL || thread->sleep_how != WAIT_SERVING || thread->serve != NULL ||
+    if (!(rests ? thread->sleep_how == WAIT_SERVING : thread->may_serve) || thread->serve != NULL ||
         thread->sched.policy != SCHED_NORMAL || thread->sched.nice != 0)
         return false;
     thread->serve_argument = argument;
+    thread->serve_other = other;
     thread->serve = serve;
-    thread_wake(thread);
+    if (rests)
+        thread_wake(thread);
     return true;
+}
+
+/* What sched_serve() asked for; the wait that it interrupted begins anew. */
+static void serve(struct thread *thread)
+{
+    void (*run)(void *argument) = thread->serve;
+
+    thread->serve = NULL;
+    run(thread->serve_argument);
+}
+
+void sched_begin_serving(void)
+{
+    current()->may_serve = true;
+}
+
+void sched_end_serving(void)
+{
+    struct thread *thread = current();
+
+    thread->may_serve = false;
+    __asm__ volatile("" ::: "memory"); /* no interrupt handler asks from here on */
+    if (unlikely(thread->serve != NULL))
+        serve(thread);
+}
+
+/* The thread was asked to serve and is leaving its CPU: it need not sleep, or another does it. */
+static void leave_serving(struct thread *thread)
+{
+    if (thread->state == THREAD_SLEEPING && thread->sleep_how == WAIT_SERVING) {
+        thread->state = THREAD_RUNNABLE;
+        return;
+    }
+    thread->serve = NULL;
+    thread_wake(thread->serve_other);
 }
 
 /* --- switching --- */
@@ -282,6 +319,8 @@ static void switch_away(bool preempted)
     struct cpu *cpu = from->cpu;
     struct run_queue *queue = cpu->queue;
 
+    if (unlikely(from->serve != NULL))
+        leave_serving(from);
     spin_lock(&queue->lock);
     uint64_t now = clock_monotonic_ns();
 
@@ -383,15 +422,6 @@ void thread_prepare_sleep(enum wait_how how)
 void thread_cancel_sleep(void)
 {
     WRITE_ONCE(current()->state, THREAD_RUNNABLE);
-}
-
-/* What sched_serve() asked for; the wait that it interrupted begins anew. */
-static void serve(struct thread *thread)
-{
-    void (*run)(void *argument) = thread->serve;
-
-    thread->serve = NULL;
-    run(thread->serve_argument);
 }
 
 int thread_sleep(uint64_t deadline_ns)

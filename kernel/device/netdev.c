@@ -169,7 +169,7 @@ void netdev_signal(struct netdev *device, unsigned queue)
     struct netdev_queue *q = &device->queue[queue];
 
     WRITE_ONCE(q->pending, true);
-    if (q->thread != NULL && !sched_serve(serve_queue, q))
+    if (q->thread != NULL && !sched_serve(serve_queue, q, q->thread))
         thread_wake(q->thread);
 }
 

@@ -6,6 +6,7 @@
 #include "inet.h"
 
 #include <core/clock.h>
+#include <core/sched.h>
 #include <lib/compiler.h>
 #include <lib/errno.h>
 #include <lib/minmax.h>
@@ -269,7 +270,8 @@ static int connect_result(struct socket *socket)
     return error != 0 ? -error : -ECONNABORTED;
 }
 
-static int inet_connect(struct socket *socket, const struct socket_name *name, unsigned file_flags)
+static int connect_and_wait(struct socket *socket, const struct socket_name *name,
+                            unsigned file_flags)
 {
     struct inet_sock *sock = socket->protocol;
     struct inet_address to;
@@ -292,6 +294,16 @@ static int inet_connect(struct socket *socket, const struct socket_name *name, u
     if (error == -ETIMEDOUT)
         return -EINPROGRESS;
     return error != 0 ? socket_wait_error(error, socket->send_timeout_ns) : connect_result(socket);
+}
+
+static int inet_connect(struct socket *socket, const struct socket_name *name, unsigned file_flags)
+{
+    int error;
+
+    sched_begin_serving(); /* see inet_send() */
+    error = connect_and_wait(socket, name, file_flags);
+    sched_end_serving();
+    return error;
 }
 
 static int inet_listen(struct socket *socket, int backlog)
@@ -376,12 +388,15 @@ static ssize_t send_step(struct socket *socket, struct io *io, const struct inet
     }
 }
 
-static ssize_t inet_send(struct socket *socket, struct io *io, struct socket_message *message)
+static ssize_t send_message(struct socket *socket, struct io *io, struct socket_message *message)
 {
-    struct inet_packet to = {.ttl = -1, .tos = -1};
+    struct inet_packet to;
     ssize_t done = 0, sent;
     int error;
 
+    to.address.family = to.local.family = AF_UNSPEC; /* all of it would take a call of memset() */
+    to.interface = 0;
+    to.ttl = to.tos = -1;
     if (message->flags & MSG_OOB)
         return -EOPNOTSUPP;
     if (message->name != NULL && message->name->len != 0 && socket->type != SOCK_STREAM) {
@@ -410,7 +425,7 @@ static ssize_t inet_send(struct socket *socket, struct io *io, struct socket_mes
     return sent == -EPIPE ? broken_pipe(socket, io, message->flags) : sent;
 }
 
-static ssize_t inet_receive(struct socket *socket, struct io *io, struct socket_message *message)
+static ssize_t receive_message(struct socket *socket, struct io *io, struct socket_message *message)
 {
     struct inet_sock *sock = socket->protocol;
     bool is_stream = socket->type == SOCK_STREAM;
@@ -418,10 +433,12 @@ static ssize_t inet_receive(struct socket *socket, struct io *io, struct socket_
         !is_stream ? 1
                    : (message->flags & MSG_WAITALL ? io_left(io)
                                                    : min((size_t)socket->receive_low, io_left(io)));
-    struct inet_packet from = {0};
+    struct inet_packet from;
     ssize_t done = 0, got;
     int error;
 
+    from.address.family = from.local.family = AF_UNSPEC; /* the rest counts with these only */
+    from.stamp_ns = 0;
     if (message->flags & MSG_OOB)
         return is_stream ? -EINVAL : -EOPNOTSUPP;
     if (message->flags & MSG_ERRQUEUE)
@@ -456,6 +473,28 @@ static ssize_t inet_receive(struct socket *socket, struct io *io, struct socket_
         inet_address_to_name(socket, &from.address, message->name);
     if (message->records != NULL && !is_stream && done >= 0)
         inet_packet_to_records(socket, &from, message);
+    return done;
+}
+
+/* What comes in meanwhile is most likely the answer, or the next thing to read: this thread takes
+ * it from the device, if it is not asleep for something else. */
+static ssize_t inet_send(struct socket *socket, struct io *io, struct socket_message *message)
+{
+    ssize_t done;
+
+    sched_begin_serving();
+    done = send_message(socket, io, message);
+    sched_end_serving();
+    return done;
+}
+
+static ssize_t inet_receive(struct socket *socket, struct io *io, struct socket_message *message)
+{
+    ssize_t done;
+
+    sched_begin_serving();
+    done = receive_message(socket, io, message);
+    sched_end_serving();
     return done;
 }
 

@@ -96,6 +96,7 @@ struct inet_sock {
     bool is_connecting;    /* a connect whose end the program was not told yet */
     bool is_bound;         /* to its port, by bind() */
     bool is_address_bound; /* UDP: to its address */
+    bool has_plain_peer;   /* UDP: connected over IPv4, to one machine */
     bool may_reconnect;    /* dead, but was never connected */
     unsigned ready;        /* POLL*: what holds now; read without the lock */
     unsigned shutdown;

@@ -156,6 +156,8 @@ void inet_packet_to_records(const struct socket *socket, const struct inet_packe
 
     if (from->stamp_ns != 0)
         socket_add_stamp(socket, message, from->stamp_ns);
+    if (from->local.family == AF_UNSPEC) /* nobody asked yet when it came */
+        return;
     if (socket->family == AF_INET6)
         add_ipv6(receive, from, message);
     if (from->local.family == AF_INET)

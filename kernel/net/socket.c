@@ -152,11 +152,24 @@ ssize_t socket_receive(struct socket *socket, struct io *io, struct socket_messa
     return socket->ops->receive(socket, io, message);
 }
 
+/* Bytes and nothing else. Field by field: all of it would take a call of memset(). */
+static void plain_message(struct socket_message *message, const struct io *io)
+{
+    message->flags = io->flags & IO_NOWAIT ? MSG_DONTWAIT : 0;
+    message->name = NULL;
+    message->files = NULL;
+    message->file_count = 0;
+    message->has_cred = false;
+    message->records = NULL;
+    message->record_count = 0;
+}
+
 static ssize_t socket_read(struct file *file, struct io *io)
 {
-    struct socket_message message = {.flags = io->flags & IO_NOWAIT ? MSG_DONTWAIT : 0};
+    struct socket_message message;
     struct socket *socket = file->data;
 
+    plain_message(&message, io);
     if (io_left(io) == 0) /* POSIX: no wait, and a datagram stays */
         return 0;
     return socket_receive(socket, io, &message);
@@ -164,9 +177,10 @@ static ssize_t socket_read(struct file *file, struct io *io)
 
 static ssize_t socket_write(struct file *file, struct io *io)
 {
-    struct socket_message message = {.flags = io->flags & IO_NOWAIT ? MSG_DONTWAIT : 0};
+    struct socket_message message;
     struct socket *socket = file->data;
 
+    plain_message(&message, io);
     if (socket->type == SOCK_SEQPACKET)
         message.flags |= MSG_EOR;
     return socket_send(socket, io, &message);

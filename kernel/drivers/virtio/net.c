@@ -259,7 +259,10 @@ static bool fill_header(const struct net_pair *pair, const struct netbuf *frame)
     }
     if (is_partial && !(features & NETDEV_TX_CSUM))
         return false;
-    memcpy(frame->data - pair->net->header_size, &header, pair->net->header_size);
+    if (likely(pair->net->header_size == sizeof(header))) /* a constant: no call */
+        memcpy(frame->data - sizeof(header), &header, sizeof(header));
+    else
+        memcpy(frame->data - pair->net->header_size, &header, pair->net->header_size);
     return true;
 }
 
@@ -269,6 +272,11 @@ static unsigned list_pieces(const struct net_pair *pair, struct netbuf *frame,
 {
     unsigned count = 0;
 
+    if (likely(pair->net->any_layout && frame->rest == NULL)) {
+        piece->memory = frame->data - pair->net->header_size;
+        piece->size = frame->size + pair->net->header_size;
+        return 1;
+    }
     if (!pair->net->any_layout)
         piece[count++] =
             (struct virtio_segment){frame->data - pair->net->header_size, pair->net->header_size};

@@ -46,11 +46,17 @@ void schedule(void);
 void sched_yield(void);
 
 /*
- * For an interrupt handler with work for a thread: if this CPU is idle, and the last thread that
- * ran there sleeps with WAIT_SERVING, that one is woken to call `serve` before it looks at what it
- * waits for, and no other thread has to come. False: nobody is there to do it.
+ * For an interrupt handler with work for the thread `other`, which it spares if it can: true when
+ * the interrupted thread will call `serve` instead, very soon. That is one which rests (this CPU is
+ * idle) and sleeps with WAIT_SERVING, before it looks again at what it waits for; or one between
+ * sched_begin_serving() and sched_end_serving(), at the latter, or in a sleep with WAIT_SERVING.
+ * Should it leave its CPU before, `other` is woken. False: nobody is there to do it.
  */
-bool sched_serve(void (*serve)(void *argument), void *argument);
+bool sched_serve(void (*serve)(void *argument), void *argument, struct thread *other);
+
+/* Around short work in the course of which, and after which, this thread holds no lock. */
+void sched_begin_serving(void);
+void sched_end_serving(void);
 
 /* Switches to a better thread, on the way out of an interrupt; interrupts masked, preemption on. */
 void sched_preempt(void);

@@ -63,8 +63,10 @@ struct thread {
     unsigned sleeping_count;
 #endif
     struct timer sleep_timer;
-    void (*serve)(void *argument); /* asked of it while it rested; see sched_serve() */
+    void (*serve)(void *argument); /* asked of it by an interrupt handler; see sched_serve() */
     void *serve_argument;
+    struct thread *serve_other; /* who does it otherwise */
+    bool may_serve;
     uint64_t user_ns, kernel_ns; /* CPU time; see thread_cpu_time() */
     bool found_in_kernel;        /* by the last interrupt: which of the two is charged */
     uint64_t voluntary_switches, involuntary_switches;

@@ -37,6 +37,7 @@ static void on_change(struct netif *netif, netif_nsc_reason_t reason,
     uint32_t bit = 1u << (netif_get_index(netif) & 31);
 
     (void)args;
+    net_forget_neighbours();
     if (reason & (LWIP_NSC_STATUS_CHANGED | LWIP_NSC_LINK_CHANGED | LWIP_NSC_NETIF_ADDED))
         changed_links |= bit;
     if (reason &

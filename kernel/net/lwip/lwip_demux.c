@@ -21,6 +21,7 @@
 
 #include "lwip_demux.h"
 #include "lwip_port.h"
+#include "lwip_short.h"
 #include "lwip_tcp.h"
 
 #define HASH_BITS     11
@@ -337,14 +338,18 @@ u16_t demux_choose_port(const ip_addr_t *local, const ip_addr_t *remote, u16_t r
 u32_t demux_first_sequence(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
                            u16_t remote_port)
 {
-    struct tuple tuple;
+    u32_t word[9] = {(u32_t)local_port << 16 | remote_port};
+    size_t size = 3 * sizeof(word[0]);
 
-    memset(&tuple, 0, sizeof(tuple)); /* gaps too */
-    ip_addr_copy(tuple.local, *local);
-    ip_addr_copy(tuple.remote, *remote);
-    tuple.local_port = local_port;
-    tuple.remote_port = remote_port;
-    return (u32_t)hash_siphash(&key, &tuple, sizeof(tuple)) +
+    if (IP_IS_V4(local)) {
+        word[1] = ip_2_ip4(local)->addr;
+        word[2] = ip_2_ip4(remote)->addr;
+    } else {
+        memcpy(&word[1], ip_2_ip6(local)->addr, 16);
+        memcpy(&word[5], ip_2_ip6(remote)->addr, 16);
+        size = sizeof(word);
+    }
+    return (u32_t)hash_siphash(&key, word, size) +
            (u32_t)(clock_monotonic_ns() / 64); /* RFC 6528; a step each 64 ns, as Linux has it */
 }
 
@@ -499,13 +504,29 @@ static bool input_transport(struct tuple *tuple, unsigned protocol, const uint8_
     return false;
 }
 
+/* 1: taken. */
+static int take_short_way(struct pbuf *p, struct netif *netif)
+{
+    const struct ip_hdr *header = p->payload;
+    short_input_fn *input = NULL;
+
+    if (IPH_PROTO(header) == PROTOCOL_TCP && hidden.on && hidden.shown != NULL)
+        input = short_input_tcp;
+    else if (IPH_PROTO(header) == PROTOCOL_UDP && p->len >= IP_HLEN + UDP_HLEN &&
+             short_finds_udp(header, (const void *)(header + 1), netif))
+        input = short_input_udp;
+    if (input == NULL || !short_fits(p, netif))
+        return 0;
+    short_input(p, netif, input);
+    return 1;
+}
+
 int demux_ip4_input(struct pbuf *p, struct netif *netif)
 {
     const struct ip_hdr *header = p->payload;
     struct tuple tuple;
     size_t size = IPH_HL_BYTES(header);
 
-    (void)netif;
     demux_done();
     if (size < IP_HLEN || size > p->len || IPH_V(header) != 4 ||
         (IPH_OFFSET(header) & PP_HTONS(IP_OFFMASK | IP_MF)) != 0)
@@ -513,10 +534,11 @@ int demux_ip4_input(struct pbuf *p, struct netif *netif)
     tuple.ttl = IPH_TTL(header);
     ip_addr_set_ip4_u32_val(tuple.local, header->dest.addr);
     ip_addr_set_ip4_u32_val(tuple.remote, header->src.addr);
-    if (!input_transport(&tuple, IPH_PROTO(header), (const uint8_t *)header + size, p->len - size))
-        return 0;
-    pbuf_free(p);
-    return 1;
+    if (input_transport(&tuple, IPH_PROTO(header), (const uint8_t *)header + size, p->len - size)) {
+        pbuf_free(p);
+        return 1;
+    }
+    return take_short_way(p, netif);
 }
 
 int demux_ip6_input(struct pbuf *p, struct netif *netif)

@@ -9,6 +9,7 @@
 #include <lib/string.h>
 #include <mm/slab.h>
 
+#include <lwip/etharp.h>
 #include <lwip/prot/ethernet.h>
 #include <lwip/prot/ieee.h>
 #include <lwip/prot/ip4.h>
@@ -181,19 +182,33 @@ static bool set_gso(const struct interface *interface, struct netbuf *buffer,
     return true;
 }
 
-err_t frame_send_copy(struct interface *interface, const uint8_t *head, size_t head_size,
-                      struct pbuf *p, size_t offset, size_t size)
+static struct copied_frame *new_copy(size_t size)
 {
-    struct copied_frame *frame = kmalloc(sizeof(*frame) + head_size + size);
+    struct copied_frame *frame = kmalloc(sizeof(*frame) + size);
 
     if (frame == NULL)
-        return ERR_MEM;
-    set_buffer(&frame->buffer, frame->data, head_size + size);
+        return NULL;
+    set_buffer(&frame->buffer, frame->data, size);
     frame->buffer.total = frame->buffer.size;
     frame->buffer.release = release_copied;
-    memcpy(frame->data, head, head_size);
-    pbuf_copy_partial(p, frame->data + head_size, (u16_t)size, (u16_t)offset);
-    net_copies.inside += size;
+    return frame;
+}
+
+/* find_layout() of an IPv4 packet that the device does not cut. */
+static inline struct layout short_layout(const uint8_t *head, size_t size)
+{
+    const struct ip_hdr *ip = (const void *)(head + ETHERNET_HEADER);
+    unsigned protocol = IPH_PROTO(ip);
+
+    if (ip->_v_hl != 0x45 || size < ETHERNET_HEADER + IP_HLEN + TCP_HLEN ||
+        (IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK | IP_MF)) != 0 ||
+        (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP))
+        return find_layout(head, size);
+    return (struct layout){.transport = ETHERNET_HEADER + IP_HLEN, .protocol = protocol};
+}
+
+static err_t give_copy(struct interface *interface, struct copied_frame *frame)
+{
     if (interface->device->features & NETDEV_TX_CSUM) {
         struct layout layout = find_layout(frame->data, frame->buffer.size);
 
@@ -206,6 +221,68 @@ err_t frame_send_copy(struct interface *interface, const uint8_t *head, size_t h
         }
     }
     return give(interface, &frame->buffer);
+}
+
+err_t frame_send_copy(struct interface *interface, const uint8_t *head, size_t head_size,
+                      struct pbuf *p, size_t offset, size_t size)
+{
+    struct copied_frame *frame = new_copy(head_size + size);
+
+    if (frame == NULL)
+        return ERR_MEM;
+    memcpy(frame->data, head, head_size);
+    pbuf_copy_partial(p, frame->data + head_size, (u16_t)size, (u16_t)offset);
+    net_copies.inside += size;
+    return give_copy(interface, frame);
+}
+
+/* A short IP packet, to where the last one for this address went. */
+static err_t send_short(struct interface *interface, const struct neighbour *to,
+                        const struct pbuf *p)
+{
+    struct copied_frame *frame = new_copy(ETHERNET_HEADER + p->tot_len);
+
+    if (frame == NULL)
+        return ERR_MEM;
+    memcpy(frame->data, to->header, ETHERNET_HEADER);
+    if (p->len == p->tot_len)
+        memcpy(frame->data + ETHERNET_HEADER, p->payload, p->len);
+    else
+        pbuf_copy_partial(p, frame->data + ETHERNET_HEADER, p->tot_len, 0);
+    net_copies.packets_out++;
+    net_copies.inside += frame->buffer.size;
+    if (interface->device->features & NETDEV_TX_CSUM) {
+        struct layout layout = short_layout(frame->data, frame->buffer.size);
+
+        if (layout.transport != 0)
+            leave_checksum(&frame->buffer, &layout, frame->data);
+    }
+    return give(interface, &frame->buffer);
+}
+
+void frame_forget_neighbours(struct interface *interface)
+{
+    for (unsigned i = 0; i < NEIGHBOURS; i++)
+        interface->neighbours[i].address = 0;
+}
+
+err_t frame_output_ip4(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
+{
+    struct interface *interface = netif->state;
+    u32_t address = to->addr;
+    struct neighbour *neighbour = &interface->neighbours[(address >> 24) % NEIGHBOURS];
+    const uint8_t *packet = p->payload;
+    err_t error;
+
+    if (neighbour->address == address && address != 0 && p->tot_len <= COPY_MAX &&
+        p->tot_len <= netif->mtu && netif->linkoutput == frame_output)
+        return send_short(interface, neighbour, p);
+    error = etharp_output(netif, p, to);
+    if (error == ERR_OK && p->payload == packet - ETHERNET_HEADER && !(packet[-14] & 1)) {
+        neighbour->address = address; /* it was sent, behind the header that is there now */
+        memcpy(neighbour->header, p->payload, ETHERNET_HEADER);
+    }
+    return error;
 }
 
 /* Buffers of a frame behind its headers; 0: too many, or not all are chunks'. */

@@ -7,12 +7,26 @@
 
 #include <lwip/netif.h>
 
+#define NEIGHBOURS 16u
+
+/* Where lwIP sent a packet for this address: the frame's header. ARP's timer, every ARP packet and
+ * every change of the interface make it be asked anew. */
+struct neighbour {
+    u32_t address; /* IPv4; 0: none */
+    uint8_t header[14];
+};
+
 /* One interface over a device. */
 struct interface {
     struct netif netif;
     struct netdev *device;
     bool kick; /* something was sent since the last kick */
+    struct neighbour neighbours[NEIGHBOURS];
 };
+
+/* lwIP's netif->output: etharp_output(), but for those that it has answered just now. */
+err_t frame_output_ip4(struct netif *netif, struct pbuf *p, const ip4_addr_t *to);
+void frame_forget_neighbours(struct interface *interface);
 
 /* lwIP's netif->linkoutput: p begins with an Ethernet header. */
 err_t frame_output(struct netif *netif, struct pbuf *p);

@@ -12,7 +12,11 @@
 #include <lwip/dns.h>
 #include <lwip/etharp.h>
 #include <lwip/ethip6.h>
+#include <lwip/ip4.h>
 #include <lwip/ip6_addr.h>
+#include <lwip/prot/ethernet.h>
+#include <lwip/prot/ieee.h>
+#include <lwip/prot/ip4.h>
 #include <netif/ethernet.h>
 
 #include "lwip_demux.h"
@@ -38,6 +42,12 @@ void net_devices_kick(void)
             netdev_kick(interfaces[i]->device, 0);
         }
     }
+}
+
+void net_forget_neighbours(void)
+{
+    for (unsigned i = 0; i < interface_count; i++)
+        frame_forget_neighbours(interfaces[i]);
 }
 
 /* ---- in ---- */
@@ -77,6 +87,25 @@ static struct pbuf *wrap(struct netbuf *first)
     return head;
 }
 
+/* What ethernet_input() does, without its questions where the answers are plain: an IPv4 packet to
+ * this machine's hardware address. */
+static err_t input_frame(struct interface *interface, struct pbuf *p)
+{
+    struct netif *netif = &interface->netif;
+    const struct eth_hdr *header = p->payload;
+
+    if (header->type == PP_HTONS(ETHTYPE_ARP))
+        frame_forget_neighbours(interface);
+    if (header->type != PP_HTONS(ETHTYPE_IP) || (header->dest.addr[0] & 1) ||
+        netif->input != ethernet_input || p->len < SIZEOF_ETH_HDR + IP_HLEN)
+        return netif->input(p, netif);
+    p->if_idx = netif_get_index(netif);
+    p->payload = (uint8_t *)p->payload + SIZEOF_ETH_HDR;
+    p->len -= SIZEOF_ETH_HDR;
+    p->tot_len -= SIZEOF_ETH_HDR;
+    return ip4_input(p, netif);
+}
+
 static void input_one(struct interface *interface, struct netbuf *frame)
 {
     bool is_checked = (frame->flags & (NETBUF_CSUM_VALID | NETBUF_CSUM_PARTIAL)) != 0;
@@ -89,7 +118,7 @@ static void input_one(struct interface *interface, struct netbuf *frame)
     else
         interface->netif.chksum_flags |= TRANSPORT_CHECKS;
     net_copies.packets_in++;
-    if (interface->netif.input(p, &interface->netif) != ERR_OK)
+    if (input_frame(interface, p) != ERR_OK)
         pbuf_free(p);
     demux_done();
 }
@@ -134,7 +163,7 @@ static err_t interface_init(struct netif *netif)
 
     netif->name[0] = 'e';
     netif->name[1] = 'n';
-    netif->output = etharp_output;
+    netif->output = frame_output_ip4;
     netif->output_ip6 = ethip6_output;
     netif->linkoutput = frame_output;
     netif->mtu = (u16_t)device->mtu;

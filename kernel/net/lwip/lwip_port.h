@@ -56,6 +56,8 @@ extern struct net_copies net_copies; /* net_lock */
 extern bool net_kick_wanted; /* some device has frames that it was not told of */
 void net_devices_init(void);
 void net_devices_kick(void);
+void net_forget_neighbours(
+    void); /* hardware addresses that frames are sent to are looked up anew */
 
 /* lwip_datagram.c, under the lock but `receive` and `waiting`. `add` is for a packet that is being
  * received, and consumes it. */

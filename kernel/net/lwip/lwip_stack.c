@@ -309,8 +309,14 @@ struct slow_timer {
     bool always; /* not only for a while after traffic */
 };
 
+static void age_neighbours(void)
+{
+    etharp_tmr();
+    net_forget_neighbours(); /* so that lwIP sees within a second which are in use */
+}
+
 static struct slow_timer slow_timers[] = {
-    {etharp_tmr, ARP_TMR_INTERVAL, 0, false},
+    {age_neighbours, ARP_TMR_INTERVAL, 0, false},
     {ip_reass_tmr, IP_TMR_INTERVAL, 0, false},
     {ip6_reass_tmr, IP6_REASS_TMR_INTERVAL, 0, false},
     {nd6_tmr, ND6_TMR_INTERVAL, 0, false},

@@ -2,6 +2,10 @@
 /* UDP by lwIP's raw API: datagrams queue with their sender, and leave in one piece. */
 #include <lib/errno.h>
 
+#include <lwip/inet_chksum.h>
+#include <lwip/ip.h>
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/prot/udp.h>
 #include <lwip/udp.h>
 
 #include "lwip_chunk.h"
@@ -178,6 +182,8 @@ static int connect_locked(struct inet_sock *sock, const struct inet_address *to)
         return error;
     net_address_from_lwip(&ip, to->port, &sock->peer);
     WRITE_ONCE(sock->state, INET_CONNECTED);
+    sock->has_plain_peer = IP_IS_V4_VAL(ip) && IP_IS_V4_VAL(pcb->local_ip) &&
+                           !ip_addr_ismulticast(&ip) && !is_broadcast(&ip);
     note_local(sock);
     return 0;
 }
@@ -235,6 +241,35 @@ static unsigned header_size(const ip_addr_t *ip)
     return IP_IS_V4(ip) ? IP_HLEN : IP6_HLEN;
 }
 
+/* A datagram to the IPv4 peer that connect() has looked at: udp_send() without its questions. */
+static int send_to_peer(struct udp_pcb *pcb, struct pbuf *p)
+{
+    struct netif *netif = pcb->netif_idx == NETIF_NO_INDEX
+                              ? ip4_route_src(ip_2_ip4(&pcb->local_ip), ip_2_ip4(&pcb->remote_ip))
+                              : net_netif(pcb->netif_idx);
+    struct udp_hdr *header;
+
+    if (netif == NULL)
+        return -ENETUNREACH;
+    (void)pbuf_add_header(p, UDP_HLEN); /* a chunk has the room */
+    header = p->payload;
+    header->src = lwip_htons(pcb->local_port);
+    header->dest = lwip_htons(pcb->remote_port);
+    header->len = lwip_htons(p->tot_len);
+    header->chksum = 0;
+    if (netif->chksum_flags & NETIF_CHECKSUM_GEN_UDP) {
+        header->chksum =
+            ip_chksum_pseudo(p, IP_PROTO_UDP, p->tot_len, &pcb->local_ip, &pcb->remote_ip);
+        if (header->chksum == 0)
+            header->chksum = 0xffff;
+    }
+    if (p->tot_len + IP_HLEN <= netif->mtu)
+        return net_errno(short_output(p, &pcb->local_ip, &pcb->remote_ip, pcb->ttl, pcb->tos,
+                                      IP_PROTO_UDP, netif));
+    return net_errno(ip4_output_if_src(p, ip_2_ip4(&pcb->local_ip), ip_2_ip4(&pcb->remote_ip),
+                                       pcb->ttl, pcb->tos, IP_PROTO_UDP, netif));
+}
+
 static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet_packet *to)
 {
     bool is_plain = to->ttl < 0 && to->tos < 0 && to->interface == 0 &&
@@ -249,7 +284,7 @@ static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet
     if (to->address.family == AF_UNSPEC && sock->state != INET_CONNECTED)
         return -EDESTADDRREQ;
     if (to->address.family == AF_UNSPEC && is_plain)
-        return net_errno(udp_send(pcb, p));
+        return sock->has_plain_peer ? send_to_peer(pcb, p) : net_errno(udp_send(pcb, p));
     net_address_to_lwip(to->address.family != AF_UNSPEC ? &to->address : &sock->peer,
                         sock->socket->family == AF_INET6, &ip);
     if (ip_addr_isany(&ip))

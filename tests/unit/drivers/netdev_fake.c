@@ -21,10 +21,9 @@ int thread_spawn(const char *name, void (*entry)(void *), void *argument, struct
     return 0;
 }
 
-bool sched_serve(void (*serve)(void *argument), void *argument)
+bool sched_serve(void (*serve)(void *argument), void *argument, struct thread *other)
 {
-    (void)serve;
-    (void)argument;
+    (void)serve, (void)argument, (void)other;
     return false;
 }
 

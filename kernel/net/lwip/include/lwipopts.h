@@ -51,6 +51,7 @@
 #define LWIP_NETIF_STATUS_CALLBACK     1
 #define LWIP_NETIF_HOSTNAME            0
 #define LWIP_CHECKSUM_CTRL_PER_NETIF   1
+#define LWIP_INLINE_IP_CHKSUM          1
 #define LWIP_SUPPORT_CUSTOM_PBUF       1
 #define LWIP_BROADCAST_PING            0
 #define IP_REASSEMBLY                  1

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* lwIP's own header of this name, but for the lists of connections, which lwip_demux.c keeps, and
- * for a mistake: when lwIP 2.2.1 cuts a segment it means to take FIN and PSH off the first part,
- * and only adds flags there (tcp_split_unsent_seg), so that the stream ended before its last bytes.
+/* lwIP's own header of this name, but for the lists of connections, which lwip_demux.c keeps, for
+ * the way of segments through IP, which lwip_short.c knows to shorten, and for a mistake: when
+ * lwIP 2.2.1 cuts a segment it means to take FIN and PSH off the first part, and only adds flags
+ * there (tcp_split_unsent_seg), so that the stream ended before its last bytes.
  */
 #ifndef NET_LWIP_TCP_PRIV_H
 #define NET_LWIP_TCP_PRIV_H
@@ -32,6 +33,11 @@ enum { TCP_TRIES_MAX = 100, TCP_SYN_TRIES_MAX = 200 };
 /* tcp(7): tcp_fin_timeout */
 #undef TCP_FIN_WAIT_TIMEOUT
 #define TCP_FIN_WAIT_TIMEOUT 60000
+
+#undef ip_output_if
+#define ip_output_if short_output
+err_t short_output(struct pbuf *p, const ip_addr_t *from, const ip_addr_t *to, u8_t ttl, u8_t tos,
+                   u8_t protocol, struct netif *netif);
 
 void demux_register(struct tcp_pcb **list, struct tcp_pcb *pcb);
 void demux_remove(struct tcp_pcb **list, struct tcp_pcb *pcb);
