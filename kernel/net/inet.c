@@ -564,7 +564,6 @@ static const struct socket_family inet6_family = {.family = AF_INET6, .create = 
 
 void inet_init(void)
 {
-    net_boot_init();
     net_stack_init();
     socket_family_register(&inet_family);
     socket_family_register(&inet6_family);

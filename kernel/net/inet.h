@@ -190,7 +190,7 @@ int net_tcp_max_segment(struct inet_sock *sock);
 /* net/lwip/lwip_icmp.c: the oldest error of the queue, the caller's to kfree; NULL. */
 struct inet_error *net_take_error(struct inet_sock *sock);
 
-/* net/lwip/lwip_boot.c: before net_stack_init(). */
+/* net/lwip/lwip_boot.c: before there are interfaces. */
 void net_boot_init(void);
 
 /* Packets that devices carried, and bytes that the CPU moved: from programs, to them, and beyond

@@ -486,6 +486,7 @@ static void start(void)
     for (unsigned i = 0; i < ARRAY_SIZE(slow_timers); i++)
         slow_timers[i].next_ms = now + slow_timers[i].interval_ms;
     active_until_ms = now;
+    net_boot_init();
     lwip_init();
     net_icmp_init();
     net_links_init();
