@@ -113,10 +113,11 @@ static void detect_hypervisor(void)
 /* Told to who asked for such lines: the first use of the log's formatting is a part of a boot. */
 void machine_log_banner(void)
 {
-    uint32_t midr = (uint32_t)sysreg_read(midr_el1);
+    uint32_t midr;
 
     if (log_level() < LOG_INFO)
         return;
+    midr = (uint32_t)sysreg_read(midr_el1);
     log_info("%s, %s r%up%u, %u CPUs, hypervisor: %s, PSCI %u.%u", machine_model(),
              machine_cpu_name(midr), midr >> 20 & 0xf, midr & 0xf, dt_cpu_count(), hypervisor,
              psci_version() >> 16, psci_version() & 0xffff);

@@ -64,8 +64,11 @@ static _Noreturn void give_up(const char *name, int error, const char *reason)
 static int set_directory(const char *cwd)
 {
     struct path path;
-    int error = path_lookup(NULL, cwd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &path);
+    int error;
 
+    if (strcmp(cwd, "/") == 0)
+        return 0; /* where it is */
+    error = path_lookup(NULL, cwd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &path);
     if (error)
         return error;
     error = fs_chdir(&path);

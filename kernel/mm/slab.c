@@ -158,10 +158,8 @@ static __noinline void *stock_fill(struct slab_cache *cache)
         cache_ready(cache);
     stock = &this_cpu()->slabs->stock[cache->id];
     spin_lock(&cache->lock);
-    if (!list_empty(&cache->partial))
-        take_slab(cache, list_first_entry(&cache->partial, struct page, list), stock);
-    spin_unlock(&cache->lock);
-    if (stock->count == 0) {
+    if (list_empty(&cache->partial)) {
+        spin_unlock(&cache->lock);
         struct page *page = slab_make(cache);
 
         if (page == NULL)
@@ -170,9 +168,9 @@ static __noinline void *stock_fill(struct slab_cache *cache)
         cache->slabs++;
         cache->empty_slabs++;
         list_add(&cache->partial, &page->list);
-        take_slab(cache, page, stock);
-        spin_unlock(&cache->lock);
     }
+    take_slab(cache, list_first_entry(&cache->partial, struct page, list), stock);
+    spin_unlock(&cache->lock);
     object = stock->first;
     stock->first = *(void **)object;
     stock->count--;
