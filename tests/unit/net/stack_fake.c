@@ -235,8 +235,15 @@ void inet_sock_ref(struct inet_sock *sock)
 
 void inet_sock_unref(struct inet_sock *sock)
 {
-    if (atomic_dec_and_test(&sock->refs))
-        free(sock);
+    struct inet_error *next;
+
+    if (!atomic_dec_and_test(&sock->refs))
+        return;
+    for (struct inet_error *error = sock->errors; error != NULL; error = next) {
+        next = error->next;
+        free(error);
+    }
+    free(sock);
 }
 
 void stack_fake_socket(struct socket *socket, bool is_stream)
