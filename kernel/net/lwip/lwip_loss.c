@@ -216,7 +216,7 @@ static bool is_lost(const struct inet_sock *sock, const struct tcp_pcb *pcb,
             now - sent > sock->rtt_ms + slack)
             return true;
     }
-    if ((segment->flags & SEG_RESENT) || sock->is_reordered)
+    if ((segment->flags & SEG_RESENT) || (sock->is_reordered && (segment->flags & TF_SEG_OPTS_TS)))
         return false;
     if (pcb->unsent == NULL) /* there may be too few to tell of three (RFC 5827) */
         needed = min(needed, max((flight->total + packet - 1) / packet, 2u) - 1);
@@ -489,6 +489,8 @@ void tcp_loss_tick(struct inet_sock *sock, struct tcp_pcb *pcb, uint32_t now)
     }
     if (sock->probed_at == pcb->lastack || !(last->flags & TF_SEG_OPTS_TS))
         return;
+    if (last->next == NULL && last->len <= packet_size(pcb))
+        return; /* its acknowledgement may be delayed; the time-out is soon enough */
     while (last->next != NULL)
         last = last->next;
     patience = ((uint32_t)(pcb->sa >> 3) + PROBE_TICKS_MIN) * TCP_SLOW_INTERVAL;

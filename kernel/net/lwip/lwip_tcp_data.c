@@ -21,8 +21,9 @@
 
 #define BATCH_MAX     65536u /* bytes copied before the lock is taken */
 #define CHUNK_MAX     (CHUNK_DATA(32768) & ~7u)
-#define PARTS_MAX     12u  /* chunks that make one segment */
-#define HELD_MS       200u /* tcp(7): TCP_CORK */
+#define PARTS_MAX     12u   /* chunks that make one segment */
+#define PIECES_MAX    4096u /* that the other end can make us cut what waits into */
+#define HELD_MS       200u  /* tcp(7): TCP_CORK */
 #define SEGMENT_LEAST 536u
 #define WINDOW_LEAST  2920u
 
@@ -196,7 +197,7 @@ bool tcp_data_cut(struct tcp_pcb *pcb, struct tcp_seg *segment, size_t first, si
     unsigned at_end = TCPH_FLAGS(segment->tcphdr) & (TCP_PSH | TCP_FIN), count = 0;
     struct tcp_seg *last = segment, *pieces;
 
-    if (segment->p->ref != 1)
+    if (segment->p->ref != 1 || pcb->snd_queuelen + segment->len / size > PIECES_MAX)
         return false;
     pieces = copy_rest(pcb, segment, first, size, &last);
     if (pieces == NULL)
