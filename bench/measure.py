@@ -85,8 +85,8 @@ class Programs:
                        stdout=subprocess.DEVNULL)
         return ['-kernel', image]
 
-    def linux(self, name, words, *arguments):
-        """Debian's kernel with an initramfs that runs the program; hello is its own first process."""
+    def linux(self, name, words, *arguments, modules=()):
+        """Debian's kernel with an initramfs that runs the program, after these modules; hello is its own first process."""
         initramfs = self.path(name + '.initramfs')
         runs = [oracle.Run(name, ['/t/' + name, *arguments], timeout=LIMIT_S)]
         with open(initramfs, 'wb') as file:
@@ -97,6 +97,10 @@ class Programs:
             cpio.add(self.path('hello-init') if name == 'hello' else oracle.init_program(), '/init')
             cpio.entry('list', 0o100644, oracle.run_list(runs).encode())
             cpio.add(self.path(name), '/t/' + name)
+            if modules:
+                cpio.folder('modules')
+                for number, path in enumerate(debian.modules(modules)):
+                    cpio.add(path, '/modules/%d' % number)
             cpio.close()
         return ['-kernel', debian.kernel()[0], '-initrd', initramfs, '-append', (QUIET + ' ' + words).strip()]
 
@@ -128,17 +132,21 @@ def run(command, line=None, limit_s=LIMIT_S, after=None):
     return data.decode(errors='replace'), seen
 
 
+def read_marks(path):
+    """[(mark, count, different)...] of the plugin's report; none if it was not written."""
+    if not os.path.exists(path):
+        return []
+    with open(path) as file:
+        return [tuple(map(int, m.groups())) for m in re.finditer(r'^mark (\d+) (\d+) (\d+)$', file.read(), re.M)]
+
+
 def counted(build, command):
     """(console text, [(mark, count, different)...]) of one run under the plugin."""
     with tempfile.TemporaryDirectory(prefix='remora-bench-') as folder:
         report = os.path.join(folder, 'counts')
         plugin = os.path.join(build, 'bench/count.so')
         text, _ = run(command + ['-icount', 'shift=0,sleep=off', '-plugin', '%s,out=%s' % (plugin, report)])
-        marks = []
-        if os.path.exists(report):
-            marks = [tuple(map(int, m.groups()))
-                     for m in re.finditer(r'^mark (\d+) (\d+) (\d+)$', open(report).read(), re.M)]
-    return text, marks
+        return text, read_marks(report)
 
 
 RESULT = re.compile(r'bench (\S+) n=(\d+) ns=(-?\d+)')
