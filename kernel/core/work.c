@@ -8,7 +8,6 @@
 static struct spinlock lock = SPINLOCK_INIT(RANK_TIMER);
 static struct list_node queue = LIST_INIT(queue);
 static struct waitq waitq = WAITQ_INIT;
-static struct thread *worker;
 
 void work_init(struct work *work, void (*run)(struct work *work))
 {
@@ -57,12 +56,7 @@ static void work_loop(void *argument)
     }
 }
 
-bool work_is_running(void)
-{
-    return current() == worker;
-}
-
 int work_init_worker(void)
 {
-    return thread_spawn("worker", work_loop, NULL, &worker);
+    return thread_spawn("worker", work_loop, NULL, NULL);
 }

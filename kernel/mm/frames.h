@@ -56,9 +56,14 @@ uint64_t memory_reserve_pages(void); /* what programs may not take */
 
 /* reclaim.c */
 uint64_t memory_reclaim(uint64_t pages);
-/* The same, and when that frees fewer, has the worker free pages that are mapped and waits for it.
- * False: nothing could be freed. May sleep. */
+/* The same, and when that frees fewer, pages that are mapped. False: nothing could be freed. Waits
+ * for nothing but another caller of it, whatever the caller holds. */
 bool memory_reclaim_any(uint64_t pages);
+/* A reference of an object, for unmapping its pages; false: nobody has one, or no more can be held
+ * now. Given back, the object is not released here, where the caller's locks are not known. */
+struct vm_object;
+bool reclaim_hold(struct vm_object *object);
+void reclaim_drop(struct vm_object *object);
 
 /* pagecache.c: cached, shared, dirty */
 void pagecache_get_stats(struct memory_stats *stats);

@@ -72,13 +72,12 @@ static void unmap_own(struct vmspace *vs, vaddr_t va, vaddr_t end, struct tlb_ba
     }
 }
 
-void object_unmap(struct vm_object *object, uint64_t first, uint64_t count, bool copies)
+/* object->area_lock held. */
+static void unmap_locked(struct vm_object *object, uint64_t first, uint64_t end, bool copies)
 {
-    uint64_t end = count > UINT64_MAX - first ? UINT64_MAX : first + count;
     struct vm_area *area;
     vaddr_t from, to;
 
-    mutex_lock(&object->area_lock);
     /* Before the tables are looked at: pairs with the acquire in fault_object(), which then sees a
      * change. */
     smp_store_release(&object->unmap_sequence, object->unmap_sequence + 1);
@@ -97,6 +96,22 @@ void object_unmap(struct vm_object *object, uint64_t first, uint64_t count, bool
         tlb_finish(&batch);
         spin_unlock(&vs->pt_lock);
     }
+}
+
+void object_unmap(struct vm_object *object, uint64_t first, uint64_t count, bool copies)
+{
+    uint64_t end = count > UINT64_MAX - first ? UINT64_MAX : first + count;
+
+    mutex_lock(&object->area_lock);
+    unmap_locked(object, first, end, copies);
+    mutex_unlock(&object->area_lock);
+}
+
+void object_try_unmap(struct vm_object *object, uint64_t first, uint64_t count)
+{
+    if (!mutex_trylock(&object->area_lock))
+        return;
+    unmap_locked(object, first, first + count, false);
     mutex_unlock(&object->area_lock);
 }
 

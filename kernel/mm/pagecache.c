@@ -371,7 +371,7 @@ static struct vm_object *mapped_object(struct page *page)
         atomic_read(&page->refs) == 1 || !spin_trylock(&object->lock))
         return NULL;
     mapped = object->shown_by != NULL ? object->shown_by : object;
-    if (!atomic_inc_not_zero(&mapped->refs)) /* no mapping holds it */
+    if (!reclaim_hold(mapped)) /* no mapping holds it */
         mapped = NULL;
     spin_unlock(&object->lock);
     return mapped;
@@ -403,8 +403,8 @@ uint64_t pagecache_evict_mapped(uint64_t pages)
             freed++;
         }
         if (object != NULL) {
-            object_unmap(object, align_down(index, (uint64_t)UNMAP_PAGES), UNMAP_PAGES, false);
-            object_unref(object);
+            object_try_unmap(object, align_down(index, (uint64_t)UNMAP_PAGES), UNMAP_PAGES);
+            reclaim_drop(object);
         }
     }
     return freed;

@@ -2,11 +2,10 @@
 /* Memory pressure: what can be given up, and the cap on what cannot. */
 #include "frames.h"
 
-#include <arch/barrier.h>
-#include <core/clock.h>
-#include <core/wait.h>
+#include <core/panic.h>
 #include <core/work.h>
 #include <lib/compiler.h>
+#include <mm/object.h>
 #include <mm/pagecache.h>
 
 static struct memory_shrinker *shrinkers; /* added at start, never removed */
@@ -30,36 +29,73 @@ uint64_t memory_reclaim(uint64_t pages)
 
 /* --- pages that are mapped ----------------------------------------------------------------------
  *
- * Taking them out of mappings sleeps and must not be done under the locks of whoever wants memory:
- * the worker does it, and they wait a moment for it.
+ * Whoever wants memory takes them out of mappings itself, and only tries the locks that it needs
+ * for that: it may hold any of them. An object's last reference may be the one taken here; to
+ * release it takes locks, so the worker does that.
  */
 
-#define MAPPED_BATCH   256U /* pages */
-#define MAPPED_WAIT_NS NS_PER_SECOND
+#define MAPPED_BATCH 256U /* pages */
+#define LAST_MAX     8U
 
-static struct waitq mapped_waitq = WAITQ_INIT;
-static unsigned mapped_rounds;
-static uint64_t mapped_freed; /* of the last round */
+static struct mutex reclaim_lock = MUTEX_INIT(RANK_RECLAIM);
+static struct spinlock last_lock = SPINLOCK_INIT(RANK_EVICTION);
+static struct vm_object *last[LAST_MAX]; /* last_lock: objects that the worker is to give back */
+static unsigned last_count;
 
-static void evict_mapped(struct work *work)
+bool reclaim_hold(struct vm_object *object)
 {
+    return READ_ONCE(last_count) < LAST_MAX && atomic_inc_not_zero(&object->refs);
+}
+
+static struct vm_object *take_last(void)
+{
+    struct vm_object *object = NULL;
+
+    spin_lock(&last_lock);
+    if (last_count > 0)
+        object = last[--last_count];
+    spin_unlock(&last_lock);
+    return object;
+}
+
+static void release_last(struct work *work)
+{
+    struct vm_object *object;
+
     (void)work;
-    WRITE_ONCE(mapped_freed, pagecache_evict_mapped(MAPPED_BATCH));
-    smp_store_release(&mapped_rounds, mapped_rounds + 1);
-    waitq_wake_all(&mapped_waitq);
+    while ((object = take_last()) != NULL)
+        object_unref(object);
+}
+
+void reclaim_drop(struct vm_object *object)
+{
+    static struct work work = {.node = LIST_INIT(work.node), .run = release_last};
+    int32_t refs = atomic_read(&object->refs);
+
+    while (refs > 1) {
+        int32_t seen = atomic_cmpxchg(&object->refs, refs, refs - 1);
+
+        if (seen == refs)
+            return;
+        refs = seen;
+    }
+    spin_lock(&last_lock);
+    ASSERT(last_count < LAST_MAX); /* reclaim_lock is held since reclaim_hold() */
+    last[last_count++] = object;
+    spin_unlock(&last_lock);
+    (void)work_queue(&work);
 }
 
 static bool reclaim_mapped(void)
 {
-    static struct work work = {.node = LIST_INIT(work.node), .run = evict_mapped};
-    unsigned round = READ_ONCE(mapped_rounds);
+    uint64_t freed;
 
-    if (pagecache_evictable_count() == 0 || work_is_running())
+    if (pagecache_evictable_count() == 0)
         return false;
-    (void)work_queue(&work);
-    return wait_event(&mapped_waitq, smp_load_acquire(&mapped_rounds) != round,
-                      clock_monotonic_ns() + MAPPED_WAIT_NS, WAIT_UNINTERRUPTIBLE) == 0 &&
-           READ_ONCE(mapped_freed) > 0;
+    mutex_lock(&reclaim_lock);
+    freed = pagecache_evict_mapped(MAPPED_BATCH);
+    mutex_unlock(&reclaim_lock);
+    return freed > 0;
 }
 
 bool memory_reclaim_any(uint64_t pages)

@@ -24,6 +24,7 @@ enum lock_rank {
     RANK_VMSPACE,        /* areas of an address space */
     RANK_OBJECT,         /* pages of an object */
     RANK_DEVICE_COMMAND, /* of a device, one at a time */
+    RANK_RECLAIM,        /* who takes pages out of mappings, whatever else it holds; never waits */
     /* spinlocks */
     RANK_EVENT, /* readiness chains: pipes, eventfd, epoll's ready list */
     RANK_DENTRY,

@@ -17,9 +17,6 @@ void work_init(struct work *work, void (*run)(struct work *work));
 /* Queues it unless it already is. Any context. Returns whether it was queued by this call. */
 bool work_queue(struct work *work);
 
-/* Is the current thread the worker? It may not wait for another job. */
-bool work_is_running(void);
-
 /* Starts the worker thread. */
 int work_init_worker(void);
 

@@ -84,6 +84,8 @@ void object_show_by(struct vm_object *lower, struct vm_object *upper, const stru
 /* Takes pages first .. first+count-1 out of every mapping (count UINT64_MAX: to the end). Private
  * copies go too when `copies` is true (truncation), else only the object's own pages. May sleep. */
 void object_unmap(struct vm_object *object, uint64_t first, uint64_t count, bool copies);
+/* The same without the copies, or nothing when others change the object's mappings just then. */
+void object_try_unmap(struct vm_object *object, uint64_t first, uint64_t count);
 
 /* Write-protects them in every mapping, so that the next write is seen by dirtied(); before
  * write-back. May sleep. */

@@ -58,7 +58,7 @@ uint64_t pagecache_page_count(void);
 /* Evicts up to `pages` clean, unmapped, unpinned pages of evictable objects; returns how many. */
 uint64_t pagecache_evict(uint64_t pages);
 /* The same with mapped ones, which are taken out of their mappings first: used again before they
- * come to the front once more, they stay. Thread context without locks; may sleep. */
+ * come to the front once more, they stay. One at a time; only tries locks. Thread context. */
 uint64_t pagecache_evict_mapped(uint64_t pages);
 /* Pages that eviction may look at: clean or not, mapped or not. */
 uint64_t pagecache_evictable_count(void);

@@ -82,6 +82,16 @@ bool memory_reclaim_any(uint64_t pages)
     return pagecache_evict(pages) > 0 || pagecache_evict_mapped(pages) > 0;
 }
 
+bool reclaim_hold(struct vm_object *object)
+{
+    return atomic_inc_not_zero(&object->refs);
+}
+
+void reclaim_drop(struct vm_object *object)
+{
+    object_unref(object);
+}
+
 bool memory_charge_pinned(uint64_t pages)
 {
     (void)pages;
