@@ -114,6 +114,7 @@ int virtio_add(struct virtio_device *device)
 
 static void use(struct pci_device *device)
 {
+    unsigned mapped = pci_fake.mapped_bytes;
     int vectors;
 
     (void)pci_irq(device);
@@ -128,8 +129,8 @@ static void use(struct pci_device *device)
         pci_msix_disable(device);
     }
     device->device.driver = driver_entry_virtio_pci;
-    if (driver_entry_virtio_pci->probe(&device->device) == 0)
-        abort();
+    if (driver_entry_virtio_pci->probe(&device->device) == 0 || pci_fake.mapped_bytes != mapped)
+        abort(); /* it cannot start, and gives back what it has mapped */
 }
 
 /* The host bridge itself, whose functions no driver wants. */
