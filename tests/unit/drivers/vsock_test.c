@@ -485,9 +485,15 @@ static struct socket *pair(int type, struct socket **other)
 static void stays_in_the_guest(void **state)
 {
     struct socket *b, *a = pair(SOCK_STREAM, &b);
+    struct vsock_header header = header_of(DATA, 4, 0, 1);
     size_t sum = 0;
     ssize_t sent;
 
+    header.source_cid = 1; /* the host as one of the two */
+    header.source_port = 3000;
+    header.target_port = name(a, false).port;
+    assert_true(host_send(&header, "evil"));
+    assert_int_equal(do_receive(a, text, 10, MSG_DONTWAIT), -EAGAIN);
     assert_int_equal(name(b, true).cid, 1);
     assert_int_equal(name(a, true).port, 3000);
     while ((sent = do_send(a, text, sizeof(text), MSG_DONTWAIT)) > 0)
