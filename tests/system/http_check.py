@@ -2,15 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Fetches a URL many times over several connections and compares every byte with a file.
 
-    http_check.py [--connections N] [--requests N] [--close] [--in-turn] http://HOST[:PORT]/PATH FILE
+    http_check.py [--connections N] [--requests N] [--close] http://HOST[:PORT]/PATH FILE
 
---requests is for all connections together; --close opens a new connection for each,
---in-turn the next one only when the first reply on this one has come. Prints how many replies were
-right; the status is 1 as soon as one is not.
+--requests is for all connections together; --close opens a new connection for each. Prints how many
+replies were right; the status is 1 as soon as one is not.
 """
 import argparse
 import asyncio
-import contextlib
 import sys
 import urllib.parse
 
@@ -30,19 +28,17 @@ async def read_reply(reader, expected):
     return headers.get("connection", "").lower() != "close"
 
 
-async def fetch(url, expected, requests, close, opening):
+async def fetch(url, expected, requests, close):
     """Takes requests from the shared list until it is empty."""
     head = (f"GET {url.path} HTTP/1.1\r\nHost: {url.hostname}\r\nConnection: {'close' if close else 'keep-alive'}\r\n\r\n").encode()
     reader = writer = None
     done = 0
     while requests:
         requests.pop()
-        async with contextlib.AsyncExitStack() as turn:
-            if not writer:
-                await turn.enter_async_context(opening)
-                reader, writer = await asyncio.open_connection(url.hostname, url.port or 80)
-            writer.write(head)
-            stays = await read_reply(reader, expected)
+        if not writer:
+            reader, writer = await asyncio.open_connection(url.hostname, url.port or 80)
+        writer.write(head)
+        stays = await read_reply(reader, expected)
         done += 1
         if close or not stays:
             assert await reader.read() == b"", "bytes after the reply"
@@ -58,15 +54,13 @@ async def main():
     parser.add_argument("--connections", type=int, default=1)
     parser.add_argument("--requests", type=int, default=1)
     parser.add_argument("--close", action="store_true")
-    parser.add_argument("--in-turn", action="store_true")
     parser.add_argument("url", type=urllib.parse.urlsplit)
     parser.add_argument("file")
     options = parser.parse_args()
     with open(options.file, "rb") as file:
         expected = file.read()
-    requests, opening = [None] * options.requests, asyncio.Semaphore(1 if options.in_turn else options.connections)
-    done = await asyncio.gather(*(fetch(options.url, expected, requests, options.close, opening)
-                                  for _ in range(options.connections)))
+    requests = [None] * options.requests
+    done = await asyncio.gather(*(fetch(options.url, expected, requests, options.close) for _ in range(options.connections)))
     print(f"{sum(done)} replies right")
 
 
