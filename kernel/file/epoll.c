@@ -92,7 +92,7 @@ static void unready_locked(struct epoll_set *set, struct epoll_item *item)
     list_del(&item->ready_node);
 }
 
-static void wake_set(struct epoll_set *set)
+static inline void wake_set(struct epoll_set *set)
 {
     smp_mb(); /* pairs with a collector's between queueing and testing */
     if (waitq_active(&set->waiters))
@@ -167,6 +167,7 @@ static unsigned report_locked(struct epoll_set *set, struct epoll_item *item, un
     if (events == 0 || item->is_dead)
         return 0;
     out->events = events;
+    out->zero = 0;
     out->data = item->data;
     if (item->events & EPOLL_ONESHOT)
         item->events &= MODE_BITS;

@@ -70,7 +70,7 @@ static long do_epoll_ctl(unsigned epfd, int op, unsigned fd, vaddr_t user)
 
     if (op != EPOLL_CTL_DEL && copy_from_user(&from, user, sizeof(from)) != 0)
         return -EFAULT;
-    event = (struct epoll_event_data){from.events, from.data};
+    event = (struct epoll_event_data){.events = from.events, .data = from.data};
     set = fd_get(current_files(), epfd);
     if (set.file == NULL)
         return -EBADF;
@@ -89,16 +89,18 @@ __cold long sys_epoll_ctl(const reg_t arg[6])
     return do_epoll_ctl((unsigned)arg[0], (int)arg[1], (unsigned)arg[2], arg[3]);
 }
 
-/* One by one: the padding must not carry kernel bytes. */
+_Static_assert(sizeof(struct epoll_event_data) == sizeof(struct abi64_epoll_event) &&
+                   offsetof(struct epoll_event_data, data) == 8,
+               "events reach the program as they are");
+
 static long events_to_user(vaddr_t user, const struct epoll_event_data *from, int count)
 {
-    for (int i = 0; i < count; i++) {
-        struct abi64_epoll_event event = {.events = from[i].events, .data = from[i].data};
+    size_t size = (size_t)count * sizeof(*from);
+    size_t left = copy_to_user_partial(user, from, size);
 
-        if (copy_to_user(user + (vaddr_t)i * sizeof(event), &event, sizeof(event)) != 0)
-            return i != 0 ? i : -EFAULT;
-    }
-    return count;
+    if (unlikely(left != 0))
+        count = (int)((size - left) / sizeof(*from));
+    return count != 0 ? count : -EFAULT;
 }
 
 /* More than a few events, if that many are ready now: after a sleep the next call brings the rest.
@@ -167,7 +169,11 @@ static long masked_epoll_wait(const reg_t arg[6], uint64_t deadline_ns)
 
 long sys_epoll_pwait(const reg_t arg[6])
 {
-    return masked_epoll_wait(arg, deadline_of_ms((int)arg[3]));
+    uint64_t deadline_ns = deadline_of_ms((int)arg[3]);
+
+    if (likely(arg[4] == 0))
+        return do_epoll_wait((unsigned)arg[0], arg[1], (int)arg[2], deadline_ns);
+    return masked_epoll_wait(arg, deadline_ns);
 }
 
 long sys_epoll_pwait2(const reg_t arg[6])

@@ -48,6 +48,7 @@ struct option {
 #define MASK(mask)    (int)(mask), 0, -1, FIELD(receive)
 
 static const struct option options[] = {
+    {IPPROTO_TCP, 1, OPTION_BOOL, SCOPE_ALL, ANY, FIELD(no_delay)}, /* first: nearly all set it */
     {IPPROTO_IP, 1, OPTION_BYTE, SCOPE_ALL, 0, 255, -1, FIELD(tos)},
     {IPPROTO_IP, 2, OPTION_BYTE, SCOPE_ALL, 1, 255, 64, FIELD(ttl)},
     {IPPROTO_IP, 3, OPTION_BOOL, SCOPE_RAW, ANY, FIELD(header_included)},
@@ -74,7 +75,6 @@ static const struct option options[] = {
     {IPPROTO_IPV6, 73, OPTION_INT, SCOPE_ALL, 0, 255, -1, FIELD(minimum_ttl)},
     {IPPROTO_IPV6, 67, OPTION_BYTE, SCOPE_ALL, 0, 255, 0, FIELD(tos)},
     {IPPROTO_IPV6, 78, OPTION_BOOL, SCOPE_ALL, ANY, FIELD(free_bind)},
-    {IPPROTO_TCP, 1, OPTION_BOOL, SCOPE_ALL, ANY, FIELD(no_delay)},
     {IPPROTO_TCP, 3, OPTION_BOOL, SCOPE_ALL, ANY, FIELD(cork)},
     {IPPROTO_TCP, 4, OPTION_INT, SCOPE_ALL, 1, 32767, -1, FIELD(keep_idle_s)},
     {IPPROTO_TCP, 5, OPTION_INT, SCOPE_ALL, 1, 32767, -1, FIELD(keep_interval_s)},

@@ -16,6 +16,7 @@
 
 struct epoll_event_data {
     unsigned events;
+    unsigned zero; /* no hole: programs get it as it is */
     uint64_t data;
 };
 

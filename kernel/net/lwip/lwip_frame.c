@@ -117,17 +117,21 @@ static void leave_checksum(struct netbuf *buffer, const struct layout *layout, u
     const uint8_t *from = head + ETHERNET_HEADER + (layout->is_v6 ? 8 : 12);
     unsigned offset = layout->protocol == PROTOCOL_TCP ? 16 : 6;
     uint8_t *field = head + layout->transport + offset;
-    uint64_t sum = layout->protocol + (buffer->total - layout->transport);
-    uint64_t words[4];
+    uint32_t words[8];
+    uint64_t sum = __builtin_bswap16((uint16_t)layout->protocol) +
+                   __builtin_bswap32(buffer->total - layout->transport);
 
     if (be16_at(field) != 0)
         return;
-    sum = __builtin_bswap16((uint16_t)((sum & 0xffff) + (sum >> 16)));
-    memcpy(words, from, layout->is_v6 ? 32 : 8);
-    for (unsigned i = 0; i < (layout->is_v6 ? 4 : 1); i++)
-        sum += (words[i] & 0xffffffff) + (words[i] >> 32);
+    memcpy(words, from, 8);
+    sum += (uint64_t)words[0] + words[1];
+    if (layout->is_v6) {
+        memcpy(words, from + 8, 24);
+        for (unsigned i = 0; i < 6; i++)
+            sum += words[i];
+    }
     sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
     sum = (sum & 0xffff) + (sum >> 16);
     field[0] = (uint8_t)sum; /* memory order: the sum was made of memory words */
@@ -200,7 +204,8 @@ static inline struct layout short_layout(const uint8_t *head, size_t size)
     const struct ip_hdr *ip = (const void *)(head + ETHERNET_HEADER);
     unsigned protocol = IPH_PROTO(ip);
 
-    if (ip->_v_hl != 0x45 || size < ETHERNET_HEADER + IP_HLEN + TCP_HLEN ||
+    if (ip->_v_hl != 0x45 ||
+        size < ETHERNET_HEADER + IP_HLEN + (protocol == PROTOCOL_TCP ? TCP_HLEN : 8) ||
         (IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK | IP_MF)) != 0 ||
         (protocol != PROTOCOL_TCP && protocol != PROTOCOL_UDP))
         return find_layout(head, size);

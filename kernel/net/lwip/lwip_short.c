@@ -22,7 +22,7 @@
 #define PLAIN_HEADER 0x45 /* version 4, five words */
 
 /* RFC 1071, of a header without options: 0xffff if its checksum is right. */
-static uint16_t header_sum(const struct ip_hdr *header)
+static inline uint16_t header_sum(const struct ip_hdr *header)
 {
     uint32_t word[5];
     uint64_t sum = 0;
@@ -127,6 +127,20 @@ void short_input_udp(struct pbuf *p, struct netif *netif)
 
 /* ---- out ---- */
 
+/* pbuf_add_header(), where the first buffer has the room before its bytes. */
+static inline bool add_room(struct pbuf *p, u16_t size)
+{
+    uint8_t *payload = (uint8_t *)p->payload - size;
+
+    if (!(p->type_internal & PBUF_TYPE_FLAG_STRUCT_DATA_CONTIGUOUS) ||
+        payload < (uint8_t *)(p + 1) || p->tot_len > UINT16_MAX - size)
+        return pbuf_add_header(p, size) == 0;
+    p->payload = payload;
+    p->len += size;
+    p->tot_len += size;
+    return true;
+}
+
 static void fill_header(struct ip_hdr *header, const struct pbuf *p, u32_t from, u32_t to)
 {
     static u16_t id; /* of TCP's; lwIP counts the others' */
@@ -150,7 +164,7 @@ err_t short_output(struct pbuf *p, const ip_addr_t *from, const ip_addr_t *to, u
 
     if (!IP_IS_V4(to))
         return ip6_output_if(p, ip_2_ip6(from), ip_2_ip6(to), ttl, tos, protocol, netif);
-    if (pbuf_add_header(p, IP_HLEN) != 0)
+    if (!add_room(p, IP_HLEN))
         return ERR_BUF;
     header = p->payload;
     address = ip_2_ip4(to)->addr;

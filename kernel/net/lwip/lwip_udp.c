@@ -251,8 +251,9 @@ static int send_to_peer(struct udp_pcb *pcb, struct pbuf *p)
 
     if (netif == NULL)
         return -ENETUNREACH;
-    (void)pbuf_add_header(p, UDP_HLEN); /* a chunk has the room */
-    header = p->payload;
+    p->payload = header = (struct udp_hdr *)p->payload - 1; /* a chunk has the room */
+    p->len += UDP_HLEN;
+    p->tot_len += UDP_HLEN;
     header->src = lwip_htons(pcb->local_port);
     header->dest = lwip_htons(pcb->remote_port);
     header->len = lwip_htons(p->tot_len);

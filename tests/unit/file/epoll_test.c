@@ -30,7 +30,7 @@ static int teardown(void **state)
 
 static int add(struct file *to, struct file *file, unsigned events, uint64_t data)
 {
-    struct epoll_event_data asked = {events, data};
+    struct epoll_event_data asked = {events, 0, data};
 
     return epoll_add(to, file, 7, &asked);
 }
@@ -84,7 +84,7 @@ static void edge(void **state)
 
 static void oneshot(void **state)
 {
-    struct epoll_event_data out[4], again = {POLLIN | EPOLL_ONESHOT, 2};
+    struct epoll_event_data out[4], again = {POLLIN | EPOLL_ONESHOT, 0, 2};
 
     (void)state;
     eventfd_signal(event, 1);
@@ -99,7 +99,7 @@ static void oneshot(void **state)
 
 static void remove_and_release(void **state)
 {
-    struct epoll_event_data out[4], events = {POLLIN, 0};
+    struct epoll_event_data out[4], events = {POLLIN, 0, 0};
 
     (void)state;
     assert_int_equal(epoll_remove(set, event, 7), -ENOENT);
@@ -127,7 +127,7 @@ static void refused(void **state)
 {
     static const struct file_ops no_poll = {.name = "none"};
     struct file *plain = file_create(&no_poll, NULL, O_RDONLY);
-    struct epoll_event_data modify = {POLLIN | EPOLL_EXCLUSIVE, 0};
+    struct epoll_event_data modify = {POLLIN | EPOLL_EXCLUSIVE, 0, 0};
 
     (void)state;
     assert_int_equal(add(set, plain, POLLIN, 0), -EPERM);
