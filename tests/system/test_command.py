@@ -26,6 +26,13 @@ def test_streams(build):
     assert (ended.returncode, ended.stdout, ended.stderr) == (9, b"<a b>\n", b"err\n")
 
 
+def test_short_input(build):
+    """Nothing but the input itself makes QEMU look whether the guest takes it."""
+    for _ in range(6):
+        ended = run(build, "--cpus", "2", BUSYBOX, "busybox", "cat", data=b"a line\n", timeout=30)
+        assert (ended.returncode, ended.stdout) == (0, b"a line\n")
+
+
 @pytest.mark.parametrize("words", [[], ["-V"]], ids=["quiet", "verbose"])
 def test_input_is_clean(build, words):
     data = bytes(range(256)) * 400 + b"\x1b_R" * 1000

@@ -94,6 +94,8 @@ void vconsole_tell(struct vport *port, enum vconsole_event event, unsigned value
 
 /* console_port.c. Buffers for a port with queues, and its input begins. -ENOMEM. */
 int vport_start(struct vport *port);
+/* Tells the device that the port's user listens. Thread context. */
+void vport_listen(struct vport *port);
 void vport_interrupt(struct vport *port);
 /* The user takes input again. No lock held. */
 void vport_resume(struct vport *port);

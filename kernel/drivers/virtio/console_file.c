@@ -161,7 +161,7 @@ static int vport_open(struct file *file, void *data)
         port->opener = file;
     spin_unlock_irq(&port->lock, flags);
     if (error == 0)
-        vconsole_tell(port, VCONSOLE_PORT_OPEN, 1);
+        vport_listen(port);
     return error;
 }
 

@@ -74,7 +74,8 @@ int vport_use_as_main(struct vport *port)
     main_console = (struct console_device){
         .name = device->name, .ops = &main_ops, .node = device->node, .data = port};
     smp_store_release(&port->user, &main_user);
-    vconsole_tell(port, VCONSOLE_PORT_OPEN, 1);
+    vport_listen(port);
     console_replace(&main_console);
+    vport_resume(port); /* what came before */
     return 0;
 }

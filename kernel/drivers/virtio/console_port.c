@@ -212,6 +212,18 @@ void vport_interrupt(struct vport *port)
         pass_on(port);
 }
 
+/*
+ * QEMU gives a port no input before it is open, and looks again only when it is told of buffers:
+ * that was done when the port came, so it is told once more.
+ */
+void vport_listen(struct vport *port)
+{
+    struct virtio_device *device = port->console->device;
+
+    vconsole_tell(port, VCONSOLE_PORT_OPEN, 1);
+    device->ops->notify(device, port->receive.index);
+}
+
 static struct vport_buffer *make_buffer(void)
 {
     struct vport_buffer *buffer = kmalloc(sizeof(*buffer));

@@ -129,7 +129,7 @@ int vport_use_as_terminal(struct vport *port)
     }
     port->tty->hung_up = false;
     smp_store_release(&port->user, &hvc_user);
-    vconsole_tell(port, VCONSOLE_PORT_OPEN, 1);
+    vport_listen(port);
     vport_resume(port); /* what came before */
     return 0;
 }

@@ -433,10 +433,14 @@ static void moves_bytes(void **state)
     struct file file, second;
     char got[5000];
 
+    unsigned notified;
+
     start();
+    notified = fake.notified[ALPHA_IN];
     assert_int_equal(open_port(&file), 0);
     assert_int_equal(told[told_count - 1].event, OPEN);
     assert_int_equal(told[told_count - 1].value, 1);
+    assert_int_equal(fake.notified[ALPHA_IN], notified + 1); /* after it; else QEMU holds input */
     assert_int_equal(open_port(&second), -EBUSY);
     assert_int_equal(file.ops->poll(&file, NULL), POLLOUT);
     assert_int_equal(do_read(&file, got, 10, IO_NOWAIT), -EAGAIN);
