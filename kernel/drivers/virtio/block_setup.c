@@ -154,11 +154,12 @@ static int start_queues(struct virtio_block *b, unsigned count)
     return b->queue_count > 0 && error != -EINVAL ? 0 : error;
 }
 
+/* Each queue interrupts its CPU; an only one has got a CPU in turn with those of other devices. */
 static void spread_interrupts(struct virtio_block *b)
 {
     unsigned cpu = cpumask_first(&cpu_online_mask);
 
-    if (b->device->ops->queue_affinity == NULL)
+    if (b->device->ops->queue_affinity == NULL || b->queue_count == 1)
         return;
     for (unsigned i = 0; i < b->queue_count; i++) {
         b->device->ops->queue_affinity(b->device, i, cpu);
