@@ -131,6 +131,11 @@ int network_choose(struct network *network, const struct options *options)
                                network->kind == NETWORK_TAP
                                    ? "the guest is reached by its own address, so leave -p away"
                                    : "there is none: leave one of the two away");
+    for (size_t i = 0; status == 0 && i < network->port_count && !network->out; i++)
+        if (network->ports[i].udp)
+            message_warn("-p %s: QEMU's network drops what the guest answers by UDP, unless it may "
+                         "open connections too: add --net user,out",
+                         options->ports.item[i]);
     if (status)
         network_free(network);
     else

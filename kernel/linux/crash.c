@@ -67,6 +67,7 @@ void crash_report(const struct trapframe *frame, const struct signal_info *info)
     else
         log_error("%s (process %d, thread %d) ended by SIG%s, code %d", task->thread.name,
                   task->process->pid, task->tid, signal_name(info->signo), info->code);
-    print_registers(frame);
+    if (info->esr)
+        print_registers(frame);
     print_backtrace(frame);
 }

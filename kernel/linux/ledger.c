@@ -12,6 +12,8 @@
 #include <linux/program.h>
 #include <linux/syscalls.h>
 
+#include "abi64/numbers.h"
+
 #define LEDGER_SLOTS 64
 
 /* number_plus_one: 0 while the slot is free. */
@@ -49,8 +51,9 @@ void ledger_print(void)
 
         if (number < 0)
             break;
-        log_warn("absent system call %s (%d): %d times, first from %s",
+        log_warn("absent system call %s (%d): %d times, first from %s%s",
                  abi64_syscall_name((unsigned)number), number, atomic_read(&slots[i].count),
-                 slots[i].caller);
+                 slots[i].caller,
+                 number == __NR_clone ? "; a guest has one process, so it has no fork" : "");
     }
 }

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import write_kernel
 
-IMAGE_FEATURE_9P = 2
+IMAGE_FEATURE_NETWORK, IMAGE_FEATURE_9P = 1, 2
 
 
 @pytest.mark.parametrize("words,text", [
@@ -90,6 +90,14 @@ def test_closed_output(tool, programs):
     run = subprocess.run(["sh", "-c", 'exec "$0" run "$1" >&-', tool.remora, programs["static"]], timeout=20,
                          capture_output=True, env=dict(tool.environment, FAKE_GUEST="stderr"))
     assert run.returncode == 125 and b"writing the program's output: Bad file descriptor" in run.stderr
+
+
+def test_udp_without_out(tool, programs):
+    """QEMU's restrict=on drops answers by UDP."""
+    write_kernel(tool.kernel, IMAGE_FEATURE_NETWORK)
+    warned = tool.ok("run", "-p", "0:53/udp", programs["static"], guest="exit 0").stderr
+    assert b"warning: -p 0:53/udp: " in warned and b"add --net user,out" in warned
+    assert b"warning" not in tool.ok("run", "-p", "0:53/udp", "--net", "user,out", programs["static"], guest="exit 0").stderr
 
 
 def test_qemu_that_does_not_start(tool, programs):
