@@ -141,7 +141,7 @@ def test_forwarded_ports(tool, programs, kind, suffix):
 
 def test_free_ports_are_chosen_and_told(tool, programs):
     write_kernel(tool.kernel, IMAGE_FEATURE_NETWORK)
-    result = tool.ok("run", "-p", "0:80", "-p", "127.0.0.1:0:53/udp", programs["static"], guest="words")
+    result = tool.ok("run", "--net", "user,out", "-p", "0:80", "-p", "127.0.0.1:0:53/udp", programs["static"], guest="words")
     netdev = next(word for word in json.loads(result.stdout)["arguments"] if word.startswith("user,"))
     first, second = re.findall(r"hostfwd=\w+:[\d.]*:(\d+)-", netdev)
     assert first != "0" and second != "0"
