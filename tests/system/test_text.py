@@ -18,6 +18,7 @@ MACHINES = {
     "cpu=max gic=3 cpus=4 memory=128": {LSE, PAN, PAUTH, BTI},
     "cpu=max virtualization=on memory=64": {LSE, PAN, PAUTH, BTI},
 }
+SECONDS = 8  # that the program sleeps; the image holds its arguments
 NOP = struct.pack("<I", 0xD503201F)
 
 
@@ -40,7 +41,7 @@ def test_text_is_the_files(build, tmp_path, machine):
     """Read by a debugger after the program's first calls: its hash is that of the file's text with this CPU's code in place."""
     names = symbols(build)
     size = names["__text_end"] - names["__image_start"]
-    with open(build.image(build.program("idle"), "3"), "rb") as image:
+    with open(build.image(build.program("idle"), str(SECONDS)), "rb") as image:
         data = image.read()
     expected = bytearray(data[:size])
     entries = list(alternatives(data, names))
@@ -53,7 +54,7 @@ def test_text_is_the_files(build, tmp_path, machine):
 
     dumped = str(tmp_path / "text")
     memory = f"dump binary memory {dumped} &__image_start ((long)&__image_start)+{size}"
-    text, result = debugger.look(build, str(tmp_path / "gdb"), machine, memory)
+    text, result = debugger.look(build, str(tmp_path / "gdb"), machine, memory, seconds=SECONDS)
     assert result.status == 0 and os.path.exists(dumped), text
     with open(dumped, "rb") as image:
         found = image.read()
