@@ -26,6 +26,7 @@
 #define HELD_MS       200u  /* tcp(7): TCP_CORK */
 #define SEGMENT_LEAST 536u
 #define WINDOW_LEAST  2920u
+#define ACK_BYTES     2920u /* two packets of an Ethernet; a segment may be as long as many */
 
 /* ---- sending ---- */
 
@@ -476,6 +477,7 @@ static void append(struct inet_sock *sock, struct pbuf *p)
 err_t tcp_data_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
 {
     struct inet_sock *sock = arg;
+    size_t length = p != NULL ? p->tot_len : 0;
 
     (void)error;
     if (sock->listener != NULL)
@@ -498,6 +500,8 @@ err_t tcp_data_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t er
     sock->has_heard = true;
     if (sock->quick_acks != 0 && !sock->is_interactive) {
         sock->quick_acks--;
+        tcp_ack_now(pcb);
+    } else if (length >= ACK_BYTES) { /* every second packet: RFC 9293 section 3.8.6.3 */
         tcp_ack_now(pcb);
     }
     net_ready(sock, POLL_READABLE, true);
