@@ -99,6 +99,7 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t error)
     limit_segment(sock, pcb);
     pcb->rto = LWIP_TCP_RTO_TIME / TCP_SLOW_INTERVAL; /* attempts took longer and longer */
     tcp_data_start(sock);
+    sock->has_heard = true; /* what is sent next counts as a reply, as on Linux */
     WRITE_ONCE(sock->state, INET_CONNECTED);
     net_ready(sock, POLL_WRITABLE, true);
     return ERR_OK;
