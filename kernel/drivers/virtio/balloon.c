@@ -299,11 +299,11 @@ static int start(struct balloon *b)
     device->config_changed = balloon_config_changed;
     device->ops->ready(device);
     b->attention = true;
+    if (b->has_stats)
+        offer_stats(b); /* the queue is the thread's from then on */
     error = thread_spawn("balloon", work, b, &thread);
     if (error != 0)
         return error;
-    if (b->has_stats)
-        offer_stats(b);
     if (virtio_has(device, F_DEFLATE_ON_OOM))
         memory_add_shrinker(&b->shrinker);
     return 0;

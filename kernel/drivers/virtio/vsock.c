@@ -197,6 +197,7 @@ static int vvsock_probe(struct device *base)
     device->interrupt = vvsock_interrupt;
     error = start(v);
     if (error != 0) {
+        device->interrupt = NULL;
         device->ops->reset(device);
         virtqueue_free(&v->receive);
         virtqueue_free(&v->transmit);
