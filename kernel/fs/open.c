@@ -10,6 +10,8 @@
 #include <lib/compiler.h>
 #include <lib/errno.h>
 #include <lib/string.h>
+#include <mm/object.h>
+#include <mm/slab.h>
 
 #include "fs.h"
 
@@ -215,31 +217,32 @@ static int open_by_type(struct file *file, unsigned flags, bool created)
     }
 }
 
-/* The struct file of what the walk has found. */
-static int make_file(struct walk *walk, unsigned flags, bool created, struct file **out)
+/* The struct file of a path, whose references it takes over. */
+static int make_file(struct path *path, unsigned flags, bool created, struct file **out)
 {
-    struct inode *inode = path_inode(&walk->path);
+    struct inode *inode = path_inode(path);
     bool writes = S_ISREG(inode->mode) && !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY;
-    struct file *file;
-    struct path path;
+    struct file *file = NULL;
     int error;
 
-    if (inode->ops->reopen != NULL && !(flags & O_PATH))
-        return inode->ops->reopen(inode, flags, out);
-    if (writes) {
-        error = inode_get_write(inode);
-        if (error != 0)
-            return error;
+    if (inode->ops->reopen != NULL && !(flags & O_PATH)) {
+        error = inode->ops->reopen(inode, flags, out);
+        path_unref(path);
+        return error;
     }
-    file = file_create(&bare_file_ops, NULL, flags);
-    if (file == NULL) {
-        if (writes)
+    error = writes ? inode_get_write(inode) : 0;
+    if (error == 0) {
+        file = file_create(&bare_file_ops, NULL, flags);
+        error = file == NULL ? -ENOMEM : 0;
+        if (file == NULL && writes)
             inode_put_write(inode);
-        return -ENOMEM;
     }
-    walk_take(walk, &path);
-    file->mount = path.mount;
-    file->dentry = path.dentry;
+    if (error != 0) {
+        path_unref(path);
+        return error;
+    }
+    file->mount = path->mount;
+    file->dentry = path->dentry;
     file->inode = inode;
     if (writes && !(file->access & FILE_WRITE))
         inode_put_write(inode); /* access mode 3: neither */
@@ -250,6 +253,14 @@ static int make_file(struct walk *walk, unsigned flags, bool created, struct fil
     }
     *out = file;
     return 0;
+}
+
+static int make_walked(struct walk *walk, unsigned flags, bool created, struct file **out)
+{
+    struct path path;
+
+    walk_take(walk, &path);
+    return make_file(&path, flags, created, out);
 }
 
 static int open_walked(struct walk *walk, const struct open_request *request, struct file **out)
@@ -274,7 +285,7 @@ static int open_walked(struct walk *walk, const struct open_request *request, st
         if (error == 0 && !created)
             error = check_access(walk, flags);
     }
-    return error != 0 ? error : make_file(walk, flags, created, out);
+    return error != 0 ? error : make_walked(walk, flags, created, out);
 }
 
 /* O_TMPFILE: `walk` ends at the directory. */
@@ -310,7 +321,7 @@ static int open_tmpfile(struct walk *walk, const struct open_request *request, s
     if (error != 0)
         return error;
     walk_enter(walk, dentry);
-    return make_file(walk, request->flags, true, out);
+    return make_walked(walk, request->flags, true, out);
 }
 
 int fs_open(const struct path *at, const char *name, const struct open_request *request,
@@ -338,6 +349,49 @@ int fs_open(const struct path *at, const char *name, const struct open_request *
     return error;
 }
 
+int fs_open_found(struct path *path, unsigned flags, struct file **out)
+{
+    int error = make_file(path, flags, false, out);
+
+    if (error == 0)
+        file_notify(*out, IN_OPEN);
+    return error;
+}
+
+__cold int fs_read_text(const char *name, size_t limit, char **out)
+{
+    struct path path;
+    struct inode *inode;
+    uint64_t size;
+    ssize_t got;
+    char *text;
+    int error = path_lookup(NULL, name, LOOKUP_FOLLOW, &path);
+
+    if (error != 0)
+        return error;
+    inode = path_inode(&path);
+    size = READ_ONCE(inode->size);
+    if (inode->object == NULL)
+        error = -EINVAL;
+    else if (size > limit)
+        error = -EFBIG;
+    text = error == 0 ? kzalloc(size + 1) : NULL;
+    if (text != NULL) {
+        struct vm_object *object = inode_object_get(inode);
+
+        got = object_read(object, text, size, 0);
+        object_unref(object);
+        error = got < 0 ? (int)got : 0;
+        if (error != 0)
+            kfree(text);
+    } else if (error == 0) {
+        error = -ENOMEM;
+    }
+    path_unref(&path);
+    *out = text;
+    return error;
+}
+
 void fs_close_exec(struct file *file)
 {
     file_unref(file); /* file_drop_path lets writers in again */
@@ -357,32 +411,22 @@ static int exec_check(const struct path *path)
 int fs_open_exec(const struct path *at, const char *name, unsigned lookup, struct file **out)
 {
     struct path path;
-    struct file *file;
     int error = path_lookup(at, name, lookup, &path);
 
     if (error != 0)
         return error;
     error = exec_check(&path);
-    if (error == 0)
-        error = inode_deny_write(path_inode(&path));
-    if (error != 0)
-        goto out;
-    file = file_create(path_inode(&path)->file_ops, NULL, O_RDONLY);
-    if (file == NULL) {
-        inode_allow_write(path_inode(&path));
-        error = -ENOMEM;
-        goto out;
-    }
-    file_attach_path(file, &path);
-    file->access |= FILE_EXEC;
-    error = open_regular(file, O_RDONLY, false);
     if (error != 0) {
-        file_unref(file);
-        goto out;
+        path_unref(&path);
+        return error;
     }
-    file_notify(file, IN_OPEN);
-    *out = file;
-out:
-    path_unref(&path);
+    error = fs_open_found(&path, O_RDONLY, out);
+    if (error != 0)
+        return error;
+    error = inode_deny_write((*out)->inode);
+    if (error == 0)
+        (*out)->access |= FILE_EXEC;
+    else
+        file_unref(*out);
     return error;
 }

@@ -147,7 +147,7 @@ static int open_interp(struct exec *e)
     name = kzalloc(image->interp_bytes + 1);
     if (!name)
         return -ENOMEM;
-    got = file_read_kernel(e->program.file, name, image->interp_bytes, image->interp_offset);
+    got = exec_file_read(&e->program, name, image->interp_bytes, image->interp_offset);
     if (got != (ssize_t)image->interp_bytes)
         error = got < 0 ? (int)got : -ENOEXEC;
     else

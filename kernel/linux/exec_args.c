@@ -63,21 +63,12 @@ static int add(struct exec_args *args, const char *string)
     return 0;
 }
 
-int exec_args_add(struct exec_args *args, const char *string)
+int exec_args_add(struct exec_args *args, unsigned *count, const char *string)
 {
     int error = add(args, string);
 
     if (!error)
-        args->argc++;
-    return error;
-}
-
-int exec_env_add(struct exec_args *args, const char *string)
-{
-    int error = add(args, string);
-
-    if (!error)
-        args->envc++;
+        ++*count;
     return error;
 }
 
@@ -132,7 +123,7 @@ int exec_args_copy(struct exec_args *args, vaddr_t argv, vaddr_t envp)
 
     /* A program may rely on argv[0]: like Linux since 5.18 an empty argv gets an empty string. */
     if (!error && args->argc == 0)
-        error = exec_args_add(args, "");
+        error = exec_args_add(args, &args->argc, "");
     return error ? error : add_array(args, envp, &args->envc);
 }
 

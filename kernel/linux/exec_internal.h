@@ -11,6 +11,7 @@
 #include <linux/process.h>
 
 struct path;
+struct vm_object;
 struct vmspace;
 
 /* The strings of argv and then of envp, one after the other, each with its NUL. */
@@ -25,9 +26,9 @@ struct exec_args {
 
 void exec_args_init(struct exec_args *args, uint64_t stack_limit);
 void exec_args_free(struct exec_args *args);
-/* Appends an argument; all arguments come before the first of the environment. -E2BIG, -ENOMEM. */
-int exec_args_add(struct exec_args *args, const char *string);
-int exec_env_add(struct exec_args *args, const char *string);
+/* Appends a string and counts it, in argc or envc; all arguments come before the first of the
+ * environment. -E2BIG, -ENOMEM. */
+int exec_args_add(struct exec_args *args, unsigned *count, const char *string);
 /* Copies both from user arrays of pointers. */
 int exec_args_copy(struct exec_args *args, vaddr_t argv, vaddr_t envp);
 /* For #!: argv[0] goes, `first`, `second` (may be NULL) and `third` come in its place. */
@@ -37,6 +38,7 @@ int exec_args_script(struct exec_args *args, const char *first, const char *seco
 /* A file that is about to be executed. */
 struct exec_file {
     struct file *file; /* by fs_open_exec */
+    struct vm_object *object;
     uint64_t size;
     struct elf_image image;
     bool guarded; /* its code is to be mapped with VM_BTI */
@@ -49,6 +51,8 @@ int exec_file_open(struct exec_file *f, const struct path *at, const char *name,
                    const char **reason);
 int exec_file_parse(struct exec_file *f, const char **reason);
 void exec_file_close(struct exec_file *f);
+/* From its pages; short at the end of the file. */
+ssize_t exec_file_read(struct exec_file *f, void *to, size_t bytes, uint64_t offset);
 /* Looks whether its GNU property note asks for BTI, before it is mapped. -ENOMEM, -EIO. */
 int exec_file_guard(struct exec_file *f);
 

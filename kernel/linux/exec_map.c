@@ -23,7 +23,6 @@
 int exec_file_open(struct exec_file *f, const struct path *at, const char *name, unsigned lookup,
                    const char **reason)
 {
-    struct inode_stat stat;
     ssize_t got;
     int error;
 
@@ -32,23 +31,36 @@ int exec_file_open(struct exec_file *f, const struct path *at, const char *name,
     error = fs_open_exec(at, name, lookup, &f->file);
     if (error)
         return error;
-    error = fs_file_stat(f->file, &stat);
-    if (!error) {
-        f->size = stat.size;
-        got = file_read_kernel(f->file, f->head, sizeof(f->head), 0);
-        error = got < 0 ? (int)got : 0;
-        f->head_bytes = got < 0 ? 0 : (size_t)got;
-    }
-    if (error)
+    f->object = f->file->ops->object ? f->file->ops->object(f->file) : NULL;
+    if (!f->object) {
+        *reason = "its file system cannot map files";
         exec_file_close(f);
-    return error;
+        return -ENODEV;
+    }
+    f->size = READ_ONCE(f->file->inode->size);
+    got = exec_file_read(f, f->head, sizeof(f->head), 0);
+    if (got < 0)
+        exec_file_close(f);
+    else
+        f->head_bytes = (size_t)got;
+    return got < 0 ? (int)got : 0;
 }
 
 void exec_file_close(struct exec_file *f)
 {
+    if (f->object)
+        object_unref(f->object);
     if (f->file)
         fs_close_exec(f->file);
+    f->object = NULL;
     f->file = NULL;
+}
+
+ssize_t exec_file_read(struct exec_file *f, void *to, size_t bytes, uint64_t offset)
+{
+    if (offset >= f->size)
+        return 0;
+    return object_read(f->object, to, (size_t)min((uint64_t)bytes, f->size - offset), offset);
 }
 
 static int parse_far_phdrs(struct exec_file *f, uint64_t offset, size_t bytes, const char **reason)
@@ -59,7 +71,7 @@ static int parse_far_phdrs(struct exec_file *f, uint64_t offset, size_t bytes, c
 
     if (!phdrs)
         return -ENOMEM;
-    got = file_read_kernel(f->file, phdrs, bytes, offset);
+    got = exec_file_read(f, phdrs, bytes, offset);
     if (got == (ssize_t)bytes) {
         error = elf_parse(&f->image, f->head, phdrs, bytes, f->size, reason);
     } else {
@@ -94,7 +106,7 @@ int exec_file_guard(struct exec_file *f)
     note = kmalloc(bytes);
     if (!note)
         return -ENOMEM;
-    got = file_read_kernel(f->file, note, bytes, f->image.property_offset);
+    got = exec_file_read(f, note, bytes, f->image.property_offset);
     f->guarded = got == (ssize_t)bytes && elf_property_has_bti(note, bytes);
     kfree(note);
     return got < 0 ? (int)got : 0;
@@ -130,8 +142,7 @@ static unsigned segment_prot(const struct exec_file *f, const struct elf_segment
     return s->prot | (f->guarded && (s->prot & VM_EXEC) ? VM_BTI : 0);
 }
 
-static int map_file_part(struct exec_file *f, struct vmspace *vs, const struct elf_segment *s,
-                         struct vm_object *object)
+static int map_file_part(struct exec_file *f, struct vmspace *vs, const struct elf_segment *s)
 {
     vaddr_t start = align_down(s->addr + f->bias, PAGE_SIZE);
     struct vm_request request = {
@@ -139,7 +150,7 @@ static int map_file_part(struct exec_file *f, struct vmspace *vs, const struct e
         .len = s->addr + f->bias + s->file_bytes - start,
         .prot = segment_prot(f, s),
         .flags = VM_FIXED,
-        .object = object,
+        .object = f->object,
         .offset = align_down(s->offset, PAGE_SIZE),
         .owner_ops = &map_owner_ops,
         .owner = f->file,
@@ -149,24 +160,33 @@ static int map_file_part(struct exec_file *f, struct vmspace *vs, const struct e
     return s->file_bytes ? vm_map_request(vs, &request, &at) : 0;
 }
 
-/*
- * .bss: the rest of the last file page is cleared, to the end of the page because the loaders of C
- * libraries take their first memory there; whole pages behind it are anonymous.
- */
+/* The last page of a segment that .bss begins in: a copy, whose rest is zero to the end of the page
+ * because the loaders of C libraries take their first memory there. */
+static int map_last_page(struct exec_file *f, struct vmspace *vs, const struct elf_segment *s)
+{
+    vaddr_t end = s->addr + f->bias + s->file_bytes;
+    size_t bytes = end % PAGE_SIZE;
+    void *page = vm_new_page(vs, end - bytes);
+    ssize_t got;
+
+    if (!page)
+        return -ENOMEM;
+    got = exec_file_read(f, page, bytes, s->offset + s->file_bytes - bytes);
+    return got < 0 ? (int)got : 0;
+}
+
+/* .bss, behind what comes from the file. */
 static int map_zero_part(struct exec_file *f, struct vmspace *vs, const struct elf_segment *s)
 {
-    static const char zeros[256];
     vaddr_t file_end = s->addr + f->bias + s->file_bytes, end = s->addr + f->bias + s->mem_bytes;
     vaddr_t anonymous =
         s->file_bytes ? align_up(file_end, PAGE_SIZE) : align_down(file_end, PAGE_SIZE);
 
-    if ((s->prot & VM_WRITE) && end > file_end) {
-        for (vaddr_t at = file_end; at < anonymous; at += sizeof(zeros)) {
-            ssize_t done = vm_write(vs, at, zeros, min((size_t)(anonymous - at), sizeof(zeros)));
+    if ((s->prot & VM_WRITE) && end > file_end && anonymous > file_end) {
+        int error = map_last_page(f, vs, s);
 
-            if (done < 0)
-                return (int)done;
-        }
+        if (error)
+            return error;
     }
     if (end <= anonymous)
         return 0;
@@ -176,21 +196,15 @@ static int map_zero_part(struct exec_file *f, struct vmspace *vs, const struct e
 
 int exec_file_map(struct exec_file *f, struct vmspace *vs, vaddr_t base_hint, const char **reason)
 {
-    struct vm_object *object = f->file->ops->object ? f->file->ops->object(f->file) : NULL;
-    int error;
+    int error = choose_bias(f, vs, base_hint);
 
-    *reason = "its file system cannot map files";
-    if (!object)
-        return -ENODEV;
     *reason = "there is no room for it in memory";
-    error = choose_bias(f, vs, base_hint);
     for (unsigned i = 0; !error && i < f->image.segment_count; i++) {
-        error = map_file_part(f, vs, &f->image.segments[i], object);
+        error = map_file_part(f, vs, &f->image.segments[i]);
         if (!error)
             error = map_zero_part(f, vs, &f->image.segments[i]);
     }
     if (error == -EIO || error == -EFAULT)
         *reason = "it cannot be read";
-    object_unref(object);
     return error;
 }

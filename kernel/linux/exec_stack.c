@@ -48,6 +48,7 @@ enum {
 
 #define USER_CLOCK_TICKS 100
 #define STACK_AT_START   (128u << 10)
+#define AUXV_ENTRIES     21
 
 static const char platform[] = "aarch64";
 
@@ -56,45 +57,40 @@ struct placement {
     size_t pointer_bytes;
 };
 
-static void aux(struct exec_layout *layout, uint64_t type, uint64_t value)
-{
-    layout->auxv[2 * layout->auxv_count] = type;
-    layout->auxv[2 * layout->auxv_count + 1] = value;
-    layout->auxv_count++;
-}
-
 static void fill_auxv(struct exec_layout *layout, const struct exec_file *program,
                       vaddr_t interp_base, const struct placement *p)
 {
     const struct elf_image *image = &program->image;
     const struct cred *cred = cred_current();
+    const uint64_t auxv[][2] = {
+        {AT_SYSINFO_EHDR, layout->vdso},
+        {AT_MINSIGSTKSZ, abi64_minsigstksz()},
+        {AT_HWCAP, features_hwcap()},
+        {AT_PAGESZ, PAGE_SIZE},
+        {AT_CLKTCK, USER_CLOCK_TICKS},
+        {AT_PHDR, image->phdr_addr ? image->phdr_addr + program->bias : 0},
+        {AT_PHENT, ELF_PHDR_SIZE},
+        {AT_PHNUM, image->phdr_count},
+        {AT_BASE, interp_base},
+        {AT_FLAGS, 0},
+        {AT_ENTRY, image->entry + program->bias},
+        {AT_UID, cred->uid},
+        {AT_EUID, cred->euid},
+        {AT_GID, cred->gid},
+        {AT_EGID, cred->egid},
+        {AT_SECURE, 0},
+        {AT_RANDOM, p->random},
+        {AT_HWCAP2, features_hwcap2()},
+        {AT_EXECFN, p->execfn},
+        {AT_PLATFORM, p->platform},
+        {AT_NULL, 0},
+    };
+    unsigned first = layout->vdso ? 0 : 1; /* without a vDSO nothing is said of it */
 
-    layout->auxv_count = 0;
-    if (layout->vdso)
-        aux(layout, AT_SYSINFO_EHDR, layout->vdso);
-    aux(layout, AT_MINSIGSTKSZ, abi64_minsigstksz());
-    aux(layout, AT_HWCAP, features_hwcap());
-    aux(layout, AT_PAGESZ, PAGE_SIZE);
-    aux(layout, AT_CLKTCK, USER_CLOCK_TICKS);
-    aux(layout, AT_PHDR, image->phdr_addr ? image->phdr_addr + program->bias : 0);
-    aux(layout, AT_PHENT, ELF_PHDR_SIZE);
-    aux(layout, AT_PHNUM, image->phdr_count);
-    aux(layout, AT_BASE, interp_base);
-    aux(layout, AT_FLAGS, 0);
-    aux(layout, AT_ENTRY, image->entry + program->bias);
-    aux(layout, AT_UID, cred->uid);
-    aux(layout, AT_EUID, cred->euid);
-    aux(layout, AT_GID, cred->gid);
-    aux(layout, AT_EGID, cred->egid);
-    aux(layout, AT_SECURE, 0);
-    aux(layout, AT_RANDOM, p->random);
-    aux(layout, AT_HWCAP2, features_hwcap2());
-    aux(layout, AT_EXECFN, p->execfn);
-    aux(layout, AT_PLATFORM, p->platform);
-    aux(layout, AT_NULL, 0);
+    _Static_assert(sizeof(auxv) == AUXV_ENTRIES * 16, "the stack has room for all");
+    layout->auxv_count = AUXV_ENTRIES - first;
+    memcpy(layout->auxv, auxv[first], layout->auxv_count * sizeof(auxv[0]));
 }
-
-#define AUXV_ENTRIES 21
 
 static void place(struct placement *p, const struct exec_args *args, const char *execfn,
                   vaddr_t top)
@@ -113,61 +109,72 @@ static void place(struct placement *p, const struct exec_args *args, const char 
     p->pointers = align_down(p->random - p->pointer_bytes, 16);
 }
 
-static int write_all(struct vmspace *vs, vaddr_t to, const void *from, size_t bytes)
-{
-    ssize_t done = vm_write(vs, to, from, bytes);
+/* The stack is written from its lowest address up, a page after the other. */
+struct writer {
+    struct vmspace *vs;
+    char *page; /* that `at` was in when it was written last */
+    vaddr_t page_addr, at;
+    int error;
+};
 
-    return done == (ssize_t)bytes ? 0 : -ENOMEM;
+static void put(struct writer *w, const void *from, size_t bytes)
+{
+    while (bytes && !w->error) {
+        size_t offset = w->at % PAGE_SIZE, part = min(bytes, PAGE_SIZE - offset);
+
+        if (w->page_addr != w->at - offset) {
+            w->page_addr = w->at - offset;
+            w->page = vm_new_page(w->vs, w->page_addr);
+            if (!w->page) {
+                w->error = -ENOMEM;
+                return;
+            }
+        }
+        memcpy(w->page + offset, from, part);
+        from = (const char *)from + part;
+        bytes -= part;
+        w->at += part;
+    }
 }
 
-static int write_strings(struct vmspace *vs, const struct exec_args *args, const char *execfn,
-                         const struct placement *p)
+/* The addresses of `count` strings of which the first is at data + *offset, and a NULL. */
+static void put_pointers(struct writer *w, const struct exec_args *args, unsigned count,
+                         size_t *offset, vaddr_t base)
 {
-    struct {
-        uint8_t random[16];
-        char platform[sizeof(platform)];
-    } low;
-    int error = write_all(vs, p->execfn, execfn, strlen(execfn) + 1);
+    for (;;) {
+        uint64_t address = count ? base + *offset : 0;
 
-    if (!error && args->used)
-        error = write_all(vs, p->strings, args->data, args->used);
-    rng_bytes(low.random, sizeof(low.random));
-    if (!error)
-        error = write_all(vs, p->platform, platform, sizeof(platform));
-    return error ? error : write_all(vs, p->random, low.random, sizeof(low.random));
-}
-
-/* The addresses of `count` strings that begin at data + *offset. */
-static uint64_t *point(uint64_t *out, const struct exec_args *args, unsigned count, size_t *offset,
-                       vaddr_t base)
-{
-    while (count--) {
-        *out++ = base + *offset;
+        put(w, &address, sizeof(address));
+        if (!count--)
+            return;
         *offset += strlen(args->data + *offset) + 1;
     }
-    *out++ = 0;
-    return out;
 }
 
-static int write_pointers(struct vmspace *vs, const struct exec_args *args,
-                          const struct placement *p, struct exec_layout *layout)
+static int write_stack(struct vmspace *vs, const struct exec_args *args, const char *execfn,
+                       const struct placement *p, struct exec_layout *layout)
 {
-    uint64_t *vector = kmalloc(p->pointer_bytes), *out = vector;
+    struct writer w = {.vs = vs, .at = p->pointers};
+    uint64_t argc = args->argc;
+    uint8_t random[16];
     size_t offset = 0;
-    int error;
 
-    if (!vector)
-        return -ENOMEM;
-    *out++ = args->argc;
-    out = point(out, args, args->argc, &offset, p->strings);
+    put(&w, &argc, sizeof(argc));
+    put_pointers(&w, args, args->argc, &offset, p->strings);
     layout->arg_start = p->strings;
     layout->arg_end = layout->env_start = p->strings + offset;
-    out = point(out, args, args->envc, &offset, p->strings);
+    put_pointers(&w, args, args->envc, &offset, p->strings);
     layout->env_end = p->strings + offset;
-    memcpy(out, layout->auxv, layout->auxv_count * 2 * sizeof(uint64_t));
-    error = write_all(vs, p->pointers, vector, p->pointer_bytes);
-    kfree(vector);
-    return error;
+    put(&w, layout->auxv, layout->auxv_count * 2 * sizeof(uint64_t));
+    rng_bytes(random, sizeof(random));
+    w.at = p->random;
+    put(&w, random, sizeof(random));
+    w.at = p->platform;
+    put(&w, platform, sizeof(platform));
+    w.at = p->strings;
+    put(&w, args->data, args->used);
+    put(&w, execfn, strlen(execfn) + 1);
+    return w.error;
 }
 
 static int map_stack(struct vmspace *vs, vaddr_t lowest, vaddr_t top, bool executable)
@@ -196,9 +203,7 @@ int exec_stack_build(struct vmspace *vs, const struct exec_args *args, const cha
     fill_auxv(&start->layout, program, interp_base, &p);
     error = map_stack(vs, p.pointers, stack_top, program->image.stack_is_executable);
     if (!error)
-        error = write_strings(vs, args, execfn, &p);
-    if (!error)
-        error = write_pointers(vs, args, &p, &start->layout);
+        error = write_stack(vs, args, execfn, &p, &start->layout);
     start->sp = p.pointers;
     start->layout.stack_start = p.pointers;
     return error;

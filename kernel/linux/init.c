@@ -66,7 +66,7 @@ static int set_directory(const char *cwd)
     struct path path;
     int error;
 
-    if (strcmp(cwd, "/") == 0)
+    if (!cwd || strcmp(cwd, "/") == 0)
         return 0; /* where it is */
     error = path_lookup(NULL, cwd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &path);
     if (error)
@@ -101,15 +101,20 @@ static int set_user(struct task *task, const struct start_plan *plan)
     return 0;
 }
 
-static int collect(struct exec_args *args, const struct start_plan *plan)
+static int collect(struct exec_args *args, const struct start_plan *plan, const char *file)
 {
+    unsigned *counts[] = {[PLAN_ARG] = &args->argc, [PLAN_ENV] = &args->envc};
     int error = 0;
 
     exec_args_init(args, process_limit(RLIMIT_STACK));
-    for (unsigned i = 0; !error && i < plan->args.count; i++)
-        error = exec_args_add(args, plan->args.item[i]);
-    for (unsigned i = 0; !error && i < plan->env.count; i++)
-        error = exec_env_add(args, plan->env.item[i]);
+    if (!start_plan_value(plan, PLAN_ARG))
+        error = exec_args_add(args, &args->argc, file);
+    for (enum plan_key key = PLAN_ARG; key <= PLAN_ENV; key++) {
+        for (unsigned i = 0; !error && i < plan->count; i++) {
+            if (plan->entry[i].key == key)
+                error = exec_args_add(args, counts[key], plan->entry[i].value);
+        }
+    }
     return error;
 }
 
@@ -117,7 +122,7 @@ static int collect(struct exec_args *args, const struct start_plan *plan)
 static int run_by_path(struct start_plan *plan, struct exec_request *request,
                        struct exec_args *args, struct trapframe *frame, const char **reason)
 {
-    const char *directories = start_plan_env(plan, "PATH");
+    const char *directories = start_plan_env(plan, "PATH"), *name = request->name;
     int error = -ENOENT;
     char file[512];
 
@@ -126,7 +131,7 @@ static int run_by_path(struct start_plan *plan, struct exec_request *request,
     while (*directories) {
         size_t length = strcspn(directories, ":");
 
-        snprintf(file, sizeof(file), "%.*s/%s", (int)length, directories, plan->file);
+        snprintf(file, sizeof(file), "%.*s/%s", (int)length, directories, name);
         request->name = request->shown = file;
         error = exec_run(request, args, frame, reason);
         if (error != -ENOENT && error != -ENOTDIR)
@@ -138,18 +143,17 @@ static int run_by_path(struct start_plan *plan, struct exec_request *request,
 
 static void run_plan(struct start_plan *plan, struct trapframe *frame)
 {
-    struct exec_request request = {
-        .name = plan->file, .shown = plan->file, .lookup = LOOKUP_FOLLOW};
+    const char *file = start_plan_file(plan), *reason = NULL;
+    struct exec_request request = {.name = file, .shown = file, .lookup = LOOKUP_FOLLOW};
     struct exec_args args;
-    const char *reason = NULL;
-    int error = collect(&args, plan);
+    int error = collect(&args, plan, file);
 
-    if (!error && strchr(plan->file, '/'))
+    if (!error && strchr(file, '/'))
         error = exec_run(&request, &args, frame, &reason);
     else if (!error)
         error = run_by_path(plan, &request, &args, frame, &reason);
     if (error)
-        give_up(plan->file, error, reason);
+        give_up(file, error, reason);
     exec_args_free(&args);
 }
 
@@ -171,13 +175,14 @@ static struct start_plan *read_plan(void)
     struct start_plan *plan = kzalloc(sizeof(*plan));
     int error = plan ? start_plan_read(plan) : -ENOMEM;
 
-    if (error || !plan->file) {
+    if (error || !start_plan_file(plan)) {
         log_error("the root does not say what to run: no arg= in " MANIFEST_PATH
                   ", no remora.args= and no init= in bootargs");
         machine_exit_status(FRAME_STATUS_NOT_FOUND);
     }
     set_clock();
-    system_set_hostname(plan->hostname);
+    if (start_plan_value(plan, PLAN_HOSTNAME))
+        system_set_hostname(start_plan_value(plan, PLAN_HOSTNAME));
     return plan;
 }
 
@@ -189,6 +194,7 @@ static void first_task(void *arg)
     struct task *task = current_task();
     struct start_plan *plan;
     struct trapframe frame;
+    const char *cwd;
     int error;
 
     (void)arg;
@@ -202,9 +208,10 @@ static void first_task(void *arg)
     error = set_user(task, plan);
     if (error)
         log_warn("cannot set the program's user: error %d", -error);
-    error = set_directory(plan->cwd);
+    cwd = start_plan_value(plan, PLAN_CWD);
+    error = set_directory(cwd);
     if (error)
-        log_warn("working directory %s: %s; / is used", plan->cwd, describe(error));
+        log_warn("working directory %s: %s; / is used", cwd, describe(error));
     run_plan(plan, &frame);
     start_plan_free(plan);
     machine_note_program();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Reads the manifest (abi/manifest.h) and the words of bootargs that change it (abi/bootargs.h).
+ * Values are decoded where they stand, so that a plan is two texts and a table of what is in them.
  */
 #include "start_plan.h"
 
@@ -8,13 +9,24 @@
 #include <abi/manifest.h>
 #include <core/log.h>
 #include <device/firmware.h>
-#include <file/file.h>
 #include <fs/open.h>
 #include <lib/compiler.h>
 #include <lib/errno.h>
+#include <lib/minmax.h>
 #include <lib/parse.h>
 #include <lib/string.h>
 #include <mm/slab.h>
+
+static const struct {
+    char manifest[12], bootargs[20];
+} names[PLAN_KEYS] = {
+    [PLAN_FILE] = {MANIFEST_EXEC, "init"},
+    [PLAN_CWD] = {MANIFEST_CWD, BOOTARGS_CWD},
+    [PLAN_HOSTNAME] = {MANIFEST_HOSTNAME, BOOTARGS_HOSTNAME},
+    [PLAN_USER] = {MANIFEST_USER, BOOTARGS_USER},
+    [PLAN_ARG] = {MANIFEST_ARG, BOOTARGS_ARGS},
+    [PLAN_ENV] = {MANIFEST_ENV, BOOTARGS_ENV},
+};
 
 static int hex_digit(char c)
 {
@@ -27,50 +39,35 @@ static int hex_digit(char c)
     return -1;
 }
 
-/* A copy of `length` encoded bytes, decoded; a malformed %XX stands for itself. */
-static char *decode(const char *from, size_t length)
+/* Decodes a value in its place and ends it; a malformed %XX stands for itself. */
+static char *decode(char *from, size_t length)
 {
-    char *copy = kmalloc(length + 1), *to = copy;
+    char *to = from;
 
-    for (size_t i = 0; copy && i < length; i++) {
+    for (size_t i = 0; i < length; i++, to++) {
+        *to = from[i];
         if (from[i] == '%' && i + 2 < length && hex_digit(from[i + 1]) >= 0 &&
             hex_digit(from[i + 2]) >= 0) {
-            *to++ = (char)(hex_digit(from[i + 1]) * 16 + hex_digit(from[i + 2]));
+            *to = (char)(hex_digit(from[i + 1]) * 16 + hex_digit(from[i + 2]));
             i += 2;
-        } else {
-            *to++ = from[i];
         }
     }
-    if (copy)
-        *to = 0;
-    return copy;
+    *to = 0;
+    return from;
 }
 
-static void strings_clear(struct string_list *list)
+static int add(struct start_plan *plan, enum plan_key key, char *value)
 {
-    for (unsigned i = 0; i < list->count; i++)
-        kfree(list->item[i]);
-    kfree(list->item);
-    *list = (struct string_list){0};
-}
+    if (plan->count == plan->capacity) {
+        unsigned capacity = plan->capacity + 64;
+        struct plan_entry *entry = krealloc(plan->entry, capacity * sizeof(*entry));
 
-/* Takes the string over. */
-static int strings_add(struct string_list *list, char *string)
-{
-    if (!string)
-        return -ENOMEM;
-    if (list->count == list->capacity) {
-        unsigned capacity = list->capacity ? list->capacity * 2 : 16;
-        char **item = krealloc(list->item, capacity * sizeof(*item));
-
-        if (!item) {
-            kfree(string);
+        if (!entry)
             return -ENOMEM;
-        }
-        list->item = item;
-        list->capacity = capacity;
+        plan->entry = entry;
+        plan->capacity = capacity;
     }
-    list->item[list->count++] = string;
+    plan->entry[plan->count++] = (struct plan_entry){key, value};
     return 0;
 }
 
@@ -79,46 +76,55 @@ static size_t name_length(const char *variable)
     return strcspn(variable, "=");
 }
 
-/* Adds NAME=VALUE or replaces it; a NAME alone removes it. Takes the string over. */
-static int env_set(struct string_list *env, char *variable)
+/* The last entry of a key, of PLAN_ENV the one of a variable, or NULL. */
+static struct plan_entry *find(const struct start_plan *plan, enum plan_key key, const char *name,
+                               size_t length)
 {
-    size_t length = variable ? name_length(variable) : 0;
+    for (unsigned i = plan->count; i-- > 0;) {
+        struct plan_entry *e = &plan->entry[i];
 
-    for (unsigned i = 0; variable && i < env->count; i++) {
-        if (name_length(env->item[i]) != length || memcmp(env->item[i], variable, length) != 0)
-            continue;
-        kfree(env->item[i]);
-        memmove(&env->item[i], &env->item[i + 1], (env->count - i - 1) * sizeof(char *));
-        env->count--;
-        break;
+        if (e->key == key &&
+            (!name || (name_length(e->value) == length && memcmp(e->value, name, length) == 0)))
+            return e;
     }
-    if (variable && variable[length] != '=') {
-        kfree(variable);
-        return 0;
+    return NULL;
+}
+
+const char *start_plan_value(const struct start_plan *plan, enum plan_key key)
+{
+    const struct plan_entry *e = find(plan, key, NULL, 0);
+
+    return e ? e->value : NULL;
+}
+
+const char *start_plan_file(const struct start_plan *plan)
+{
+    const char *file = start_plan_value(plan, PLAN_FILE);
+
+    for (unsigned i = 0; !file && i < plan->count; i++) {
+        if (plan->entry[i].key == PLAN_ARG)
+            file = plan->entry[i].value;
     }
-    return strings_add(env, variable);
+    return file;
 }
 
 const char *start_plan_env(const struct start_plan *plan, const char *name)
 {
     size_t length = strlen(name);
+    const struct plan_entry *e = find(plan, PLAN_ENV, name, length);
 
-    for (unsigned i = 0; i < plan->env.count; i++) {
-        const char *variable = plan->env.item[i];
-
-        if (strncmp(variable, name, length) == 0 && variable[length] == '=')
-            return variable + length + 1;
-    }
-    return NULL;
+    return e && e->value[length] ? e->value + length + 1 : NULL;
 }
 
-static int replace(char **slot, char *value)
+/* Of bootargs: NAME=VALUE comes in the place of what was said of NAME, a NAME alone removes it. */
+static int set_variable(struct start_plan *plan, char *variable)
 {
-    if (!value)
-        return -ENOMEM;
-    kfree(*slot);
-    *slot = value;
-    return 0;
+    size_t length = name_length(variable);
+    struct plan_entry *e;
+
+    while ((e = find(plan, PLAN_ENV, variable, length)))
+        e->key = PLAN_KEYS;
+    return variable[length] ? add(plan, PLAN_ENV, variable) : 0;
 }
 
 /* "uid:gid" or "uid:gid:group,group". What is malformed is said and left out. */
@@ -144,29 +150,17 @@ static void set_user(struct start_plan *plan, const char *text)
     }
 }
 
-static int take_line(struct start_plan *plan, const char *key, const char *value, size_t length)
+static int take_line(struct start_plan *plan, const char *key, size_t key_length, char *value,
+                     size_t length)
 {
-    char *text = decode(value, length);
-
-    if (!text)
-        return -ENOMEM;
-    if (strcmp(key, MANIFEST_ARG) == 0)
-        return strings_add(&plan->args, text);
-    if (strcmp(key, MANIFEST_ENV) == 0)
-        return strings_add(&plan->env, text);
-    if (strcmp(key, MANIFEST_EXEC) == 0)
-        return replace(&plan->file, text);
-    if (strcmp(key, MANIFEST_CWD) == 0)
-        return replace(&plan->cwd, text);
-    if (strcmp(key, MANIFEST_HOSTNAME) == 0)
-        return replace(&plan->hostname, text);
-    if (strcmp(key, MANIFEST_USER) == 0)
-        set_user(plan, text);
-    kfree(text);
+    for (unsigned i = 0; i < PLAN_KEYS; i++) {
+        if (strncmp(names[i].manifest, key, key_length) == 0 && !names[i].manifest[key_length])
+            return add(plan, i, decode(value, length));
+    }
     return 0;
 }
 
-int start_plan_manifest(struct start_plan *plan, char *text)
+static int parse_manifest(struct start_plan *plan, char *text)
 {
     int error = 0;
 
@@ -174,113 +168,78 @@ int start_plan_manifest(struct start_plan *plan, char *text)
         log_error(MANIFEST_PATH ": it does not begin with " MANIFEST_FIRST);
         return -EINVAL;
     }
-    text = strchr(text, '\n') + 1;
+    text += strlen(MANIFEST_FIRST);
     while (!error && *text) {
-        size_t length = strcspn(text, "\n");
-        char *next = text + length + (text[length] == '\n'), *equals;
+        size_t length = strcspn(text, "\n"), key_length = strcspn(text, "=\n");
+        char *next = text + length + (text[length] == '\n');
 
-        text[length] = 0;
-        equals = strchr(text, '=');
-        if (equals) {
-            *equals = 0;
-            error = take_line(plan, text, equals + 1, (size_t)(text + length - equals - 1));
-        }
+        if (key_length < length && key_length < sizeof(names[0].manifest))
+            error =
+                take_line(plan, text, key_length, text + key_length + 1, length - key_length - 1);
         text = next;
     }
     return error;
 }
 
-static int each_item(const char *list, size_t length, struct string_list *out,
-                     int (*add)(struct string_list *, char *))
+static void take_back(struct start_plan *plan, enum plan_key key)
 {
-    size_t at = 0;
+    struct plan_entry *e;
 
-    for (;;) {
-        size_t end = at;
-        int error;
-
-        while (end < length && list[end] != ',')
-            end++;
-        error = add(out, decode(list + at, end - at));
-        if (error || end == length)
-            return error;
-        at = end + 1;
-    }
+    while ((e = find(plan, key, NULL, 0)))
+        e->key = PLAN_KEYS;
 }
 
-static int take_word(const char *bootargs, const char *key, char **slot)
+/* What a word of bootargs says: one value, or those of a list. */
+static int take_word(struct start_plan *plan, enum plan_key key, char *value, size_t length)
 {
-    size_t length;
-    const char *value = parse_option(bootargs, key, &length);
-
-    return value ? replace(slot, decode(value, length)) : 0;
-}
-
-int start_plan_bootargs(struct start_plan *plan, const char *bootargs)
-{
-    size_t length;
-    const char *value = parse_option(bootargs, BOOTARGS_ARGS, &length);
-    char *user = NULL;
+    bool is_list = key == PLAN_ARG || key == PLAN_ENV;
+    char *end = value + length;
     int error = 0;
 
-    if (value) {
-        strings_clear(&plan->args);
-        kfree(plan->file);
-        plan->file = NULL;
-        error = each_item(value, length, &plan->args, strings_add);
+    if (key == PLAN_ARG) {
+        take_back(plan, PLAN_ARG);
+        take_back(plan, PLAN_FILE);
     }
-    value = parse_option(bootargs, BOOTARGS_ENV, &length);
-    if (!error && value)
-        error = each_item(value, length, &plan->env, env_set);
-    if (!error)
-        error = take_word(bootargs, BOOTARGS_CWD, &plan->cwd);
-    if (!error)
-        error = take_word(bootargs, BOOTARGS_HOSTNAME, &plan->hostname);
-    if (!error)
-        error = take_word(bootargs, BOOTARGS_USER, &user);
+    while (!error && value <= end) {
+        size_t left = (size_t)(end - value), item = is_list ? min(strcspn(value, ","), left) : left;
+
+        decode(value, item);
+        error = key == PLAN_ENV ? set_variable(plan, value) : add(plan, key, value);
+        value += item + 1;
+    }
+    return error;
+}
+
+/* All words are found before the first is decoded, which ends the text there. */
+static int parse_bootargs(struct start_plan *plan, char *text)
+{
+    size_t length[PLAN_KEYS];
+    const char *value[PLAN_KEYS];
+    int error = 0;
+
+    for (unsigned i = 0; i < PLAN_KEYS; i++)
+        value[i] = parse_option(text, names[i].bootargs, &length[i]);
+    for (unsigned i = 0; !error && i < PLAN_KEYS; i++) {
+        if (value[i])
+            error = take_word(plan, i, text + (value[i] - text), length[i]);
+    }
+    return error;
+}
+
+int start_plan_parse(struct start_plan *plan, char *manifest, char *bootargs)
+{
+    const char *user;
+    int error = 0;
+
+    plan->manifest = manifest;
+    plan->bootargs = bootargs;
+    if (manifest)
+        error = parse_manifest(plan, manifest);
+    if (!error && bootargs)
+        error = parse_bootargs(plan, bootargs);
+    user = start_plan_value(plan, PLAN_USER);
     if (user)
         set_user(plan, user);
-    kfree(user);
-    if (!error)
-        error = take_word(bootargs, "init", &plan->file);
-    return error;
-}
-
-static int read_manifest(char **out)
-{
-    const struct open_request request = {.flags = O_RDONLY, .lookup = LOOKUP_FOLLOW};
-    struct inode_stat stat;
-    struct file *file;
-    ssize_t got = 0;
-    int error = fs_open(NULL, MANIFEST_PATH, &request, &file);
-
-    if (error)
-        return error;
-    error = fs_file_stat(file, &stat);
-    if (!error && stat.size > MANIFEST_SIZE_MAX)
-        error = -EFBIG;
-    if (!error) {
-        *out = kzalloc(stat.size + 1);
-        got = *out ? file_read_kernel(file, *out, stat.size, 0) : -ENOMEM;
-        error = got < 0 ? (int)got : 0;
-    }
-    file_unref(file);
-    return error;
-}
-
-/* What nothing has said. */
-static int fill_in(struct start_plan *plan)
-{
-    int error = 0;
-
-    if (!plan->cwd)
-        error = replace(&plan->cwd, kstrdup("/"));
-    if (!error && !plan->hostname)
-        error = replace(&plan->hostname, kstrdup("remora"));
-    if (!error && !plan->file && plan->args.count)
-        error = replace(&plan->file, kstrdup(plan->args.item[0]));
-    if (!error && plan->file && !plan->args.count)
-        error = strings_add(&plan->args, kstrdup(plan->file));
     return error;
 }
 
@@ -294,25 +253,21 @@ const char *start_plan_boot_arguments(void)
 
 int start_plan_read(struct start_plan *plan)
 {
-    char *text = NULL;
-    int error = read_manifest(&text);
+    char *bootargs = kstrdup(start_plan_boot_arguments());
+    char *manifest = NULL;
+    int error = bootargs ? fs_read_text(MANIFEST_PATH, MANIFEST_SIZE_MAX, &manifest) : -ENOMEM;
 
-    if (!error)
-        error = start_plan_manifest(plan, text);
-    else if (error == -ENOENT)
-        error = 0;
-    kfree(text);
-    if (!error)
-        error = start_plan_bootargs(plan, start_plan_boot_arguments());
-    return error ? error : fill_in(plan);
+    if (error && error != -ENOENT) {
+        kfree(bootargs);
+        return error;
+    }
+    return start_plan_parse(plan, manifest, bootargs);
 }
 
 void start_plan_free(struct start_plan *plan)
 {
-    strings_clear(&plan->args);
-    strings_clear(&plan->env);
-    kfree(plan->file);
-    kfree(plan->cwd);
-    kfree(plan->hostname);
+    kfree(plan->manifest);
+    kfree(plan->bootargs);
+    kfree(plan->entry);
     kfree(plan);
 }

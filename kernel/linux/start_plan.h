@@ -7,17 +7,20 @@
 
 #include <lib/types.h>
 
-struct string_list {
-    char **item;
-    unsigned count, capacity;
-};
-
 #define PLAN_GROUPS_MAX 64
 
+/* What both of them may say, each with its value; but for the first two the last one counts. */
+enum plan_key { PLAN_ARG, PLAN_ENV, PLAN_FILE, PLAN_CWD, PLAN_HOSTNAME, PLAN_USER, PLAN_KEYS };
+
+struct plan_entry {
+    enum plan_key key; /* PLAN_KEYS: taken back */
+    char *value;
+};
+
 struct start_plan {
-    char *file; /* to execute; NULL if nothing says what */
-    struct string_list args, env;
-    char *cwd, *hostname;
+    struct plan_entry *entry; /* in the order in which they were said */
+    unsigned count, capacity;
+    char *manifest, *bootargs; /* the texts that the values lie in */
     uint32_t uid, gid;
     uint32_t groups[PLAN_GROUPS_MAX];
     unsigned group_count;
@@ -28,14 +31,19 @@ struct start_plan {
 int start_plan_read(struct start_plan *plan);
 void start_plan_free(struct start_plan *plan); /* and the plan itself */
 
+/* The value that counts, NULL: nothing was said. */
+const char *start_plan_value(const struct start_plan *plan, enum plan_key key);
+
+/* The file to execute, else the first argument; NULL: nothing says what to run. */
+const char *start_plan_file(const struct start_plan *plan);
+
 /* The value of an environment variable of the plan, or NULL. */
 const char *start_plan_env(const struct start_plan *plan, const char *name);
 
 /* What the firmware passed, "" if nothing. */
 const char *start_plan_boot_arguments(void);
 
-/* The pure parts, for tests: text of a manifest (changed while it is read), words of bootargs. */
-int start_plan_manifest(struct start_plan *plan, char *text);
-int start_plan_bootargs(struct start_plan *plan, const char *bootargs);
+/* The pure part, for tests: takes both over, which are allocated; a NULL says nothing. */
+int start_plan_parse(struct start_plan *plan, char *manifest, char *bootargs);
 
 #endif

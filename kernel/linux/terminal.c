@@ -371,9 +371,10 @@ void tty_signal(struct tty *tty, int signal)
 
 static int open_terminal(struct file **out)
 {
-    static const struct open_request request = {.flags = O_RDWR};
+    struct path path;
+    int error = path_lookup(NULL, "/dev/console", LOOKUP_FOLLOW, &path);
 
-    return fs_open(NULL, "/dev/console", &request, out);
+    return error != 0 ? error : fs_open_found(&path, O_RDWR, out);
 }
 
 static int open_stream(unsigned number, struct file **out)

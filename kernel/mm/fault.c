@@ -423,6 +423,23 @@ int vm_fault(struct vmspace *vs, vaddr_t addr, unsigned access)
     }
 }
 
+__cold void *vm_new_page(struct vmspace *vs, vaddr_t va)
+{
+    struct fault_state f = {.vs = vs, .va = va};
+    struct page *page = fresh_page(PAGE_ZERO);
+    int error;
+
+    for (unsigned attempt = 0; page == NULL && attempt < 3 && memory_reclaim_any(64); attempt++)
+        page = fresh_page(PAGE_ZERO);
+    if (page == NULL)
+        return NULL;
+    rwlock_read_lock(&vs->lock);
+    f.area = area_find(vs, va);
+    error = install(&f, page, true);
+    rwlock_read_unlock(&vs->lock);
+    return error == 0 ? page_virt(page) : NULL;
+}
+
 int vm_populate(struct vmspace *vs, vaddr_t addr, size_t len, unsigned access)
 {
     vaddr_t end = addr + len;

@@ -20,6 +20,12 @@ struct open_request {
 /* A new file with one reference. Errors of open(2); flags that openat rejects are the caller's. */
 int fs_open(const struct path *at, const char *name, const struct open_request *request,
             struct file **out);
+/* A file of what path_lookup has found, without asking whether the caller may; takes the path's
+ * references over, also on an error. */
+int fs_open_found(struct path *path, unsigned flags, struct file **out);
+/* What a file holds (up to `limit` bytes, else -EFBIG) as a string to be freed, looked at in its
+ * pages without opening it; -EINVAL for what cannot be mapped. */
+int fs_read_text(const char *name, size_t limit, char **out);
 /* For execve: a regular file, executable by the caller, not on a noexec mount; writers are denied
  * (-ETXTBSY) until fs_close_exec. */
 int fs_open_exec(const struct path *at, const char *name, unsigned lookup, struct file **out);

@@ -74,6 +74,10 @@ void object_init(struct vm_object *object, const struct vm_object_ops *ops,
 void object_ref(struct vm_object *object);
 void object_unref(struct vm_object *object); /* may sleep */
 
+/* Copies bytes out of the object's pages: as many as lie before its end, or an error of its `get`.
+ * May sleep. */
+ssize_t object_read(struct vm_object *object, void *to, size_t bytes, uint64_t pos);
+
 /*
  * `upper` gives out pages of `lower` as its own, at the same index (an overlay's file over the one
  * below): eviction looks for mappings there. With NULL for `upper`, `old` does so no longer, before

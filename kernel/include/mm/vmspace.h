@@ -165,6 +165,12 @@ int vm_residence(struct vmspace *vs, vaddr_t addr, size_t len, unsigned char *ve
  */
 int vm_fault(struct vmspace *vs, vaddr_t addr, unsigned access);
 
+/*
+ * A zeroed page of the program's own at an address of a private area where nothing is yet: exec
+ * fills it through the pointer before the program runs. NULL: out of memory.
+ */
+void *vm_new_page(struct vmspace *vs, vaddr_t va);
+
 /* Faults a range in ahead of use (VM_POPULATE, mlock); stops at the first error. */
 int vm_populate(struct vmspace *vs, vaddr_t addr, size_t len, unsigned access);
 

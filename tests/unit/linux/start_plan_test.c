@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include <device/firmware.h>
-#include <file/file.h>
 #include <fs/open.h>
 #include <lib/errno.h>
 #include <mm/slab.h>
@@ -24,24 +23,9 @@ const char *fw_property_string(const struct fw_node *node, const char *name)
     return NULL;
 }
 
-int fs_open(const struct path *at, const char *name, const struct open_request *request,
-            struct file **out)
+int fs_read_text(const char *name, size_t limit, char **out)
 {
     return -ENOENT;
-}
-
-int fs_file_stat(struct file *file, struct inode_stat *stat)
-{
-    return -EIO;
-}
-
-ssize_t file_read_kernel(struct file *file, void *buf, size_t len, uint64_t pos)
-{
-    return -EIO;
-}
-
-void file_unref(struct file *file)
-{
 }
 
 void *krealloc(void *old, size_t size)
@@ -52,13 +36,20 @@ void *krealloc(void *old, size_t size)
 static struct start_plan *plan_of(const char *manifest, const char *bootargs, int expected)
 {
     struct start_plan *plan = kzalloc(sizeof(*plan));
-    char *text = strdup(manifest);
 
-    assert_int_equal(*text ? start_plan_manifest(plan, text) : 0, expected);
-    free(text);
-    if (!expected)
-        assert_int_equal(start_plan_bootargs(plan, bootargs), 0);
+    assert_int_equal(
+        start_plan_parse(plan, *manifest ? kstrdup(manifest) : NULL, kstrdup(bootargs)), expected);
     return plan;
+}
+
+/* The value with this number among those of a key. */
+static const char *value(const struct start_plan *plan, enum plan_key key, unsigned number)
+{
+    for (unsigned i = 0; i < plan->count; i++) {
+        if (plan->entry[i].key == key && number-- == 0)
+            return plan->entry[i].value;
+    }
+    return NULL;
 }
 
 static void manifest_fields(void **state)
@@ -68,12 +59,12 @@ static void manifest_fields(void **state)
                 "cwd=/tmp\nuser=10:20:30,40\nhostname=h\nunknown=1\nnoequals\n",
                 "", 0);
 
-    assert_int_equal(plan->args.count, 2);
-    assert_string_equal(plan->args.item[1], "a%b\n=c");
+    assert_null(value(plan, PLAN_ARG, 2));
+    assert_string_equal(value(plan, PLAN_ARG, 1), "a%b\n=c");
     assert_string_equal(start_plan_env(plan, "A"), "1");
     assert_null(start_plan_env(plan, "B"));
-    assert_string_equal(plan->cwd, "/tmp");
-    assert_string_equal(plan->hostname, "h");
+    assert_string_equal(start_plan_value(plan, PLAN_CWD), "/tmp");
+    assert_string_equal(start_plan_value(plan, PLAN_HOSTNAME), "h");
     assert_int_equal(plan->uid, 10);
     assert_int_equal(plan->gid, 20);
     assert_int_equal(plan->group_count, 2);
@@ -88,9 +79,9 @@ static void manifest_malformed(void **state)
     struct start_plan *plan =
         plan_of("remora-manifest=1\narg=%4\narg=%zz\narg=%\nuser=x\nuser=1\n", "", 0);
 
-    assert_string_equal(plan->args.item[0], "%4");
-    assert_string_equal(plan->args.item[1], "%zz");
-    assert_string_equal(plan->args.item[2], "%");
+    assert_string_equal(value(plan, PLAN_ARG, 0), "%4");
+    assert_string_equal(value(plan, PLAN_ARG, 1), "%zz");
+    assert_string_equal(value(plan, PLAN_ARG, 2), "%");
     assert_int_equal(plan->uid, 0);
     start_plan_free(plan);
 }
@@ -103,15 +94,15 @@ static void bootargs_replace(void **state)
                 "remora.user=5:6",
                 0);
 
-    assert_null(plan->file); /* exec= is dropped with the arguments */
-    assert_int_equal(plan->args.count, 4);
-    assert_string_equal(plan->args.item[1], "two words");
-    assert_string_equal(plan->args.item[2], "");
-    assert_string_equal(plan->args.item[3], ",");
+    assert_string_equal(start_plan_file(plan), "new"); /* exec= is dropped with the arguments */
+    assert_null(value(plan, PLAN_ARG, 4));
+    assert_string_equal(value(plan, PLAN_ARG, 1), "two words");
+    assert_string_equal(value(plan, PLAN_ARG, 2), "");
+    assert_string_equal(value(plan, PLAN_ARG, 3), ",");
     assert_string_equal(start_plan_env(plan, "A"), "3");
     assert_null(start_plan_env(plan, "B"));
     assert_string_equal(start_plan_env(plan, "C"), "4");
-    assert_string_equal(plan->cwd, "/b c");
+    assert_string_equal(start_plan_value(plan, PLAN_CWD), "/b c");
     assert_int_equal(plan->uid, 5);
     assert_int_equal(plan->gid, 6);
     start_plan_free(plan);
@@ -121,16 +112,38 @@ static void init_wins(void **state)
 {
     struct start_plan *plan = plan_of("", "init=/sbin/init remora.args=a", 0);
 
-    assert_string_equal(plan->file, "/sbin/init");
+    assert_string_equal(start_plan_file(plan), "/sbin/init");
+    assert_string_equal(value(plan, PLAN_ARG, 0), "a");
+    start_plan_free(plan);
+}
+
+static void last_counts(void **state)
+{
+    struct start_plan *plan = plan_of(
+        "remora-manifest=1\nexec=/a\nexec=/b\nenv=A=1\nenv=A=2\nenvironment=x\nen=y\nuser=1:2",
+        "remora.env= remora.args= remora.cwd=\"/x y\" remora.user=3:4:5 init=/z remora.env=A", 0);
+
+    assert_string_equal(start_plan_file(plan), "/z");
+    assert_string_equal(start_plan_value(plan, PLAN_CWD), "/x y");
+    assert_string_equal(value(plan, PLAN_ARG, 0), "");
+    assert_null(value(plan, PLAN_ARG, 1));
+    assert_null(start_plan_env(plan, "A"));
+    assert_null(value(plan, PLAN_ENV, 0));
+    assert_int_equal(plan->uid, 3);
+    assert_int_equal(plan->group_count, 1);
+    start_plan_free(plan);
+    plan = plan_of("remora-manifest=1\nenv=A=1\nenv=A=2", "", 0);
+    assert_null(start_plan_file(plan));
+    assert_string_equal(start_plan_env(plan, "A"), "2");
+    assert_string_equal(value(plan, PLAN_ENV, 0), "A=1");
     start_plan_free(plan);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(manifest_fields),
-        cmocka_unit_test(manifest_malformed),
-        cmocka_unit_test(bootargs_replace),
+        cmocka_unit_test(last_counts),        cmocka_unit_test(manifest_fields),
+        cmocka_unit_test(manifest_malformed), cmocka_unit_test(bootargs_replace),
         cmocka_unit_test(init_wins),
     };
 
