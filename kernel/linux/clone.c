@@ -154,6 +154,7 @@ static int inherit(struct task *task, const struct clone_request *request)
     task->thread.context.tpidrro_el0 = 0;
     task->clear_child_tid = request->flags & CLONE_CHILD_CLEARTID ? request->child_tid : 0;
     task->timer_slack_ns = parent->timer_slack_ns;
+    task->policy = parent->policy;
     sched_inherit(&task->thread, &parent->thread);
     pac_inherit(&task->thread);
     task->thread.user_tags = parent->thread.user_tags;

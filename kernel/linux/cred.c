@@ -63,25 +63,6 @@ static bool is_one_of(uint32_t id, uint32_t a, uint32_t b, uint32_t c)
     return id == a || id == b || id == c;
 }
 
-static long install_uids(struct cred *next)
-{
-    next->fsuid = next->euid;
-    fix_capabilities(next, cred_current());
-    return install(next);
-}
-
-static long install_gids(struct cred *next)
-{
-    next->fsgid = next->egid;
-    return install(next);
-}
-
-static long refuse(struct cred *next)
-{
-    cred_unref(next);
-    return -EPERM;
-}
-
 long sys_getuid(const reg_t arg[6])
 {
     (void)arg;
@@ -106,152 +87,141 @@ long sys_getegid(const reg_t arg[6])
     return cred_current()->egid;
 }
 
+static long put_three(const reg_t arg[6], uint32_t id, uint32_t effective, uint32_t saved)
+{
+    return put_user32(arg[0], id) || put_user32(arg[1], effective) || put_user32(arg[2], saved)
+               ? -EFAULT
+               : 0;
+}
+
 long sys_getresuid(const reg_t arg[6])
 {
     const struct cred *cred = cred_current();
 
-    return put_user32(arg[0], cred->uid) || put_user32(arg[1], cred->euid) ||
-                   put_user32(arg[2], cred->suid)
-               ? -EFAULT
-               : 0;
+    return put_three(arg, cred->uid, cred->euid, cred->suid);
 }
 
 long sys_getresgid(const reg_t arg[6])
 {
     const struct cred *cred = cred_current();
 
-    return put_user32(arg[0], cred->gid) || put_user32(arg[1], cred->egid) ||
-                   put_user32(arg[2], cred->sgid)
-               ? -EFAULT
-               : 0;
+    return put_three(arg, cred->gid, cred->egid, cred->sgid);
+}
+
+/* --- setting ---
+ *
+ * Users and groups go by the same rules. These change the real, effective and saved one, `id`, of
+ * new credentials, which are still the old ones. `free`: to any; else false for what is not the
+ * caller's already.
+ */
+
+typedef bool set_ids_fn(uint32_t *const id[3], const reg_t arg[6], bool free);
+
+static bool set_effective(uint32_t *const id[3], const reg_t arg[6], bool free)
+{
+    uint32_t next = (uint32_t)arg[0];
+
+    if (free)
+        *id[0] = *id[2] = next;
+    else if (next != *id[0] && next != *id[2])
+        return false;
+    *id[1] = next;
+    return true;
+}
+
+static bool set_real_and_effective(uint32_t *const id[3], const reg_t arg[6], bool free)
+{
+    uint32_t real = (uint32_t)arg[0], effective = (uint32_t)arg[1], old = *id[0];
+
+    if (!free && ((real != KEEP && real != old && real != *id[1]) ||
+                  (effective != KEEP && !is_one_of(effective, old, *id[1], *id[2]))))
+        return false;
+    if (real != KEEP)
+        *id[0] = real;
+    if (effective != KEEP)
+        *id[1] = effective;
+    if (real != KEEP || (effective != KEEP && effective != old))
+        *id[2] = *id[1];
+    return true;
+}
+
+static bool set_three(uint32_t *const id[3], const reg_t arg[6], bool free)
+{
+    uint32_t old[3] = {*id[0], *id[1], *id[2]};
+
+    for (unsigned i = 0; i < 3; i++) {
+        uint32_t next = (uint32_t)arg[i];
+
+        if (next == KEEP)
+            continue;
+        if (!free && !is_one_of(next, old[0], old[1], old[2]))
+            return false;
+        *id[i] = next;
+    }
+    return true;
+}
+
+static long set_uids(const reg_t arg[6], set_ids_fn *set)
+{
+    const struct cred *old = cred_current();
+    struct cred *next = cred_copy(old);
+
+    if (!next)
+        return -ENOMEM;
+    if (!set((uint32_t *[]){&next->uid, &next->euid, &next->suid}, arg,
+             cred_capable(old, CAP_SETUID))) {
+        cred_unref(next);
+        return -EPERM;
+    }
+    next->fsuid = next->euid;
+    fix_capabilities(next, old);
+    return install(next);
+}
+
+static long set_gids(const reg_t arg[6], set_ids_fn *set)
+{
+    const struct cred *old = cred_current();
+    struct cred *next = cred_copy(old);
+
+    if (!next)
+        return -ENOMEM;
+    if (!set((uint32_t *[]){&next->gid, &next->egid, &next->sgid}, arg,
+             cred_capable(old, CAP_SETGID))) {
+        cred_unref(next);
+        return -EPERM;
+    }
+    next->fsgid = next->egid;
+    return install(next);
 }
 
 long sys_setuid(const reg_t arg[6])
 {
-    const struct cred *old = cred_current();
-    uint32_t uid = (uint32_t)arg[0];
-    struct cred *next;
-
-    if (uid == KEEP)
-        return -EINVAL;
-    next = cred_copy(old);
-    if (!next)
-        return -ENOMEM;
-    if (cred_capable(old, CAP_SETUID))
-        next->uid = next->suid = uid;
-    else if (uid != old->uid && uid != old->suid)
-        return refuse(next);
-    next->euid = uid;
-    return install_uids(next);
+    return (uint32_t)arg[0] == KEEP ? -EINVAL : set_uids(arg, set_effective);
 }
 
 long sys_setgid(const reg_t arg[6])
 {
-    const struct cred *old = cred_current();
-    uint32_t gid = (uint32_t)arg[0];
-    struct cred *next;
-
-    if (gid == KEEP)
-        return -EINVAL;
-    next = cred_copy(old);
-    if (!next)
-        return -ENOMEM;
-    if (cred_capable(old, CAP_SETGID))
-        next->gid = next->sgid = gid;
-    else if (gid != old->gid && gid != old->sgid)
-        return refuse(next);
-    next->egid = gid;
-    return install_gids(next);
+    return (uint32_t)arg[0] == KEEP ? -EINVAL : set_gids(arg, set_effective);
 }
 
 long sys_setreuid(const reg_t arg[6])
 {
-    const struct cred *old = cred_current();
-    uint32_t uid = (uint32_t)arg[0], euid = (uint32_t)arg[1];
-    bool free = cred_capable(old, CAP_SETUID);
-    struct cred *next = cred_copy(old);
-
-    if (!next)
-        return -ENOMEM;
-    if (!free && ((uid != KEEP && uid != old->uid && uid != old->euid) ||
-                  (euid != KEEP && !is_one_of(euid, old->uid, old->euid, old->suid))))
-        return refuse(next);
-    if (uid != KEEP)
-        next->uid = uid;
-    if (euid != KEEP)
-        next->euid = euid;
-    if (uid != KEEP || (euid != KEEP && euid != old->uid))
-        next->suid = next->euid;
-    return install_uids(next);
+    return set_uids(arg, set_real_and_effective);
 }
 
 long sys_setregid(const reg_t arg[6])
 {
-    const struct cred *old = cred_current();
-    uint32_t gid = (uint32_t)arg[0], egid = (uint32_t)arg[1];
-    bool free = cred_capable(old, CAP_SETGID);
-    struct cred *next = cred_copy(old);
-
-    if (!next)
-        return -ENOMEM;
-    if (!free && ((gid != KEEP && gid != old->gid && gid != old->egid) ||
-                  (egid != KEEP && !is_one_of(egid, old->gid, old->egid, old->sgid))))
-        return refuse(next);
-    if (gid != KEEP)
-        next->gid = gid;
-    if (egid != KEEP)
-        next->egid = egid;
-    if (gid != KEEP || (egid != KEEP && egid != old->gid))
-        next->sgid = next->egid;
-    return install_gids(next);
+    return set_gids(arg, set_real_and_effective);
 }
 
 long sys_setresuid(const reg_t arg[6])
 {
-    const struct cred *old = cred_current();
-    bool free = cred_capable(old, CAP_SETUID);
-    struct cred *next = cred_copy(old);
-    uint32_t *field[3];
-
-    if (!next)
-        return -ENOMEM;
-    field[0] = &next->uid;
-    field[1] = &next->euid;
-    field[2] = &next->suid;
-    for (unsigned i = 0; i < 3; i++) {
-        uint32_t id = (uint32_t)arg[i];
-
-        if (id == KEEP)
-            continue;
-        if (!free && !is_one_of(id, old->uid, old->euid, old->suid))
-            return refuse(next);
-        *field[i] = id;
-    }
-    return install_uids(next);
+    return set_uids(arg, set_three);
 }
 
 long sys_setresgid(const reg_t arg[6])
 {
-    const struct cred *old = cred_current();
-    bool free = cred_capable(old, CAP_SETGID);
-    struct cred *next = cred_copy(old);
-    uint32_t *field[3];
-
-    if (!next)
-        return -ENOMEM;
-    field[0] = &next->gid;
-    field[1] = &next->egid;
-    field[2] = &next->sgid;
-    for (unsigned i = 0; i < 3; i++) {
-        uint32_t id = (uint32_t)arg[i];
-
-        if (id == KEEP)
-            continue;
-        if (!free && !is_one_of(id, old->gid, old->egid, old->sgid))
-            return refuse(next);
-        *field[i] = id;
-    }
-    return install_gids(next);
+    return set_gids(arg, set_three);
 }
 
 /* These return the old value, whether they did something or not. */

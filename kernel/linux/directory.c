@@ -38,16 +38,26 @@ long sys_getcwd(const reg_t arg[6])
     return do_getcwd(arg[0], arg[1]);
 }
 
-long sys_chdir(const reg_t arg[6])
+static long change(vaddr_t name, int (*to)(const struct path *))
 {
     struct path path;
-    long result = at_lookup(AT_FDCWD, arg[0], LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &path);
+    long result = at_lookup(AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &path);
 
     if (result == 0) {
-        result = fs_chdir(&path);
+        result = to(&path);
         path_unref(&path);
     }
     return result;
+}
+
+long sys_chdir(const reg_t arg[6])
+{
+    return change(arg[0], fs_chdir);
+}
+
+long sys_chroot(const reg_t arg[6])
+{
+    return change(arg[0], fs_chroot);
 }
 
 long sys_fchdir(const reg_t arg[6])
@@ -60,18 +70,6 @@ long sys_fchdir(const reg_t arg[6])
         return -EBADF;
     result = path_of_file(found.file, &path) == 0 ? fs_chdir(&path) : -ENOTDIR;
     fd_put(found);
-    return result;
-}
-
-long sys_chroot(const reg_t arg[6])
-{
-    struct path path;
-    long result = at_lookup(AT_FDCWD, arg[0], LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &path);
-
-    if (result == 0) {
-        result = fs_chroot(&path);
-        path_unref(&path);
-    }
     return result;
 }
 

@@ -54,22 +54,31 @@ const struct pseudo_ops proc_exe_ops = {.follow_path = exe_path, .owner = proc_o
 
 /* --- cwd and root --- */
 
+/* The first task of the process, with process->lock held; NULL: none. */
+static struct task *lock_task(struct process *process, reg_t *flags)
+{
+    if (!process)
+        return NULL;
+    *flags = spin_lock_irq(&process->lock);
+    return list_first_entry_or_null(&process->tasks, struct task, sibling);
+}
+
+static void unlock_task(struct process *process, reg_t flags)
+{
+    if (!process)
+        return;
+    spin_unlock_irq(&process->lock, flags);
+    process_unref(process);
+}
+
 static struct fs_context *context_of(const struct pseudo_entry *entry)
 {
     struct process *process = proc_process(entry);
-    struct fs_context *fs = NULL;
-    struct task *task;
-    reg_t flags;
+    reg_t flags = 0;
+    const struct task *task = lock_task(process, &flags);
+    struct fs_context *fs = task ? fs_context_ref(task->fs) : NULL;
 
-    if (!process)
-        return NULL;
-    flags = spin_lock_irq(&process->lock);
-    list_for_each_entry (task, &process->tasks, sibling) {
-        fs = fs_context_ref(task->fs);
-        break;
-    }
-    spin_unlock_irq(&process->lock, flags);
-    process_unref(process);
+    unlock_task(process, flags);
     return fs;
 }
 
@@ -107,23 +116,15 @@ const struct pseudo_ops proc_root_ops = {.follow_path = root_path, .owner = proc
 static struct fd_table *table_of(const struct pseudo_entry *entry)
 {
     struct process *process = proc_process(entry);
+    reg_t flags = 0;
+    const struct task *task = lock_task(process, &flags);
     struct fd_table *table = NULL;
-    struct task *task;
-    reg_t flags;
 
-    if (!process)
-        return NULL;
-    flags = spin_lock_irq(&process->lock);
-    list_for_each_entry (task, &process->tasks, sibling) {
-        if (process == current_process())
-            task = current_task();
-        table = task->files;
-        if (table)
-            fd_table_ref(table);
-        break;
-    }
-    spin_unlock_irq(&process->lock, flags);
-    process_unref(process);
+    if (task)
+        table = process == current_process() ? current_task()->files : task->files;
+    if (table)
+        fd_table_ref(table);
+    unlock_task(process, flags);
     return table;
 }
 

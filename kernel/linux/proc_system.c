@@ -26,33 +26,45 @@ static void line(struct pseudo_text *text, const char *name, uint64_t pages)
     pseudo_printf(text, "%-15s %8llu kB\n", name, (unsigned long long)pages * (PAGE_SIZE / 1024));
 }
 
+/* What is 0 everywhere has no field. */
+#define FIELD(name) (offsetof(struct memory_stats, name) / sizeof(uint64_t) + 1)
+
+static const struct {
+    char name[15];
+    uint8_t field;
+} meminfo[] = {
+    {"MemTotal:", FIELD(total)},
+    {"MemFree:", FIELD(free)},
+    {"MemAvailable:", FIELD(available)},
+    {"Buffers:", 0},
+    {"Cached:", FIELD(cached)},
+    {"SwapCached:", 0},
+    {"Active:", FIELD(anonymous)},
+    {"Inactive:", FIELD(cached)},
+    {"SwapTotal:", 0},
+    {"SwapFree:", 0},
+    {"Dirty:", FIELD(dirty)},
+    {"Writeback:", 0},
+    {"AnonPages:", FIELD(anonymous)},
+    {"Mapped:", FIELD(mapped)},
+    {"Shmem:", FIELD(shared)},
+    {"KReclaimable:", 0},
+    {"Slab:", FIELD(slab)},
+    {"SReclaimable:", 0},
+    {"SUnreclaim:", FIELD(slab)},
+    {"KernelStack:", FIELD(kernel_stacks)},
+    {"PageTables:", FIELD(page_tables)},
+};
+
 static int meminfo_show(struct pseudo_text *text, const struct pseudo_entry *entry)
 {
     struct memory_stats m;
+    const uint64_t *fields = (const uint64_t *)&m;
 
     (void)entry;
     memory_get_stats(&m);
-    line(text, "MemTotal:", m.total);
-    line(text, "MemFree:", m.free);
-    line(text, "MemAvailable:", m.available);
-    line(text, "Buffers:", 0);
-    line(text, "Cached:", m.cached);
-    line(text, "SwapCached:", 0);
-    line(text, "Active:", m.anonymous);
-    line(text, "Inactive:", m.cached);
-    line(text, "SwapTotal:", 0);
-    line(text, "SwapFree:", 0);
-    line(text, "Dirty:", m.dirty);
-    line(text, "Writeback:", 0);
-    line(text, "AnonPages:", m.anonymous);
-    line(text, "Mapped:", m.mapped);
-    line(text, "Shmem:", m.shared);
-    line(text, "KReclaimable:", 0);
-    line(text, "Slab:", m.slab);
-    line(text, "SReclaimable:", 0);
-    line(text, "SUnreclaim:", m.slab);
-    line(text, "KernelStack:", m.kernel_stacks);
-    line(text, "PageTables:", m.page_tables);
+    for (unsigned i = 0; i < ARRAY_SIZE(meminfo); i++)
+        line(text, meminfo[i].name, meminfo[i].field ? fields[meminfo[i].field - 1] : 0);
     line(text, "CommitLimit:", m.total / 2);
     line(text, "Committed_AS:", m.anonymous + m.shared);
     pseudo_puts(text, "HugePages_Total:       0\nHugePages_Free:        0\n"

@@ -17,6 +17,9 @@ int task_number(struct task *task); /* gives it a tid and makes it findable; -EA
 void task_forget_number(struct task *task);
 void task_take_pid(struct task *task);
 
+/* process_vm.c: the address space of a process that the caller may look into, with a reference. */
+int process_space(int pid, struct vmspace **out);
+
 /* clone.c: a task of `process` that will call entry(arg) on its own kernel stack; -ENOMEM. It holds
  * references to process, files, fs and cred, and is neither numbered nor started. */
 int task_create(struct process *process, struct fd_table *files, struct fs_context *fs,

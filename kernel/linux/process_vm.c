@@ -13,6 +13,7 @@
 #include <mm/vmspace.h>
 
 #include "files.h"
+#include "process_internal.h"
 
 #define STEP 4096u
 
@@ -79,8 +80,7 @@ static long move_all(struct vmspace *vs, const struct iov *local_iov, const stru
     return done;
 }
 
-/* The address space of a process that the caller may look into. */
-static int get_space(int pid, struct vmspace **out)
+int process_space(int pid, struct vmspace **out)
 {
     struct process *process = process_find(pid);
     int error = 0;
@@ -113,7 +113,7 @@ static long process_vm(const reg_t arg[6], bool write)
         return result;
     result = iov_get(&remote, arg[3], arg[4]);
     if (!result) {
-        result = get_space((int)arg[0], &vs);
+        result = process_space((int)arg[0], &vs);
         if (!result) {
             result = move_all(vs, &local, &remote, write);
             vmspace_unref(vs);

@@ -17,6 +17,7 @@
 #include <lib/string.h>
 #include <linux/process.h>
 #include <linux/syscalls.h>
+#include <mm/page.h>
 
 #include "abi64/time.h"
 #include "process_internal.h"
@@ -110,63 +111,69 @@ long sys_sched_setscheduler(const reg_t arg[6])
     return set_policy((int)arg[0], (int)arg[1], (int)priority);
 }
 
+/* What a task has been set to. */
+struct settings {
+    int policy, nice;
+    uint32_t priority;
+    bool reset_on_fork;
+    uint64_t interval_ns; /* sched_rr_get_interval(2) */
+};
+
+static int get_settings(int tid, struct settings *settings)
+{
+    const struct task *task;
+
+    if (tid < 0)
+        return -EINVAL;
+    task = begin(tid);
+    if (task)
+        *settings = (struct settings){
+            .policy = (int)task->thread.sched.policy,
+            .nice = task->thread.sched.nice,
+            .priority = task->thread.sched.own_priority,
+            .reset_on_fork = task->thread.sched.reset_on_fork,
+            .interval_ns = sched_rr_interval_ns(&task->thread),
+        };
+    end();
+    return task ? 0 : -ESRCH;
+}
+
 long sys_sched_setparam(const reg_t arg[6])
 {
+    struct settings settings;
     uint32_t priority;
-    struct task *task;
-    int policy;
+    int error;
 
     if (get_user32(&priority, arg[1]))
         return arg[1] ? -EFAULT : -EINVAL;
-    if ((int)arg[0] < 0)
-        return -EINVAL;
-    task = begin((int)arg[0]);
-    policy = task ? (int)task->thread.sched.policy : -ESRCH;
-    end();
-    return policy < 0 ? policy : set_policy((int)arg[0], policy, (int)priority);
+    error = get_settings((int)arg[0], &settings);
+    return error ? error : set_policy((int)arg[0], settings.policy, (int)priority);
 }
 
 long sys_sched_getscheduler(const reg_t arg[6])
 {
-    struct task *task;
-    long policy = -ESRCH;
+    struct settings settings;
+    int error = get_settings((int)arg[0], &settings);
 
-    if ((int)arg[0] < 0)
-        return -EINVAL;
-    task = begin((int)arg[0]);
-    if (task)
-        policy = (long)task->thread.sched.policy |
-                 (task->thread.sched.reset_on_fork ? SCHED_RESET_ON_FORK : 0);
-    end();
-    return policy;
+    if (error)
+        return error;
+    return settings.policy | (settings.reset_on_fork ? SCHED_RESET_ON_FORK : 0);
 }
 
 long sys_sched_getparam(const reg_t arg[6])
 {
-    uint32_t priority = 0;
-    struct task *task;
+    struct settings settings;
+    int error = arg[1] ? get_settings((int)arg[0], &settings) : -EINVAL;
 
-    if ((int)arg[0] < 0 || !arg[1])
-        return -EINVAL;
-    task = begin((int)arg[0]);
-    if (task)
-        priority = task->thread.sched.own_priority;
-    end();
-    return task ? put_user32(arg[1], priority) : -ESRCH;
+    return error ? error : put_user32(arg[1], settings.priority);
 }
 
 long sys_sched_rr_get_interval(const reg_t arg[6])
 {
-    uint64_t interval = 0;
-    struct task *task;
+    struct settings settings;
+    int error = get_settings((int)arg[0], &settings);
 
-    if ((int)arg[0] < 0)
-        return -EINVAL;
-    task = begin((int)arg[0]);
-    if (task)
-        interval = sched_rr_interval_ns(&task->thread);
-    end();
-    return task ? abi64_put_timespec(arg[1], interval) : -ESRCH;
+    return error ? error : abi64_put_timespec(arg[1], settings.interval_ns);
 }
 
 /* --- sched_setattr --- */
@@ -180,28 +187,67 @@ struct abi64_sched_attr {
     uint32_t util_min, util_max;
 };
 
-#define SCHED_ATTR_SIZE_VER0 48
+#define SCHED_ATTR_SIZE_VER0 48u
+
+#define SCHED_FLAG_RESET_ON_FORK 0x01u
+#define SCHED_FLAG_RECLAIM       0x02u /* of SCHED_DEADLINE, as is the next */
+#define SCHED_FLAG_DL_OVERRUN    0x04u
+#define SCHED_FLAG_KEEP_POLICY   0x08u
+#define SCHED_FLAG_KEEP_PARAMS   0x10u
+#define SCHED_FLAG_ALL           0x1fu /* without bounds of utilisation, as Debian's kernel */
+
+/* A newer program's longer struct is fine if what we do not know is zero. */
+static int get_attr(struct abi64_sched_attr *attr, vaddr_t from)
+{
+    uint32_t size;
+    uint8_t byte;
+
+    memset(attr, 0, sizeof(*attr));
+    if (get_user32(&size, from))
+        return -EFAULT;
+    size = size ? size : SCHED_ATTR_SIZE_VER0;
+    if (size >= SCHED_ATTR_SIZE_VER0 && size <= PAGE_SIZE) {
+        if (copy_from_user(attr, from, min(size, (uint32_t)sizeof(*attr))))
+            return -EFAULT;
+        for (uint32_t at = sizeof(*attr); at < size; at++) {
+            if (get_user8(&byte, from + at))
+                return -EFAULT;
+            if (byte)
+                goto too_big;
+        }
+        return 0;
+    }
+too_big:
+    return put_user32(from, sizeof(*attr)) ? -EFAULT : -E2BIG;
+}
 
 long sys_sched_setattr(const reg_t arg[6])
 {
     struct abi64_sched_attr attr;
+    struct settings now;
     struct task *task;
-    uint32_t size;
     long error;
 
     if (!arg[1] || (int)arg[0] < 0 || arg[2])
         return -EINVAL;
-    memset(&attr, 0, sizeof(attr));
-    if (get_user32(&size, arg[1]))
-        return -EFAULT;
-    size = size ? size : SCHED_ATTR_SIZE_VER0;
-    if (size < SCHED_ATTR_SIZE_VER0 || size > 4096)
-        return -E2BIG;
-    if (copy_from_user(&attr, arg[1], min(size, (uint32_t)sizeof(attr))))
-        return -EFAULT;
-    if (attr.flags & ~1ull)
+    error = get_attr(&attr, arg[1]);
+    if (!error && (int)attr.policy < 0)
+        error = -EINVAL;
+    if (!error)
+        error = get_settings((int)arg[0], &now);
+    if (error)
+        return error;
+    if (attr.flags & ~(uint64_t)SCHED_FLAG_ALL)
         return -EINVAL;
-    error = set_policy((int)arg[0], (int)attr.policy | (attr.flags & 1 ? SCHED_RESET_ON_FORK : 0),
+    if (attr.flags & (SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS))
+        attr.policy = (uint32_t)now.policy; /* to keep parameters keeps it, too */
+    if (attr.flags & SCHED_FLAG_KEEP_PARAMS) {
+        attr.nice = now.nice;
+        attr.priority = now.priority;
+    }
+    error = set_policy((int)arg[0],
+                       (int)attr.policy |
+                           (attr.flags & SCHED_FLAG_RESET_ON_FORK ? SCHED_RESET_ON_FORK : 0),
                        (int)attr.priority);
     if (error || (attr.policy != SCHED_NORMAL && attr.policy != SCHED_BATCH))
         return error;
@@ -214,22 +260,24 @@ long sys_sched_setattr(const reg_t arg[6])
 
 long sys_sched_getattr(const reg_t arg[6])
 {
-    struct abi64_sched_attr attr;
-    struct task *task;
+    struct settings now;
+    uint32_t size = (uint32_t)arg[2];
+    int error;
 
-    if (!arg[1] || (int)arg[0] < 0 || arg[3] || arg[2] < SCHED_ATTR_SIZE_VER0 || arg[2] > 4096)
+    if (!arg[1] || arg[3] || size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE)
         return -EINVAL;
-    memset(&attr, 0, sizeof(attr));
-    attr.size = min((uint32_t)arg[2], (uint32_t)sizeof(attr));
-    task = begin((int)arg[0]);
-    if (task) {
-        attr.policy = (uint32_t)task->thread.sched.policy;
-        attr.flags = task->thread.sched.reset_on_fork;
-        attr.nice = task->thread.sched.nice;
-        attr.priority = task->thread.sched.own_priority;
-    }
-    end();
-    return task ? copy_to_user(arg[1], &attr, attr.size) : -ESRCH;
+    error = get_settings((int)arg[0], &now);
+    if (error)
+        return error;
+    struct abi64_sched_attr attr = {
+        .size = min(size, (uint32_t)sizeof(attr)),
+        .policy = (uint32_t)now.policy,
+        .flags = now.reset_on_fork,
+        .nice = now.priority ? 0 : now.nice,
+        .priority = now.priority,
+    };
+
+    return copy_to_user(arg[1], &attr, attr.size);
 }
 
 /* --- affinity --- */

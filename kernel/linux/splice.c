@@ -263,19 +263,28 @@ static long splice(struct side *from, struct side *to, size_t len, bool nowait)
     return splice_in(from, to, len, nowait);
 }
 
-static long do_splice(unsigned in_fd, vaddr_t in_offset, unsigned out_fd, vaddr_t out_offset,
-                      size_t len, unsigned flags)
+/* 1: there is something to do, with the two files. */
+static int splice_begin(unsigned in_fd, unsigned out_fd, size_t len, unsigned flags, struct fd *in,
+                        struct fd *out)
 {
-    struct side from, to;
-    struct fd in, out;
-    long result;
+    int error;
 
     if (flags & ~SPLICE_F_ALL)
         return -EINVAL;
     if (len == 0)
         return 0;
-    result = pair_get(in_fd, out_fd, &in, &out);
-    if (result != 0)
+    error = pair_get(in_fd, out_fd, in, out);
+    return error != 0 ? error : 1;
+}
+
+static long do_splice(unsigned in_fd, vaddr_t in_offset, unsigned out_fd, vaddr_t out_offset,
+                      size_t len, unsigned flags)
+{
+    struct side from, to;
+    struct fd in, out;
+    long result = splice_begin(in_fd, out_fd, len, flags, &in, &out);
+
+    if (result <= 0)
         return result;
     result = side_init(&from, in.file, in_offset);
     if (result == 0)
@@ -297,14 +306,9 @@ long sys_splice(const reg_t arg[6])
 static long do_tee(unsigned in_fd, unsigned out_fd, size_t len, unsigned flags)
 {
     struct fd in, out;
-    long result;
+    long result = splice_begin(in_fd, out_fd, len, flags, &in, &out);
 
-    if (flags & ~SPLICE_F_ALL)
-        return -EINVAL;
-    if (len == 0)
-        return 0;
-    result = pair_get(in_fd, out_fd, &in, &out);
-    if (result != 0)
+    if (result <= 0)
         return result;
     if (pipe_of(in.file) == NULL || pipe_of(out.file) == NULL ||
         pipe_of(in.file) == pipe_of(out.file))

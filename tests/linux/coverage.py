@@ -37,7 +37,7 @@ preadv=preadv pwritev=pwritev preadv2=preadv2 pwritev2=pwritev2 renameat2=rename
 ALSO = {'renameat': ['renameat2']}
 CONSTANT = re.compile(r'\b(?:O|PROT|MAP|MREMAP|MADV|MS|MCL|SA|SIG|SEEK|AT|F|LOCK|EPOLL|EFD|TFD|SFD|POLL|SOCK|MSG|SO|SHUT|CLONE|'
                       r'FUTEX|CLOCK|TIMER|ITIMER|RLIMIT|PR|GRND|FALLOC|STATX|XATTR|RENAME|SCHED|PRIO|RUSAGE|MFD|SS|W|SIGEV|RWF|'
-                      r'UTIME|POSIX_FADV|AF|SCM|P|LOCK)_?[A-Z][A-Z0-9_]*\b')
+                      r'UTIME|MPOL|POSIX_FADV|AF|SCM|P|LOCK)_?[A-Z][A-Z0-9_]*\b')
 NOT_FLAGS = re.compile(r'^(PAGE|WNOHANG_|POLL$)')
 
 

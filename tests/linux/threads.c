@@ -443,6 +443,57 @@ CHECK(sched_getattr)
     EXPECT_OK(syscall(SYS_sched_setattr, 0, &attributes, 0));
 }
 
+CHECK(sched_setattr_flags)
+{
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t rest[20];
+    } attributes = {.size = 48, .policy = SCHED_FIFO, .nice = 7, .priority = 3};
+
+    EXPECT_OK(setpriority(PRIO_PROCESS, 0, 4));
+    EXPECT_OK(syscall(SYS_sched_setattr, 0, &attributes, 0));
+    EXPECT_OK(syscall(SYS_sched_getattr, 0, &attributes, 48, 0));
+    EXPECT_EQ(attributes.priority, 3);
+    EXPECT_EQ(attributes.nice, 0);
+    attributes.priority = 5;
+    attributes.policy = SCHED_OTHER;
+    attributes.flags = 0x08; // SCHED_FLAG_KEEP_POLICY
+    EXPECT_OK(syscall(SYS_sched_setattr, 0, &attributes, 0));
+    EXPECT_EQ(sched_getscheduler(0), SCHED_FIFO);
+    attributes.policy = SCHED_RR;
+    attributes.priority = 9;
+    attributes.flags = 0x11; // SCHED_FLAG_KEEP_PARAMS, SCHED_FLAG_RESET_ON_FORK
+    EXPECT_OK(syscall(SYS_sched_setattr, 0, &attributes, 0));
+    EXPECT_EQ(sched_getscheduler(0), SCHED_FIFO | 0x40000000); // the policy is kept with them
+    EXPECT_OK(syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0));
+    EXPECT_EQ(attributes.size, 56);
+    EXPECT_EQ(attributes.priority, 5);
+    EXPECT_EQ(attributes.flags, 1);
+    attributes.flags = 0x100;
+    EXPECT_ERR(syscall(SYS_sched_setattr, 0, &attributes, 0), EINVAL);
+    attributes.flags = 0;
+    attributes.policy = -1;
+    EXPECT_ERR(syscall(SYS_sched_setattr, 0, &attributes, 0), EINVAL);
+    attributes.policy = SCHED_OTHER;
+    attributes.priority = 0;
+    EXPECT_ERR(syscall(SYS_sched_setattr, 999999, &attributes, 0), ESRCH);
+    EXPECT_ERR(syscall(SYS_sched_setattr, -1, &attributes, 0), EINVAL);
+    attributes.size = 40;
+    EXPECT_ERR(syscall(SYS_sched_setattr, 0, &attributes, 0), E2BIG);
+    EXPECT_EQ(attributes.size, 56);
+    attributes.size = sizeof attributes;
+    attributes.rest[19] = 1;
+    EXPECT_ERR(syscall(SYS_sched_setattr, 0, &attributes, 0), E2BIG);
+    attributes.size = sizeof attributes;
+    attributes.rest[19] = 0;
+    EXPECT_OK(syscall(SYS_sched_setattr, 0, &attributes, 0));
+    EXPECT_EQ(sched_getscheduler(0), SCHED_OTHER);
+    EXPECT_OK(setpriority(PRIO_PROCESS, 0, 0));
+}
+
 CHECK(nice_values)
 {
     EXPECT_OK(setpriority(PRIO_PROCESS, 0, 5));

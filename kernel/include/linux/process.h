@@ -127,6 +127,12 @@ struct restart {
     unsigned clock, value, flags, bitset;
 };
 
+/* set_mempolicy(2); linux/mempolicy.c */
+struct memory_policy {
+    unsigned mode;  /* with its flags */
+    uint64_t nodes; /* a mask */
+};
+
 struct task {
     struct thread thread;
     struct process *process;
@@ -156,6 +162,7 @@ struct task {
     bool has_left_locks;            /* it is ending, and its locks go to others */
     int parent_death_signal;
     uint64_t timer_slack_ns;
+    struct memory_policy policy; /* its own thread's alone */
 };
 
 static inline struct task *task_of(struct thread *thread)

@@ -69,6 +69,10 @@ extern syscall_fn sys_brk, sys_madvise, sys_mincore, sys_mlock, sys_mlock2, sys_
 extern syscall_fn sys_mmap, sys_mprotect, sys_mremap, sys_msync, sys_munlock, sys_munlockall;
 extern syscall_fn sys_munmap, sys_pkey_mprotect;
 
+/* mempolicy.c */
+extern syscall_fn sys_get_mempolicy, sys_mbind, sys_migrate_pages, sys_move_pages;
+extern syscall_fn sys_set_mempolicy;
+
 /* rw.c file.c open.c stat.c fs.c xattr.c splice.c */
 extern syscall_fn sys_chdir, sys_chroot, sys_close, sys_close_range, sys_copy_file_range;
 extern syscall_fn sys_dup, sys_dup3, sys_faccessat, sys_faccessat2, sys_fadvise64;
