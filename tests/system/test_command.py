@@ -107,9 +107,13 @@ def test_interrupt_without_a_terminal(build):
 def test_window_size(build):
     child = terminal(build, BUSYBOX, "busybox", "sh", "-c", "trap 'busybox stty size; exit' WINCH; echo ready; while :; do read x; done")
     child.expect_exact("ready")
-    child.setwinsize(20, 30)
-    # busybox's shell would fork for stty: only that the signal comes is looked at.
-    child.expect(pexpect.EOF)
+    # busybox's shell would fork for stty: only that the signal comes is looked at. One that comes just before its
+    # read() sleeps is looked at after the next one only.
+    for rows in range(20, 30):
+        child.setwinsize(rows, 30)
+        if child.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=5) == 0:
+            return
+    raise AssertionError("no signal came of ten changes of the window")
 
 
 def test_container_image_and_folder(build, tmp_path):
