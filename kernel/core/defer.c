@@ -20,7 +20,8 @@ static struct spinlock queue_lock = SPINLOCK_INIT(RANK_DEFER);
 static struct deferred *queue_first, **queue_last = &queue_first;
 static uint64_t queued, done; /* callbacks ever; queue_lock */
 static atomic64_t period = ATOMIC_INIT(1);
-static struct waitq work_waitq = WAITQ_INIT, done_waitq = WAITQ_INIT;
+static struct waitq done_waitq = WAITQ_INIT;
+static struct thread reclaimer; /* asleep from the start, until the first batch is due */
 static struct timer batch_timer;
 static bool started, batch_due;
 
@@ -51,7 +52,7 @@ static void batch_timer_fired(struct timer *timer)
 {
     (void)timer;
     WRITE_ONCE(batch_due, true);
-    waitq_wake_all(&work_waitq);
+    thread_wake(&reclaimer);
 }
 
 void defer_free(struct deferred *deferred, void (*run)(struct deferred *deferred))
@@ -105,7 +106,12 @@ static void reclaim(void *argument)
 {
     (void)argument;
     for (;;) {
-        wait_event(&work_waitq, READ_ONCE(batch_due), WAIT_FOREVER, WAIT_UNINTERRUPTIBLE);
+        thread_prepare_sleep(WAIT_UNINTERRUPTIBLE);
+        if (!READ_ONCE(batch_due)) {
+            thread_sleep(WAIT_FOREVER);
+            continue;
+        }
+        thread_cancel_sleep();
         WRITE_ONCE(batch_due, false);
         reg_t flags = spin_lock_irq(&queue_lock);
         struct deferred *batch = queue_first, *next;
@@ -139,8 +145,11 @@ void defer_wait(void)
 int defer_init(void)
 {
     timer_init(&batch_timer, batch_timer_fired);
-    int error = thread_spawn("reclaim", reclaim, NULL, NULL);
+    int error = thread_create(&reclaimer, "reclaim", reclaim, NULL);
 
-    started = error == 0;
-    return error;
+    if (error != 0)
+        return error;
+    thread_start_asleep(&reclaimer);
+    started = true;
+    return 0;
 }

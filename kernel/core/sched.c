@@ -518,6 +518,31 @@ void thread_start(struct thread *thread)
     find_home(thread);
 }
 
+/* From the idle thread: nobody is in the queue before it, and it need not wait in it. */
+void thread_start_first(struct thread *thread)
+{
+    reg_t flags = irq_save();
+    struct thread *idle = current();
+    struct run_queue *queue = idle->cpu->queue;
+
+    spin_lock(&queue->lock);
+    thread->cpu = queue->cpu;
+    thread->state = THREAD_RUNNABLE;
+    thread->on_queue = true;
+    thread->sched.slice_left_ns = SLICE_NS;
+    thread->sched.deadline = queue->virtual_ns + queue_request_ns(thread);
+    queue->count++;
+    switch_to(queue, idle, thread, clock_monotonic_ns());
+    irq_restore(flags);
+}
+
+void thread_start_asleep(struct thread *thread)
+{
+    thread->sched.slice_left_ns = SLICE_NS;
+    WRITE_ONCE(thread->state, THREAD_SLEEPING);
+    smp_mb(); /* pairs with thread_wake() */
+}
+
 void thread_set_work(struct thread *thread, uint32_t bits)
 {
     atomic_fetch_or((int32_t)bits, &thread->work);

@@ -2,12 +2,11 @@
 /* One worker thread for short jobs. */
 #include <core/lock.h>
 #include <core/thread.h>
-#include <core/wait.h>
 #include <core/work.h>
 
 static struct spinlock lock = SPINLOCK_INIT(RANK_TIMER);
 static struct list_node queue = LIST_INIT(queue);
-static struct waitq waitq = WAITQ_INIT;
+static struct thread worker; /* asleep from the start, until there is work */
 
 void work_init(struct work *work, void (*run)(struct work *work))
 {
@@ -27,7 +26,7 @@ bool work_queue(struct work *work)
     }
     spin_unlock_irq(&lock, flags);
     if (added)
-        waitq_wake_all(&waitq);
+        thread_wake(&worker);
     return added;
 }
 
@@ -49,14 +48,26 @@ static void work_loop(void *argument)
 {
     (void)argument;
     for (;;) {
-        struct work *work;
+        thread_prepare_sleep(WAIT_UNINTERRUPTIBLE);
+        struct work *work = take();
 
-        wait_event(&waitq, (work = take()) != NULL, WAIT_FOREVER, WAIT_UNINTERRUPTIBLE);
+        if (work == NULL) {
+            thread_sleep(WAIT_FOREVER);
+            continue;
+        }
+        thread_cancel_sleep();
         work->run(work);
     }
 }
 
 int work_init_worker(void)
 {
-    return thread_spawn("worker", work_loop, NULL, NULL);
+    int error = thread_create(&worker, "worker", work_loop, NULL);
+
+    if (error != 0)
+        return error;
+    thread_start_asleep(&worker);
+    if (!list_empty(&queue))
+        thread_wake(&worker); /* who queued before found no thread */
+    return 0;
 }

@@ -236,6 +236,6 @@ int process_start_init(void (*prepare)(void))
     task_join_process(task);
     fd_table_unref(files);
     process_unref(process);
-    thread_start(&task->thread);
+    thread_start_first(&task->thread);
     return 0;
 }

@@ -28,7 +28,7 @@ void defer_wait(void);
 /* This CPU holds no reading section now: called by the scheduler and on entry from a program. */
 void defer_quiescent(void);
 
-/* Starts the reclaimer; what was deferred before waits for it. */
+/* Creates the reclaimer, which first runs when a batch is due; what was deferred before waits. */
 int defer_init(void);
 
 #endif

@@ -88,6 +88,14 @@ void thread_destroy(struct thread *thread);
 /* Makes it runnable for the first time. */
 void thread_start(struct thread *thread);
 
+/* The same for the first of all, by the boot CPU's idle thread, which goes on when that CPU is
+ * idle. */
+void thread_start_first(struct thread *thread);
+
+/* Or leaves it asleep until the first thread_wake(): no switch to a thread that has nothing to do
+ * yet. */
+void thread_start_asleep(struct thread *thread);
+
 /* A kernel thread in one step, freed when `entry` returns. -ENOMEM. */
 int thread_spawn(const char *name, void (*entry)(void *), void *argument, struct thread **out);
 

@@ -17,7 +17,7 @@ void work_init(struct work *work, void (*run)(struct work *work));
 /* Queues it unless it already is. Any context. Returns whether it was queued by this call. */
 bool work_queue(struct work *work);
 
-/* Starts the worker thread. */
+/* Creates the worker thread, which first runs when there is work. */
 int work_init_worker(void);
 
 #endif
