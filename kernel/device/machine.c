@@ -19,7 +19,6 @@
 #define NO_HYPERVISOR "none or unknown"
 
 static const struct machine_power_ops *power_ops;
-static const char *hypervisor = NO_HYPERVISOR;
 
 /* --- identity --- */
 
@@ -72,11 +71,6 @@ const char *machine_model(void)
     return model != NULL ? model : "unknown machine";
 }
 
-const char *trap_abort_sender(void)
-{
-    return strcmp(hypervisor, NO_HYPERVISOR) != 0 ? hypervisor : "the machine";
-}
-
 /* KVM answers to the vendor call with its UUID 28b46fb6-2ec5-11e9-a9ca-4b564d003a74. Only asked by
  * HVC, which then has a handler, and of firmware that knows SMCCC 1.1. */
 static bool is_kvm(void)
@@ -93,21 +87,30 @@ static bool is_kvm(void)
            (uint32_t)id.x[2] == 0x564bcaa9U && (uint32_t)id.x[3] == 0x743a004dU;
 }
 
-static void detect_hypervisor(void)
+/* Looked for when somebody asks: few do. */
+static const char *hypervisor(void)
 {
     const struct fw_node *root = fw_root(), *node;
 
     if (root == NULL)
-        return;
+        return NO_HYPERVISOR;
     node = fw_find_child(root, "hypervisor");
     if (node != NULL && fw_is_compatible(node, "xen,xen"))
-        hypervisor = "Xen";
-    else if (is_kvm())
-        hypervisor = "KVM";
-    else if (fw_find_child(root, "fw-cfg") != NULL)
-        hypervisor = "QEMU without KVM";
-    else if (fw_is_compatible(root, "linux,dummy-virt"))
-        hypervisor = "unknown virtual machine monitor";
+        return "Xen";
+    if (is_kvm())
+        return "KVM";
+    if (fw_find_child(root, "fw-cfg") != NULL)
+        return "QEMU without KVM";
+    if (fw_is_compatible(root, "linux,dummy-virt"))
+        return "unknown virtual machine monitor";
+    return NO_HYPERVISOR;
+}
+
+const char *trap_abort_sender(void)
+{
+    const char *name = hypervisor();
+
+    return strcmp(name, NO_HYPERVISOR) != 0 ? name : "the machine";
 }
 
 /* Told to who asked for such lines: the first use of the log's formatting is a part of a boot. */
@@ -119,7 +122,7 @@ void machine_log_banner(void)
         return;
     midr = (uint32_t)sysreg_read(midr_el1);
     log_info("%s, %s r%up%u, %u CPUs, hypervisor: %s, PSCI %u.%u", machine_model(),
-             machine_cpu_name(midr), midr >> 20 & 0xf, midr & 0xf, dt_cpu_count(), hypervisor,
+             machine_cpu_name(midr), midr >> 20 & 0xf, midr & 0xf, dt_cpu_count(), hypervisor(),
              psci_version() >> 16, psci_version() & 0xffff);
 }
 
@@ -138,7 +141,7 @@ static enum smccc_conduit conduit_of(const struct fw_node *node)
     return SMCCC_NONE;
 }
 
-static void find_psci(void)
+void machine_init(void)
 {
     const struct fw_node *node = fw_find_compatible(NULL, "arm,psci-0.2");
     struct psci_functions old = {0};
@@ -162,12 +165,6 @@ static void find_psci(void)
     }
     if (psci_init(conduit, is_old ? &old : NULL) != 0)
         log_error("PSCI does not answer by %s; not used", conduit == SMCCC_HVC ? "hvc" : "smc");
-}
-
-void machine_init(void)
-{
-    find_psci();
-    detect_hypervisor();
 }
 
 /* --- times --- */

@@ -47,6 +47,8 @@ static void start_other_cpus(void)
 {
     struct dt_cpu cpu;
 
+    if (dt_cpu_count() < 2)
+        return;
     for (unsigned i = 0;; i++) {
         int error = dt_cpu(i, &cpu);
 
@@ -56,7 +58,7 @@ static void start_other_cpus(void)
             continue;
         if (cpu.method == CPU_START_PSCI)
             cpu_bring_up(cpu.mpidr, start_cpu_psci, NULL);
-        else if (dt_cpu_count() > 1)
+        else
             log_warn("CPU with MPIDR %#lx has no start method that Remora knows: left off",
                      (unsigned long)cpu.mpidr);
     }

@@ -5,7 +5,7 @@
 
 #include <lib/types.h>
 
-/* After the tree was read: finds PSCI and the hypervisor. */
+/* After the tree was read: finds PSCI. */
 void machine_init(void);
 
 /* The boot-time figures of abi/frame.h: called first of all, and when the first program is about to
