@@ -92,17 +92,10 @@ static void reserve(struct dt_boot *boot, paddr_t base, uint64_t size, enum memo
 
 int boot_tree_memory(struct dt_boot *boot)
 {
-    size_t read_only = (size_t)(__rodata_end - __image_start);
-    size_t image = (size_t)(__image_end - __image_start);
-
-    reserve(boot, boot_entry.image, read_only, MEMORY_READONLY);
-    reserve(boot, boot_entry.image + read_only, image - read_only, MEMORY_KEEP);
-    reserve(boot, tree_address, tree_size, MEMORY_KEEP);
     struct memory_range root = root_appended();
 
+    reserve(boot, tree_address, tree_size, MEMORY_KEEP);
     reserve(boot, root.base, root.size, MEMORY_READONLY);
-    kernel_pagetable.root = image_phys(kernel_root_table);
-    kernel_image_offset = boot_entry.image_virtual - boot_entry.image;
     return memory_init(boot->bank, boot->bank_count, boot->reserved, boot->reserved_count);
 }
 

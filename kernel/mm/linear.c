@@ -4,19 +4,17 @@
  * as large as banks and protections allow; what is read-only is so from the start; holes and no-map
  * ranges stay unmapped.
  *
- * The first tables come out of the image's surroundings, which they map, and are written by the
- * fixmap; from there on tables lie in what is mapped.
+ * Its tables come out of a few frames next to each other, which the fixmap shows while they are
+ * filled.
  */
 #include "frames.h"
 #include "tables.h"
 
 #include <arch/boot.h>
+#include <arch/fixmap.h>
 #include <arch/pagetable.h>
-#include <lib/align.h>
 #include <lib/errno.h>
 #include <lib/minmax.h>
-
-#define EARLY_PAGES_MIN 16U /* enough for every table but those of very odd banks */
 
 static unsigned linear_prot(enum memory_kind kind)
 {
@@ -44,7 +42,7 @@ static paddr_t stretch_end(paddr_t pa, paddr_t end, enum memory_kind *kind)
     return min(stop, end);
 }
 
-static int map_stretches(paddr_t pa, paddr_t end, bool early)
+static int map_stretches(paddr_t pa, paddr_t end, uintptr_t tables_offset)
 {
     while (pa < end) {
         enum memory_kind kind;
@@ -52,10 +50,8 @@ static int map_stretches(paddr_t pa, paddr_t end, bool early)
         vaddr_t va = LINEAR_BASE + pa;
         int error = 0;
 
-        if (kind != MEMORY_NOMAP && early)
-            error = pt_map_early(&kernel_pagetable, va, pa, stop - pa, linear_prot(kind));
-        else if (kind != MEMORY_NOMAP)
-            error = pt_map(&kernel_pagetable, va, pa, stop - pa, linear_prot(kind));
+        if (kind != MEMORY_NOMAP)
+            error = pt_map_early(va, pa, stop - pa, linear_prot(kind), tables_offset);
         if (error != 0)
             return error;
         pa = stop;
@@ -63,65 +59,33 @@ static int map_stretches(paddr_t pa, paddr_t end, bool early)
     return 0;
 }
 
-static uint64_t unused_within(paddr_t low, paddr_t high)
+/*
+ * Enough tables for any banks: one of level 1 for each 512 GiB that they touch, and one of level 2
+ * and one of level 3 for each end of a bank or reservation that blocks do not meet.
+ */
+static unsigned tables_needed(void)
 {
-    uint64_t pages = 0;
+    size_t count = 4 * memory_reserved_count();
 
-    for (size_t i = 0; i < unused_ranges.count; i++) {
-        paddr_t base = max(unused_ranges.range[i].base, low);
-        paddr_t end = min(unused_ranges.range[i].end, high);
-
-        pages += base < end ? (end - base) / PAGE_SIZE : 0;
-    }
-    return pages;
-}
-
-/* Whole 2 MiB around the image, grown within its bank until there is room for tables. */
-static int early_window(paddr_t *low, paddr_t *high)
-{
-    const struct memory_range *bank = NULL;
-    paddr_t image = boot_entry.image, end = image_phys(__image_end), bank_end;
-
-    for (size_t i = 0; i < memory_bank_count(); i++) {
-        const struct memory_range *b = memory_bank(i);
-
-        if (image >= b->base && end <= b->base + b->size)
-            bank = b;
-    }
-    if (bank == NULL)
-        return -EINVAL;
-    bank_end = bank->base + bank->size;
-    *low = max(align_down(image, HUGE_SIZE), bank->base);
-    *high = min(align_up(end, HUGE_SIZE), bank_end);
-    while (unused_within(*low, *high) < EARLY_PAGES_MIN && *high < bank_end)
-        *high = min(*high + HUGE_SIZE, bank_end);
-    while (unused_within(*low, *high) < EARLY_PAGES_MIN && *low > bank->base)
-        *low = max(*low - HUGE_SIZE, bank->base);
-    return 0;
+    for (size_t i = 0; i < memory_bank_count(); i++)
+        count += 6 + (memory_bank(i)->size >> 39);
+    return (unsigned)min(count, (size_t)FIXMAP_TABLES_MAX);
 }
 
 int linear_map_init(void)
 {
-    paddr_t low, high;
-    int error = early_window(&low, &high);
+    paddr_t image = boot_entry.image;
+    uintptr_t offset;
+    int error = -EINVAL;
 
-    if (error != 0)
-        return error;
-    tables_start(low, high);
-    error = map_stretches(low, high, true);
-    if (error != 0)
-        return error;
-    tables_from_ranges();
+    if (memory_is_ram(image, image_phys(__image_end) - image))
+        error = tables_start(tables_needed(), &offset);
     for (size_t i = 0; i < memory_bank_count() && error == 0; i++) {
         const struct memory_range *b = memory_bank(i);
-        paddr_t end = b->base + b->size;
 
-        if (low >= b->base && high <= end) {
-            error = map_stretches(b->base, low, false);
-            error = error == 0 ? map_stretches(high, end, false) : error;
-        } else {
-            error = map_stretches(b->base, end, false);
-        }
+        error = map_stretches(b->base, b->base + b->size, offset);
     }
+    if (error == 0)
+        tables_from_pages();
     return error;
 }

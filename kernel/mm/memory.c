@@ -36,6 +36,11 @@ const struct memory_range *memory_bank(size_t i)
     return &bank[i];
 }
 
+size_t memory_reserved_count(void)
+{
+    return reserved_count;
+}
+
 bool memory_is_ram(paddr_t base, uint64_t size)
 {
     for (size_t i = 0; i < bank_count; i++) {
@@ -170,7 +175,6 @@ int memory_init(const struct memory_range *banks, size_t count,
     if (error != 0)
         return error;
     memory_page_init(memory_total_pages);
-    tables_from_pages();
     slab_init();
     error = kwindow_init();
     return error == 0 ? fault_init() : error;

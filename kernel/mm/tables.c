@@ -9,27 +9,31 @@
 #include <arch/pagetable.h>
 #include <arch/thread.h>
 #include <lib/compiler.h>
+#include <lib/errno.h>
 
-static enum { BY_FIXMAP, FROM_RANGES, FROM_PAGES } source;
-static paddr_t range_low, range_high;
+static struct {
+    paddr_t base;
+    unsigned used, count;
+} pool; /* before there is a linear map; those that are used are in the fixmap */
+static bool started;
 static const struct thread *growing; /* holds page_lock and maps page structures */
 static atomic64_t count;
 
-void tables_start(paddr_t low, paddr_t high)
+int tables_start(unsigned frames, uintptr_t *offset)
 {
-    range_low = low;
-    range_high = high;
-}
-
-void tables_from_ranges(void)
-{
-    source = FROM_RANGES;
-    fixmap_clear(FIXMAP_TABLE);
+    pool.count = frames;
+    pool.base = ranges_take(frames * PAGE_SIZE, PAGE_SIZE, 0, LINEAR_SIZE);
+    *offset = fixmap_address(FIXMAP_TABLES) - pool.base;
+    return pool.base != 0 ? 0 : -ENOMEM;
 }
 
 void tables_from_pages(void)
 {
-    source = FROM_PAGES;
+    for (unsigned i = 0; i < pool.used; i++)
+        fixmap_clear(FIXMAP_TABLES + i);
+    if (pool.used < pool.count)
+        ranges_add(pool.base + pool.used * PAGE_SIZE, pool.base + pool.count * PAGE_SIZE);
+    started = true;
 }
 
 void tables_begin_locked(void)
@@ -47,18 +51,29 @@ uint64_t tables_count(void)
     return (uint64_t)atomic64_read(&count);
 }
 
+static paddr_t from_pool(void)
+{
+    paddr_t table = pool.base + pool.used * PAGE_SIZE;
+
+    if (pool.used == pool.count)
+        return 0;
+    page_clear(fixmap_set(FIXMAP_TABLES + pool.used++, table, false));
+    return table;
+}
+
+/* page_lock is held. */
 static paddr_t from_ranges(void)
 {
-    paddr_t table = ranges_take(PAGE_SIZE, PAGE_SIZE, range_low, range_high);
+    paddr_t table = ranges_take(PAGE_SIZE, PAGE_SIZE, 0, LINEAR_SIZE);
 
     if (table == 0) {
-        struct page *page = source == FROM_PAGES ? buddy_take(0) : NULL;
+        struct page *page = buddy_take(0);
 
         if (page == NULL)
             return 0;
         table = page_phys(page);
     }
-    page_clear(source == BY_FIXMAP ? fixmap_set(FIXMAP_TABLE, table, false) : phys_virt(table));
+    page_clear(phys_virt(table));
     return table;
 }
 
@@ -66,8 +81,10 @@ paddr_t pt_table_alloc(void)
 {
     struct page *page;
 
-    if (unlikely(source != FROM_PAGES || READ_ONCE(growing) == current()))
+    if (unlikely(READ_ONCE(growing) == current()))
         return from_ranges();
+    if (unlikely(!started))
+        return from_pool();
     page = page_alloc(0, PAGE_ZERO | PAGE_ATOMIC | PAGE_USER);
     if (page == NULL)
         return 0;

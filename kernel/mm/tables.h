@@ -5,10 +5,10 @@
 
 #include <lib/types.h>
 
-/* Tables come out of unused ranges in [low, high): at first by the fixmap, then mapped. */
-void tables_start(paddr_t low, paddr_t high);
-void tables_from_ranges(void);
-void tables_from_pages(void); /* the frame allocator is up */
+/* At first tables come out of `count` frames next to each other, and are reached at their address
+ * plus what *offset becomes. -ENOMEM. */
+int tables_start(unsigned count, uintptr_t *offset);
+void tables_from_pages(void); /* the linear map is there: gives back what is left of them */
 
 /* Around changes of kernel tables made with page_lock held: tables then come from below the lock.
  */

@@ -173,18 +173,18 @@ static void fixmap_write(uint64_t *entry, uint64_t value, vaddr_t address)
     isb();
 }
 
-void *fixmap_set(enum fixmap_slot slot, paddr_t address, bool device)
+void *fixmap_set(unsigned slot, paddr_t address, bool device)
 {
-    vaddr_t at = FIXMAP_BASE + slot * 4096UL;
+    vaddr_t at = fixmap_address(slot);
     uint64_t attributes = device ? PTE_KERNEL_DEVICE : PTE_KERNEL_DATA;
 
     fixmap_write(&fixmap_l3[slot], align_down(address, PAGE_SIZE) | attributes, at);
     return (void *)(at + (address & 4095));
 }
 
-void fixmap_clear(enum fixmap_slot slot)
+void fixmap_clear(unsigned slot)
 {
-    fixmap_write(&fixmap_l3[slot], 0, FIXMAP_BASE + slot * 4096UL);
+    fixmap_write(&fixmap_l3[slot], 0, fixmap_address(slot));
 }
 
 #define TREE_FIRST 2 /* level 2 entries of the tree's window */

@@ -7,7 +7,7 @@
 #include "pagetable.h"
 
 #include <arch/barrier.h>
-#include <arch/fixmap.h>
+#include <arch/boot.h>
 #include <lib/align.h>
 #include <lib/errno.h>
 #include <lib/minmax.h>
@@ -82,20 +82,12 @@ void pt_destroy(struct pagetable *pt)
     pt->root = 0;
 }
 
-/* Where a table can be written: in the linear map, or, before there is one, by the fixmap, one at a
- * time. */
-static __always_inline uint64_t *translate(paddr_t table, bool early)
+/* From the root table down, whose tables are reached at their address plus `offset`. */
+static __always_inline uint64_t *entry_make(struct pagetable *pt, uint64_t *table, uintptr_t offset,
+                                            vaddr_t va, unsigned level)
 {
-    return early ? fixmap_set(FIXMAP_TABLE, table, false) : table_at(table);
-}
-
-static __always_inline uint64_t *entry_make(struct pagetable *pt, vaddr_t va, unsigned level,
-                                            bool early)
-{
-    paddr_t table = pt->root;
-
     for (unsigned l = 0; l < level; l++) {
-        uint64_t *entry = &translate(table, early)[entry_index(va, l)];
+        uint64_t *entry = &table[entry_index(va, l)];
         uint64_t value = *entry;
 
         if (unlikely(value == 0)) {
@@ -104,8 +96,6 @@ static __always_inline uint64_t *entry_make(struct pagetable *pt, vaddr_t va, un
             if (below == 0)
                 return NULL;
             pt->table_count++;
-            if (early)
-                entry = &translate(table, true)[entry_index(va, l)];
             /* The table's zeroes before the pointer to it: pairs with the walker's dependent read.
              */
             dsb(ishst);
@@ -114,15 +104,15 @@ static __always_inline uint64_t *entry_make(struct pagetable *pt, vaddr_t va, un
         }
         if (unlikely(!entry_is_table(value)))
             return NULL; /* a block is in the way */
-        table = entry_address(value);
+        table = (uint64_t *)(entry_address(value) + offset);
     }
-    return &translate(table, early)[entry_index(va, level)];
+    return &table[entry_index(va, level)];
 }
 
 /* The entry of va at `level` with the tables above it. NULL: no memory or a block in the way. */
 uint64_t *pt_entry_make(struct pagetable *pt, vaddr_t va, unsigned level)
 {
-    return entry_make(pt, va, level, false);
+    return entry_make(pt, table_at(pt->root), LINEAR_BASE, va, level);
 }
 
 /* Level of the largest leaf that maps the start of a range. */
@@ -191,28 +181,29 @@ static void map_undo(struct pagetable *pt, vaddr_t va, vaddr_t end)
     }
 }
 
-static __noinline int map_range(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len,
-                                unsigned prot, bool early, vaddr_t *mapped)
+/* *to moves on to the end of what is mapped. */
+static __noinline int map_range(struct pagetable *pt, vaddr_t *to, paddr_t pa, size_t len,
+                                unsigned prot, uint64_t *root, uintptr_t offset)
 {
     uint64_t bits = pt_entry_bits(prot);
     int error = 0;
 
     while (len > 0 && error == 0) {
+        vaddr_t va = *to;
         unsigned level = leaf_level(va, pa, len, prot);
         size_t in_table = TABLE_ENTRIES - entry_index(va, level);
         size_t count = min_t(size_t, len >> LEVEL_SHIFT(level), in_table);
         uint64_t type = level == 3 ? PTE_PAGE : PTE_BLOCK;
-        uint64_t *entry = entry_make(pt, va, level, early);
+        uint64_t *entry = entry_make(pt, root, offset, va, level);
 
         if (entry == NULL)
             return -ENOMEM;
         error = write_leaves(entry, pa, count, level, bits & ~(type ^ PTE_PAGE),
                              (prot & PT_FINAL) != 0);
         if (error == 0) {
-            va += count << LEVEL_SHIFT(level);
+            *to += count << LEVEL_SHIFT(level);
             pa += count << LEVEL_SHIFT(level);
             len -= count << LEVEL_SHIFT(level);
-            *mapped = va;
         }
     }
     return error;
@@ -259,7 +250,7 @@ int pt_map(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned pr
 
     if (len == PAGE_SIZE)
         return map_page(pt, va, pa, prot);
-    error = map_range(pt, va, pa, len, prot, false, &mapped);
+    error = map_range(pt, &mapped, pa, len, prot, table_at(pt->root), LINEAR_BASE);
     if (unlikely(error != 0))
         map_undo(pt, va, mapped);
     dsb(ishst);
@@ -282,10 +273,9 @@ int pt_map_holes(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsig
     return 0;
 }
 
-__cold int pt_map_early(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned prot)
+__cold int pt_map_early(vaddr_t va, paddr_t pa, size_t len, unsigned prot, uintptr_t offset)
 {
-    vaddr_t mapped;
-    int error = map_range(pt, va, pa, len, prot, true, &mapped);
+    int error = map_range(&kernel_pagetable, &va, pa, len, prot, kernel_root_table, offset);
 
     dsb(ishst);
     isb();

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <arch/fixmap.h>
+#include <arch/boot.h>
 #include <arch/page_ops.h>
 #include <core/ipi.h>
 #include <core/percpu.h>
@@ -24,6 +24,7 @@
 char *unit_ram;
 char *unit_ram_pages;
 uintptr_t kernel_image_offset;
+uint64_t kernel_root_table[512];
 uint64_t memory_total_pages;
 void ipi_call(const struct cpumask *mask, void (*fn)(void *), void *arg, bool wait)
 {
@@ -149,12 +150,6 @@ void page_clear(void *page)
 void page_copy(void *to, const void *from)
 {
     memcpy(to, from, PAGE_SIZE);
-}
-
-void *fixmap_set(enum fixmap_slot slot, paddr_t address, bool device)
-{
-    (void)slot, (void)device;
-    return phys_virt(address);
 }
 
 void pt_activate(struct pagetable *pt)

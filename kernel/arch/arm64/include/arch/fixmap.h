@@ -6,18 +6,28 @@
 #ifndef ARCH_FIXMAP_H
 #define ARCH_FIXMAP_H
 
+#include <arch/memory_map.h>
 #include <lib/types.h>
 
 #define FIXMAP_TREE_MAX (4UL << 20)
 
-enum fixmap_slot { FIXMAP_TABLE, FIXMAP_CONSOLE, FIXMAP_PROBE, FIXMAP_SLOTS };
+#define FIXMAP_TABLES_MAX 448 /* more than the linear map can need: linear.c */
+
+/* FIXMAP_TABLES is the first of as many slots, whose pages are neighbours. */
+enum fixmap_slot { FIXMAP_CONSOLE, FIXMAP_PROBE, FIXMAP_TABLES };
+
+/* Where the page of a slot is. */
+static inline vaddr_t fixmap_address(unsigned slot)
+{
+    return FIXMAP_BASE + slot * PAGE_SIZE;
+}
 
 /*
  * Maps the 4 KiB page that holds `address`; returns where `address` itself is. Replaces (unmap, TLB
  * invalidate, map) what the slot held. Device: nGnRE, else Normal write-back; both writable.
  */
-void *fixmap_set(enum fixmap_slot slot, paddr_t address, bool device);
-void fixmap_clear(enum fixmap_slot slot);
+void *fixmap_set(unsigned slot, paddr_t address, bool device);
+void fixmap_clear(unsigned slot);
 
 /*
  * Maps the device tree read-write, in the 2 MiB blocks that [address, address + size) touches: map

@@ -113,8 +113,9 @@ bool pt_leaf_is_normal(uint64_t entry);
 bool pt_leaf_is_writable(uint64_t entry);
 paddr_t pt_leaf_address(uint64_t entry);
 
-/* As pt_map, while tables can only be reached by the fixmap: before there is a linear map. */
-int pt_map_early(struct pagetable *pt, vaddr_t va, paddr_t pa, size_t len, unsigned prot);
+/* As pt_map, of kernel_pagetable, before there is a linear map: what pt_table_alloc() gives is
+ * reached at its address plus `offset`. */
+int pt_map_early(vaddr_t va, paddr_t pa, size_t len, unsigned prot, uintptr_t offset);
 
 /* Defined by mm: zeroed frames for tables (0: none), a further reference for a frame that is mapped
  * once more, and a compound of 2 MiB that is from now on mapped by 512 pages. */
