@@ -61,14 +61,14 @@ int tty_init(struct tty *tty, const struct tty_ops *ops)
 
 static void count_column(struct tty *tty, uint8_t byte)
 {
-    if (byte == '\r')
+    if (byte >= ' ')
+        tty->column += (byte & 0xc0) != 0x80; /* not the inside of a UTF-8 character */
+    else if (byte == '\r')
         tty->column = 0;
     else if (byte == '\b')
         tty->column -= tty->column > 0;
     else if (byte == '\t')
         tty->column += TAB_WIDTH - tty->column % TAB_WIDTH;
-    else if (byte >= ' ' && (byte & 0xc0) != 0x80) /* not the inside of a UTF-8 character */
-        tty->column++;
 }
 
 /* One byte through OPOST; returns how many it became (at most TAB_WIDTH). */
@@ -78,7 +78,9 @@ size_t tty_process_output(struct tty *tty, uint8_t byte, uint8_t *to)
     size_t count = 1;
 
     to[0] = byte;
-    if (!(flags & TTY_OPOST)) {
+    if (byte >= ' ' && (flags & TTY_OLCUC) && (flags & TTY_OPOST))
+        to[0] = (uint8_t)char_to_upper((char)byte);
+    if (byte >= ' ' || !(flags & TTY_OPOST)) {
         count_column(tty, byte);
         return 1;
     }
@@ -99,8 +101,6 @@ size_t tty_process_output(struct tty *tty, uint8_t byte, uint8_t *to)
     } else if (byte == '\t' && (flags & TTY_TABDLY) == TTY_TABDLY) {
         count = TAB_WIDTH - tty->column % TAB_WIDTH;
         memset(to, ' ', count);
-    } else if (flags & TTY_OLCUC) {
-        to[0] = (uint8_t)char_to_upper((char)byte);
     }
     count_column(tty, byte);
     return count;

@@ -363,7 +363,6 @@ __cold int fs_read_text(const char *name, size_t limit, char **out)
     struct path path;
     struct inode *inode;
     uint64_t size;
-    ssize_t got;
     char *text;
     int error = path_lookup(NULL, name, LOOKUP_FOLLOW, &path);
 
@@ -377,10 +376,8 @@ __cold int fs_read_text(const char *name, size_t limit, char **out)
         error = -EFBIG;
     text = error == 0 ? kzalloc(size + 1) : NULL;
     if (text != NULL) {
-        struct vm_object *object = inode_object_get(inode);
+        ssize_t got = object_read(inode->object, text, size, 0); /* stays with the path */
 
-        got = object_read(object, text, size, 0);
-        object_unref(object);
         error = got < 0 ? (int)got : 0;
         if (error != 0)
             kfree(text);

@@ -60,6 +60,7 @@ struct exec {
     char *interp_name;     /* of the script, allocated */
     unsigned lookup;
     struct exec_file program, interp;
+    uint8_t head[EXEC_HEAD]; /* of the file that is being opened */
     struct vmspace *vs;
     struct exec_start start;
     vaddr_t stack_top;
@@ -96,7 +97,7 @@ static int follow_script(struct exec *e)
     size_t bytes = min(e->program.head_bytes, (size_t)SCRIPT_LINE);
     int error;
 
-    memcpy(line, e->program.head, bytes);
+    memcpy(line, e->head, bytes);
     line[bytes] = 0;
     error = parse_script(line, &interp, &argument);
     if (!error)
@@ -114,20 +115,15 @@ static int follow_script(struct exec *e)
     return 0;
 }
 
-static bool is_script(const struct exec_file *f)
-{
-    return f->head_bytes >= 2 && f->head[0] == '#' && f->head[1] == '!';
-}
-
 static int open_program(struct exec *e)
 {
     for (unsigned depth = 0; depth <= SCRIPT_DEPTH; depth++) {
-        int error = exec_file_open(&e->program, e->at, e->name, e->lookup, &e->reason);
+        int error = exec_file_open(&e->program, e->head, e->at, e->name, e->lookup, &e->reason);
 
         if (error)
             return error;
-        if (!is_script(&e->program))
-            return exec_file_parse(&e->program, &e->reason);
+        if (e->program.head_bytes < 2 || memcmp(e->head, "#!", 2) != 0)
+            return exec_file_parse(&e->program, e->head, &e->reason);
         error = follow_script(e);
         if (error)
             return error;
@@ -151,11 +147,11 @@ static int open_interp(struct exec *e)
     if (got != (ssize_t)image->interp_bytes)
         error = got < 0 ? (int)got : -ENOEXEC;
     else
-        error = exec_file_open(&e->interp, NULL, name, LOOKUP_FOLLOW, &e->reason);
+        error = exec_file_open(&e->interp, e->head, NULL, name, LOOKUP_FOLLOW, &e->reason);
     if (error == -ENOENT)
         e->reason = "the interpreter that it names is missing";
     if (!error)
-        error = exec_file_parse(&e->interp, &e->reason);
+        error = exec_file_parse(&e->interp, e->head, &e->reason);
     kfree(name);
     return error == -ENOEXEC ? -ELIBBAD : error;
 }
@@ -213,12 +209,11 @@ static int map_everything(struct exec *e)
     base = PIE_BASE + exec_random(PIE_SPREAD);
     error = exec_file_guard(e->interp.file ? &e->interp : &e->program);
     if (!error)
+        error = vdso_map(e->vs, &e->start.layout.vdso);
+    if (!error)
         error = exec_file_map(&e->program, e->vs, base, &e->reason);
     if (!error && e->interp.file)
         error = exec_file_map(&e->interp, e->vs, 0, &e->reason);
-    if (error)
-        return error;
-    error = vdso_map(e->vs, &e->start.layout.vdso);
     if (error)
         return error;
     brk = align_up(e->program.image.end + e->program.bias, PAGE_SIZE) + exec_random(BRK_SPREAD);
@@ -275,6 +270,26 @@ static void new_keys(void)
     pac_set_enabled(PAC_ADDRESSES);
 }
 
+/* The old program's threads and, where others have them too, its files: what may fail. */
+static int end_sharing(struct task *task)
+{
+    int error = process_kill_others();
+
+    return error ? error : unshare_files(task) ? 0 : -ENOMEM;
+}
+
+/* What a program does not hand on to the next. */
+static void end_program(struct task *task)
+{
+    futex_exec(task);
+    task->thread.user_tags = false;
+    task->clear_child_tid = 0;
+    timers_exec(task->process);
+    signal_exec(task);
+    fd_close_on_exec(task->files);
+    task->process->dumpable = true;
+}
+
 /* From here nothing fails. */
 static void commit(struct exec *e, struct trapframe *frame)
 {
@@ -282,12 +297,8 @@ static void commit(struct exec *e, struct trapframe *frame)
     struct process *process = task->process;
     struct file *old = process->executable;
 
-    futex_exec(task);
-    task->thread.user_tags = false;
-    task->clear_child_tid = 0;
-    timers_exec(process);
-    signal_exec(task);
-    fd_close_on_exec(task->files);
+    if (old)
+        end_program(task);
     switch_vmspace(process, e->vs);
     e->vs = NULL;
     process->layout = e->start.layout;
@@ -295,7 +306,6 @@ static void commit(struct exec *e, struct trapframe *frame)
     e->program.file = NULL;
     if (old)
         fs_close_exec(old);
-    process->dumpable = true;
     thread_set_name(&task->thread, last_component(e->shown));
     fpu_user_reset();
     new_keys();
@@ -309,16 +319,15 @@ static void commit(struct exec *e, struct trapframe *frame)
 
 static int run(struct exec *e, struct trapframe *frame)
 {
+    struct task *task = current_task();
     int error = open_program(e);
 
     if (!error)
         error = open_interp(e);
     if (!error)
         error = map_everything(e);
-    if (!error)
-        error = process_kill_others();
-    if (!error && !unshare_files(current_task()))
-        error = -ENOMEM;
+    if (!error && task->process->executable) /* the first program finds nothing to end */
+        error = end_sharing(task);
     if (!error)
         commit(e, frame);
     if (e->vs)

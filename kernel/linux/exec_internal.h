@@ -43,13 +43,15 @@ struct exec_file {
     struct elf_image image;
     bool guarded; /* its code is to be mapped with VM_BTI */
     vaddr_t bias; /* added to the image's addresses */
-    uint8_t head[1024];
     size_t head_bytes;
 };
 
-int exec_file_open(struct exec_file *f, const struct path *at, const char *name, unsigned lookup,
-                   const char **reason);
-int exec_file_parse(struct exec_file *f, const char **reason);
+#define EXEC_HEAD 512u
+
+/* Opens it and reads its first bytes, head_bytes of at most EXEC_HEAD, which parse is to see. */
+int exec_file_open(struct exec_file *f, uint8_t *head, const struct path *at, const char *name,
+                   unsigned lookup, const char **reason);
+int exec_file_parse(struct exec_file *f, const uint8_t *head, const char **reason);
 void exec_file_close(struct exec_file *f);
 /* From its pages; short at the end of the file. */
 ssize_t exec_file_read(struct exec_file *f, void *to, size_t bytes, uint64_t offset);

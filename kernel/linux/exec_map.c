@@ -20,8 +20,8 @@
 #include "exec_internal.h"
 #include "map_owner.h"
 
-int exec_file_open(struct exec_file *f, const struct path *at, const char *name, unsigned lookup,
-                   const char **reason)
+int exec_file_open(struct exec_file *f, uint8_t *head, const struct path *at, const char *name,
+                   unsigned lookup, const char **reason)
 {
     ssize_t got;
     int error;
@@ -38,7 +38,7 @@ int exec_file_open(struct exec_file *f, const struct path *at, const char *name,
         return -ENODEV;
     }
     f->size = READ_ONCE(f->file->inode->size);
-    got = exec_file_read(f, f->head, sizeof(f->head), 0);
+    got = exec_file_read(f, head, EXEC_HEAD, 0);
     if (got < 0)
         exec_file_close(f);
     else
@@ -63,7 +63,8 @@ ssize_t exec_file_read(struct exec_file *f, void *to, size_t bytes, uint64_t off
     return object_read(f->object, to, (size_t)min((uint64_t)bytes, f->size - offset), offset);
 }
 
-static int parse_far_phdrs(struct exec_file *f, uint64_t offset, size_t bytes, const char **reason)
+static int parse_far_phdrs(struct exec_file *f, const uint8_t *head, uint64_t offset, size_t bytes,
+                           const char **reason)
 {
     void *phdrs = kmalloc(bytes);
     ssize_t got;
@@ -73,7 +74,7 @@ static int parse_far_phdrs(struct exec_file *f, uint64_t offset, size_t bytes, c
         return -ENOMEM;
     got = exec_file_read(f, phdrs, bytes, offset);
     if (got == (ssize_t)bytes) {
-        error = elf_parse(&f->image, f->head, phdrs, bytes, f->size, reason);
+        error = elf_parse(&f->image, head, phdrs, bytes, f->size, reason);
     } else {
         *reason = "it is truncated in the program headers";
         error = got < 0 ? (int)got : -ENOEXEC;
@@ -82,17 +83,17 @@ static int parse_far_phdrs(struct exec_file *f, uint64_t offset, size_t bytes, c
     return error;
 }
 
-int exec_file_parse(struct exec_file *f, const char **reason)
+int exec_file_parse(struct exec_file *f, const uint8_t *head, const char **reason)
 {
     uint64_t offset;
     size_t bytes;
-    int error = elf_parse_header(f->head, f->head_bytes, f->size, &offset, &bytes, reason);
+    int error = elf_parse_header(head, f->head_bytes, f->size, &offset, &bytes, reason);
 
     if (error)
         return error;
     if (offset + bytes <= f->head_bytes)
-        return elf_parse(&f->image, f->head, f->head + offset, bytes, f->size, reason);
-    return parse_far_phdrs(f, offset, bytes, reason);
+        return elf_parse(&f->image, head, head + offset, bytes, f->size, reason);
+    return parse_far_phdrs(f, head, offset, bytes, reason);
 }
 
 int exec_file_guard(struct exec_file *f)

@@ -85,15 +85,12 @@ static int map(struct vmspace *vs, vaddr_t at, uint64_t offset, unsigned prot, c
 
 int vdso_map(struct vmspace *vs, vaddr_t *base)
 {
-    vaddr_t at;
+    vaddr_t at = vs->mmap_top - 2 * PAGE_SIZE; /* free: it comes first */
     int error;
 
     *base = 0;
     if (!object)
         return 0;
-    at = vm_find_place(vs, 2 * PAGE_SIZE);
-    if (!at)
-        return -ENOMEM;
     error = map(vs, at, 0, VM_READ, "[vvar]");
     if (!error)
         error = map(vs, at + PAGE_SIZE, PAGE_SIZE,

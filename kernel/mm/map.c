@@ -137,17 +137,6 @@ static vaddr_t choose_address(struct vmspace *vs, const struct vm_request *reque
     return start != 0 ? start : area_find_gap(vs, len, PAGE_SIZE, vs->mmap_floor, USER_TOP);
 }
 
-vaddr_t vm_find_place(struct vmspace *vs, size_t len)
-{
-    const struct vm_request request = {0};
-    vaddr_t place;
-
-    rwlock_read_lock(&vs->lock);
-    place = choose_address(vs, &request, len);
-    rwlock_read_unlock(&vs->lock);
-    return place;
-}
-
 static int place_fixed(struct vmspace *vs, const struct vm_request *request, size_t len,
                        struct list_node *dead)
 {

@@ -124,9 +124,6 @@ struct vm_request {
 };
 int vm_map_request(struct vmspace *vs, const struct vm_request *request, vaddr_t *addr);
 
-/* Where a mapping of `len` bytes without a hint goes, while nobody else maps; 0: nowhere. */
-vaddr_t vm_find_place(struct vmspace *vs, size_t len);
-
 int vm_map(struct vmspace *vs, vaddr_t hint, size_t len, unsigned prot, unsigned flags,
            struct vm_object *object, uint64_t offset, vaddr_t *addr);
 
