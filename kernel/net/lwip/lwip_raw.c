@@ -11,10 +11,9 @@
 #include <lwip/ip.h>
 #include <lwip/raw.h>
 
-#include "lwip_port.h"
+#include "lwip_message.h"
 
 #define PACKET_MAX    65535u
-#define IP_HEADER     20u
 #define ICMP6_REQUEST 128
 #define ICMP6_REPLY   129
 #define ECHO_HEADER   8u
@@ -114,6 +113,14 @@ static void leave_list(struct inet_sock *sock)
         *link = sock->raw_next;
 }
 
+static void set_options(const struct inet_sock *sock)
+{
+    struct raw_pcb *pcb = sock->pcb;
+
+    net_message_options(sock, &(struct net_message_block){&pcb->mcast_ttl, &pcb->mcast_ifindex,
+                                                          &pcb->flags, RAW_FLAGS_MULTICAST_LOOP});
+}
+
 static int open_as(struct inet_sock *sock, raw_recv_fn on_packet)
 {
     bool is_v6 = sock->socket->family == AF_INET6;
@@ -126,9 +133,7 @@ static int open_as(struct inet_sock *sock, raw_recv_fn on_packet)
         sock->raw_next = all;
         all = sock;
         raw_recv(pcb, on_packet, sock);
-        raw_set_multicast_ttl(pcb, 1);
-        raw_set_flags(pcb, RAW_FLAGS_MULTICAST_LOOP);
-        pcb->ttl = sock->options.ttl;
+        set_options(sock);
         if (is_v6 && sock->ip_protocol == IP6_NEXTH_ICMP6)
             sock->options.checksum_offset = 2;
         net_ready(sock, POLL_WRITABLE, true);
@@ -290,7 +295,7 @@ static int complete_header(struct pbuf *p, const ip_addr_t *source)
     static u16_t last_id;
     struct ip_hdr *header = p->payload;
 
-    if (p->len < IP_HEADER || IPH_HL_BYTES(header) < IP_HEADER || IPH_HL_BYTES(header) > p->len)
+    if (p->len < IP_HLEN || IPH_HL_BYTES(header) < IP_HLEN || IPH_HL_BYTES(header) > p->len)
         return -EINVAL;
     IPH_LEN_SET(header, lwip_htons(p->tot_len));
     if (header->src.addr == 0)
@@ -302,28 +307,21 @@ static int complete_header(struct pbuf *p, const ip_addr_t *source)
     return 0;
 }
 
-static err_t send_as(struct inet_sock *sock, struct pbuf *p, const struct inet_packet *to,
-                     const ip_addr_t *ip)
+/* With the control data of the message in place of the socket's own. */
+static int send_as(struct inet_sock *sock, struct pbuf *p, const struct inet_packet *to,
+                   const ip_addr_t *ip)
 {
-    struct raw_pcb *pcb = sock->pcb, own = *pcb;
-    err_t error;
+    struct raw_pcb *pcb = sock->pcb;
+    struct ip_pcb *fields = (struct ip_pcb *)pcb, own = *fields;
+    u8_t own_ttl = pcb->mcast_ttl;
+    int error;
 
     pcb->chksum_reqd = sock->options.checksum_offset >= 0;
     pcb->chksum_offset = (u16_t)(pcb->chksum_reqd ? sock->options.checksum_offset : 0);
-    if (to->ttl >= 0)
-        pcb->ttl = pcb->mcast_ttl = (u8_t)to->ttl;
-    if (to->tos >= 0)
-        pcb->tos = (u8_t)to->tos;
-    if (to->interface != 0)
-        pcb->netif_idx = (u8_t)to->interface;
-    if (to->local.family != AF_UNSPEC)
-        net_address_to_lwip(&to->local, false, &pcb->local_ip);
-    error = raw_sendto(pcb, p, ip);
-    pcb->ttl = own.ttl;
-    pcb->mcast_ttl = own.mcast_ttl;
-    pcb->tos = own.tos;
-    pcb->netif_idx = own.netif_idx;
-    ip_addr_copy(pcb->local_ip, own.local_ip);
+    net_message_rule(to, fields, &pcb->mcast_ttl);
+    error = net_errno(raw_sendto(pcb, p, ip));
+    *fields = own;
+    pcb->mcast_ttl = own_ttl;
     return error;
 }
 
@@ -331,29 +329,18 @@ static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet
 {
     bool is_v6 = sock->socket->family == AF_INET6;
     struct raw_pcb *pcb = sock->pcb;
-    unsigned index = to->interface != 0 ? to->interface : pcb->netif_idx;
     const ip_addr_t *source;
     struct netif *netif;
     ip_addr_t ip;
-    int error = 0;
+    int error = net_message_route(sock, to, p->tot_len, &ip, &netif);
 
-    if (to->address.family == AF_UNSPEC && sock->state != INET_CONNECTED)
-        return -EDESTADDRREQ;
-    net_address_to_lwip(to->address.family != AF_UNSPEC ? &to->address : &sock->peer, is_v6, &ip);
     if (IP_IS_V6(&ip) != is_v6)
         return -ENETUNREACH;
-    if (ip_addr_isany(&ip))
-        ip_addr_set_loopback(is_v6, &ip);
-    netif = index != 0 ? net_netif(index) : ip_route(&pcb->local_ip, &ip);
-    source = netif != NULL ? ip_netif_get_local_ip(netif, &ip) : NULL;
+    if (error != 0)
+        return error;
+    source = ip_netif_get_local_ip(netif, &ip);
     if (source == NULL)
         return -ENETUNREACH;
-    if (net_forbids_pieces(sock) && p->tot_len + (is_v6 ? IP6_HLEN : IP_HEADER) > net_mtu(netif))
-        return -EMSGSIZE;
-    if (sock->socket->broadcast)
-        ip_set_option(pcb, SOF_BROADCAST);
-    else if (ip_addr_isbroadcast(&ip, netif))
-        return -EACCES;
     raw_clear_flags(pcb, RAW_FLAGS_HDRINCL);
     if (sock->transport == &echo_transport) {
         error = complete_echo(sock, p);
@@ -364,81 +351,31 @@ static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet
     if (sock->options.checksum_offset >= 0 &&
         p->len < (size_t)sock->options.checksum_offset + sizeof(u16_t))
         error = -EINVAL;
-    return error != 0 ? error : net_errno(send_as(sock, p, to, &ip));
+    return error != 0 ? error : send_as(sock, p, to, &ip);
 }
 
 static ssize_t transport_send(struct inet_sock *sock, struct io *io, const struct inet_packet *to,
                               unsigned flags)
 {
-    size_t length = io_left(io), room = sock->options.header_included ? 0 : IP_HEADER;
-    struct pbuf *p;
-    int error;
-
     (void)flags;
-    if (length > PACKET_MAX - room)
-        return -EMSGSIZE;
-    p = pbuf_alloc(PBUF_IP, (u16_t)length, PBUF_RAM);
-    if (p == NULL)
-        return -ENOBUFS;
-    if (length != 0 && io_copy_from(io, p->payload, length) != (ssize_t)length) {
-        pbuf_free(p);
-        return -EFAULT;
-    }
-    net_lock();
-    error = sock->shutdown & INET_SHUT_WR ? -EPIPE : send_locked(sock, p, to);
-    pbuf_free(p);
-    net_unlock();
-    return error != 0 ? error : (ssize_t)length;
-}
-
-static int transport_shutdown(struct inet_sock *sock, unsigned how)
-{
-    if (sock->state != INET_CONNECTED)
-        return -ENOTCONN;
-    net_lock();
-    sock->shutdown |= how;
-    if (how & INET_SHUT_RD)
-        net_ready(sock, POLL_READABLE | POLLRDHUP, true);
-    net_unlock();
-    return 0;
+    return net_message_send(
+        sock, io, to, PACKET_MAX - (sock->options.header_included ? 0 : IP_HLEN), send_locked);
 }
 
 static void options_changed(struct inet_sock *sock)
 {
-    struct raw_pcb *pcb = sock->pcb;
-
     net_lock();
-    pcb->ttl = sock->options.ttl;
-    pcb->tos = sock->options.tos;
-    pcb->mcast_ttl = sock->options.multicast_ttl;
-    pcb->mcast_ifindex = (u8_t)sock->options.multicast_interface;
-    pcb->netif_idx = (u8_t)sock->socket->bound_interface;
-    raw_clear_flags(pcb, RAW_FLAGS_MULTICAST_LOOP);
-    if (sock->options.multicast_loop)
-        raw_set_flags(pcb, RAW_FLAGS_MULTICAST_LOOP);
+    set_options(sock);
     net_unlock();
 }
 
-const struct transport_ops raw_transport = {
-    .open = raw_open,
-    .close = transport_close,
-    .bind = transport_bind,
-    .connect = transport_connect,
-    .send = transport_send,
-    .receive = net_datagram_receive,
-    .shutdown = transport_shutdown,
-    .waiting = net_datagram_waiting,
-    .options_changed = options_changed,
-};
+#define TRANSPORT(open_function)                                                               \
+    {                                                                                          \
+        .open = (open_function), .close = transport_close, .bind = transport_bind,             \
+        .connect = transport_connect, .send = transport_send, .receive = net_datagram_receive, \
+        .shutdown = net_message_shutdown, .waiting = net_datagram_waiting,                     \
+        .options_changed = options_changed,                                                    \
+    }
 
-const struct transport_ops echo_transport = {
-    .open = echo_open,
-    .close = transport_close,
-    .bind = transport_bind,
-    .connect = transport_connect,
-    .send = transport_send,
-    .receive = net_datagram_receive,
-    .shutdown = transport_shutdown,
-    .waiting = net_datagram_waiting,
-    .options_changed = options_changed,
-};
+const struct transport_ops raw_transport = TRANSPORT(raw_open);
+const struct transport_ops echo_transport = TRANSPORT(echo_open);

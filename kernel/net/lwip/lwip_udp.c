@@ -8,9 +8,8 @@
 #include <lwip/prot/udp.h>
 #include <lwip/udp.h>
 
-#include "lwip_chunk.h"
 #include "lwip_demux.h"
-#include "lwip_port.h"
+#include "lwip_message.h"
 
 #define DATAGRAM_MAX 65507u
 
@@ -26,7 +25,15 @@ struct inet_sock *net_udp_sock(const struct udp_pcb *pcb)
     return pcb->recv == on_received ? pcb->recv_arg : NULL;
 }
 
-static int transport_open(struct inet_sock *sock)
+static void set_options(const struct inet_sock *sock)
+{
+    struct udp_pcb *pcb = sock->pcb;
+
+    net_message_options(sock, &(struct net_message_block){&pcb->mcast_ttl, &pcb->mcast_ifindex,
+                                                          &pcb->flags, UDP_FLAGS_MULTICAST_LOOP});
+}
+
+static __cold int transport_open(struct inet_sock *sock)
 {
     bool is_v6 = sock->socket->family == AF_INET6;
     struct udp_pcb *pcb;
@@ -36,8 +43,7 @@ static int transport_open(struct inet_sock *sock)
     if (pcb != NULL) {
         sock->pcb = pcb;
         udp_recv(pcb, on_received, sock);
-        udp_set_multicast_ttl(pcb, 1);
-        udp_set_flags(pcb, UDP_FLAGS_MULTICAST_LOOP);
+        set_options(sock);
         net_ready(sock, POLL_WRITABLE, true);
     }
     net_unlock();
@@ -79,7 +85,7 @@ static bool is_broadcast(const ip_addr_t *ip)
 }
 
 /* udp_bind() with our rules for ports that are in use. */
-static int bind_locked(struct inet_sock *sock, const ip_addr_t *ip, u16_t port)
+static __cold int bind_locked(struct inet_sock *sock, const ip_addr_t *ip, u16_t port)
 {
     struct udp_pcb *pcb = sock->pcb;
     int error;
@@ -108,7 +114,7 @@ static int bind_locked(struct inet_sock *sock, const ip_addr_t *ip, u16_t port)
     return 0;
 }
 
-static int transport_bind(struct inet_sock *sock, const struct inet_address *address)
+static __cold int transport_bind(struct inet_sock *sock, const struct inet_address *address)
 {
     struct udp_pcb *pcb = sock->pcb;
     ip_addr_t ip;
@@ -140,7 +146,7 @@ static void forget_source(struct inet_sock *sock)
         ip_addr_copy(pcb->local_ip, *IP_ANY_TYPE);
 }
 
-static void disconnect(struct inet_sock *sock)
+static __cold void disconnect(struct inet_sock *sock)
 {
     struct udp_pcb *pcb = sock->pcb, **link = &udp_pcbs;
 
@@ -159,7 +165,7 @@ static void disconnect(struct inet_sock *sock)
     sock->peer = (struct inet_address){0};
 }
 
-static int connect_locked(struct inet_sock *sock, const struct inet_address *to)
+static __cold int connect_locked(struct inet_sock *sock, const struct inet_address *to)
 {
     struct udp_pcb *pcb = sock->pcb;
     ip_addr_t ip;
@@ -188,7 +194,7 @@ static int connect_locked(struct inet_sock *sock, const struct inet_address *to)
     return 0;
 }
 
-static int transport_connect(struct inet_sock *sock, const struct inet_address *to)
+static __cold int transport_connect(struct inet_sock *sock, const struct inet_address *to)
 {
     int error = 0;
 
@@ -199,46 +205,6 @@ static int transport_connect(struct inet_sock *sock, const struct inet_address *
         error = connect_locked(sock, to);
     net_unlock();
     return error;
-}
-
-/* With the control data of one message in place of the socket's own. */
-static err_t send_as(struct udp_pcb *pcb, struct pbuf *p, const struct inet_packet *as,
-                     const ip_addr_t *ip, u16_t port)
-{
-    struct udp_pcb own = *pcb;
-    err_t error;
-
-    if (as->ttl >= 0)
-        pcb->ttl = pcb->mcast_ttl = (u8_t)as->ttl;
-    if (as->tos >= 0)
-        pcb->tos = (u8_t)as->tos;
-    if (as->interface != 0)
-        pcb->netif_idx = (u8_t)as->interface;
-    if (as->local.family != AF_UNSPEC)
-        net_address_to_lwip(&as->local, false, &pcb->local_ip);
-    error = udp_sendto(pcb, p, ip, port);
-    pcb->ttl = own.ttl;
-    pcb->mcast_ttl = own.mcast_ttl;
-    pcb->tos = own.tos;
-    pcb->netif_idx = own.netif_idx;
-    ip_addr_copy(pcb->local_ip, own.local_ip);
-    return error;
-}
-
-/* The interface that a datagram leaves by: the one that is asked for, else the route's. */
-static struct netif *find_netif(const struct udp_pcb *pcb, const struct inet_packet *to,
-                                const ip_addr_t *ip)
-{
-    unsigned index = to->interface != 0 ? to->interface : pcb->netif_idx;
-
-    if (index == 0 && ip_addr_ismulticast(ip))
-        index = pcb->mcast_ifindex;
-    return index != 0 ? net_netif(index) : ip_route(&pcb->local_ip, ip);
-}
-
-static unsigned header_size(const ip_addr_t *ip)
-{
-    return IP_IS_V4(ip) ? IP_HLEN : IP6_HLEN;
 }
 
 /* A datagram to the IPv4 peer that connect() has looked at: udp_send() without its questions. */
@@ -271,88 +237,50 @@ static int send_to_peer(struct udp_pcb *pcb, struct pbuf *p)
                                        pcb->ttl, pcb->tos, IP_PROTO_UDP, netif));
 }
 
+/* With the control data of the message in place of the socket's own. */
+static int send_as(struct inet_sock *sock, struct pbuf *p, const struct inet_packet *to)
+{
+    struct udp_pcb *pcb = sock->pcb;
+    u16_t port = to->address.family != AF_UNSPEC ? to->address.port : sock->peer.port;
+    struct ip_pcb *fields = (struct ip_pcb *)pcb, own = *fields;
+    u8_t own_ttl = pcb->mcast_ttl;
+    struct netif *netif;
+    ip_addr_t ip;
+    int error = net_message_route(sock, to, p->tot_len + UDP_HLEN, &ip, &netif);
+
+    if (error != 0)
+        return error;
+    own.so_options = pcb->so_options;
+    net_message_rule(to, fields, &pcb->mcast_ttl);
+    error = net_errno(udp_sendto(pcb, p, &ip, port));
+    *fields = own;
+    pcb->mcast_ttl = own_ttl;
+    if (sock->local.port == 0)
+        note_local(sock);
+    return error;
+}
+
 static int send_locked(struct inet_sock *sock, struct pbuf *p, const struct inet_packet *to)
 {
     bool is_plain = to->ttl < 0 && to->tos < 0 && to->interface == 0 &&
                     to->local.family == AF_UNSPEC && !net_forbids_pieces(sock);
-    struct udp_pcb *pcb = sock->pcb;
-    struct netif *netif;
-    ip_addr_t ip;
-    err_t error;
 
-    if (sock->shutdown & INET_SHUT_WR)
-        return -EPIPE;
-    if (to->address.family == AF_UNSPEC && sock->state != INET_CONNECTED)
-        return -EDESTADDRREQ;
-    if (to->address.family == AF_UNSPEC && is_plain)
-        return sock->has_plain_peer ? send_to_peer(pcb, p) : net_errno(udp_send(pcb, p));
-    net_address_to_lwip(to->address.family != AF_UNSPEC ? &to->address : &sock->peer,
-                        sock->socket->family == AF_INET6, &ip);
-    if (ip_addr_isany(&ip))
-        ip_addr_set_loopback(IP_IS_V6(&ip), &ip);
-    netif = find_netif(pcb, to, &ip);
-    if (netif == NULL)
-        return -ENETUNREACH;
-    if (net_forbids_pieces(sock) && p->tot_len + UDP_HLEN + header_size(&ip) > net_mtu(netif))
-        return -EMSGSIZE;
-    if (sock->socket->broadcast)
-        ip_set_option(pcb, SOF_BROADCAST);
-    else if (ip_addr_isbroadcast(&ip, netif))
-        return -EACCES;
-    error = send_as(pcb, p, to, &ip,
-                    to->address.family != AF_UNSPEC ? to->address.port : sock->peer.port);
-    if (sock->local.port == 0)
-        note_local(sock);
-    return net_errno(error);
+    if (to->address.family != AF_UNSPEC || !is_plain)
+        return send_as(sock, p, to);
+    return sock->has_plain_peer ? send_to_peer(sock->pcb, p) : net_errno(udp_send(sock->pcb, p));
 }
 
 static ssize_t transport_send(struct inet_sock *sock, struct io *io, const struct inet_packet *to,
                               unsigned flags)
 {
-    size_t length = io_left(io);
-    struct net_chunk *chunk;
-    int error;
-
     (void)flags;
-    if (length > DATAGRAM_MAX)
-        return -EMSGSIZE;
-    chunk = net_chunk_alloc(length);
-    if (chunk == NULL)
-        return -ENOBUFS;
-    if (io_copy_from(io, chunk->data, length) != (ssize_t)length) {
-        net_chunk_put(chunk);
-        return -EFAULT;
-    }
-    net_lock();
-    net_copies.in += length;
-    error = send_locked(sock, net_chunk_pbuf(chunk), to);
-    pbuf_free(net_chunk_pbuf(chunk));
-    net_unlock();
-    return error != 0 ? error : (ssize_t)length;
+    return net_message_send(sock, io, to, DATAGRAM_MAX, send_locked);
 }
 
-static int transport_shutdown(struct inet_sock *sock, unsigned how)
+static __cold void options_changed(struct inet_sock *sock)
 {
     net_lock();
-    sock->shutdown |= how;
-    if (how & INET_SHUT_RD)
-        net_ready(sock, POLL_READABLE | POLLRDHUP, true);
-    net_unlock();
-    return sock->state == INET_CONNECTED ? 0 : -ENOTCONN;
-}
-
-static void options_changed(struct inet_sock *sock)
-{
-    struct udp_pcb *pcb = sock->pcb;
-
-    net_lock();
-    pcb->ttl = sock->options.ttl;
-    pcb->tos = sock->options.tos;
-    pcb->mcast_ttl = sock->options.multicast_ttl;
-    pcb->mcast_ifindex = (u8_t)sock->options.multicast_interface;
-    pcb->flags = (u8_t)((pcb->flags & ~UDP_FLAGS_MULTICAST_LOOP) |
-                        (sock->options.multicast_loop ? UDP_FLAGS_MULTICAST_LOOP : 0));
-    pcb->netif_idx = (u8_t)sock->socket->bound_interface;
+    set_options(sock);
     net_unlock();
 }
 
@@ -363,7 +291,7 @@ const struct transport_ops udp_transport = {
     .connect = transport_connect,
     .send = transport_send,
     .receive = net_datagram_receive,
-    .shutdown = transport_shutdown,
+    .shutdown = net_message_shutdown,
     .waiting = net_datagram_waiting,
     .options_changed = options_changed,
 };
