@@ -286,7 +286,7 @@ long sys_accept4(const reg_t arg[6])
     return do_accept4((unsigned)arg[0], arg[1], arg[2], (unsigned)arg[3]);
 }
 
-static long tell_name(unsigned fd, vaddr_t user, vaddr_t user_len, bool of_peer)
+static long tell_name(unsigned fd, vaddr_t user, vaddr_t user_len, enum socket_end end)
 {
     struct socket_name name;
     struct socket_ref ref;
@@ -294,7 +294,7 @@ static long tell_name(unsigned fd, vaddr_t user, vaddr_t user_len, bool of_peer)
 
     if (result != 0)
         return result;
-    result = ref.socket->ops->name(ref.socket, &name, of_peer);
+    result = ref.socket->ops->name(ref.socket, &name, end);
     if (result == 0)
         result = user != 0 ? socket_name_to_user(&name, user, user_len) : -EFAULT;
     fd_put(ref.fd);
@@ -303,12 +303,12 @@ static long tell_name(unsigned fd, vaddr_t user, vaddr_t user_len, bool of_peer)
 
 long sys_getsockname(const reg_t arg[6])
 {
-    return tell_name((unsigned)arg[0], arg[1], arg[2], false);
+    return tell_name((unsigned)arg[0], arg[1], arg[2], SOCKET_OWN);
 }
 
 long sys_getpeername(const reg_t arg[6])
 {
-    return tell_name((unsigned)arg[0], arg[1], arg[2], true);
+    return tell_name((unsigned)arg[0], arg[1], arg[2], SOCKET_PEER);
 }
 
 static long do_shutdown(unsigned fd, int how)

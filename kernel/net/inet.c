@@ -227,13 +227,13 @@ void inet_address_to_name(const struct socket *socket, const struct inet_address
     }
 }
 
-static int inet_name(struct socket *socket, struct socket_name *out, bool of_peer)
+static int inet_name(struct socket *socket, struct socket_name *out, enum socket_end end)
 {
     struct inet_sock *sock = socket->protocol;
 
-    if (of_peer && sock->state != INET_CONNECTED)
+    if (end == SOCKET_PEER && sock->state != INET_CONNECTED)
         return -ENOTCONN;
-    inet_address_to_name(socket, of_peer ? &sock->peer : &sock->local, out);
+    inet_address_to_name(socket, end != SOCKET_OWN ? &sock->peer : &sock->local, out);
     return 0;
 }
 
@@ -322,7 +322,7 @@ static int inet_accept(struct socket *socket, struct socket *to, bool nowait)
 
     if (sock->transport->accept == NULL)
         return -EOPNOTSUPP;
-    while ((child = sock->transport->accept(sock)) == NULL) {
+    while ((child = sock->transport->accept(sock, to)) == NULL) {
         if (READ_ONCE(sock->state) != INET_LISTENING)
             return -EINVAL;
         if (nowait)
@@ -334,7 +334,6 @@ static int inet_accept(struct socket *socket, struct socket *to, bool nowait)
         if (error != 0)
             return socket_wait_error(error, socket->receive_timeout_ns);
     }
-    child->socket = to;
     to->ops = &inet_ops;
     to->protocol = child;
     to->type = socket->type;

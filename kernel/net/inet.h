@@ -140,6 +140,7 @@ struct inet_sock {
     struct list_node backlog_node;
     struct inet_sock *listener;
     bool is_overdue; /* TCP_DEFER_ACCEPT: accepted without data, too */
+    int early_error; /* how it ended before it was accepted; 0: it has not */
 };
 
 /* None waits; all take the lock. Errors are negative. */
@@ -150,7 +151,8 @@ struct transport_ops {
     /* -EINPROGRESS; AF_UNSPEC: no longer connected */
     int (*connect)(struct inet_sock *sock, const struct inet_address *to);
     int (*listen)(struct inet_sock *sock, unsigned backlog);
-    struct inet_sock *(*accept)(struct inet_sock *sock); /* the caller's reference; NULL: none */
+    /* The oldest connection, for a fresh socket: the caller's reference. NULL: none. */
+    struct inet_sock *(*accept)(struct inet_sock *sock, struct socket *to);
     /* As much as there is room for; -EAGAIN. to->address AF_UNSPEC: the peer. Streams ignore `to`.
      */
     ssize_t (*send)(struct inet_sock *sock, struct io *io, const struct inet_packet *to,

@@ -161,12 +161,12 @@ static int netlink_connect(struct socket *socket, const struct socket_name *from
     return error == 0 ? set_port(socket->protocol, 0) : error;
 }
 
-static int netlink_name(struct socket *socket, struct socket_name *out, bool of_peer)
+static int netlink_name(struct socket *socket, struct socket_name *out, enum socket_end end)
 {
     const struct netlink_sock *sock = socket->protocol;
     struct netlink_name name = {.family = AF_NETLINK};
 
-    if (!of_peer) {
+    if (end == SOCKET_OWN) {
         name.port = sock->port;
         name.groups = (uint32_t)sock->groups;
     }

@@ -71,13 +71,13 @@ static int packet_bind(struct socket *socket, const struct socket_name *from)
     return 0;
 }
 
-static int packet_name(struct socket *socket, struct socket_name *out, bool of_peer)
+static int packet_name(struct socket *socket, struct socket_name *out, enum socket_end end)
 {
     const struct packet_sock *sock = socket->protocol;
     struct packet_name name = {.family = AF_PACKET, .link = sock->link, .address_size = 6};
     struct net_link link;
 
-    if (of_peer)
+    if (end != SOCKET_OWN)
         return -EOPNOTSUPP;
     name.protocol[0] = (uint8_t)(sock->protocol >> 8);
     name.protocol[1] = (uint8_t)sock->protocol;

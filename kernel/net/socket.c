@@ -122,7 +122,7 @@ int socket_accept(struct file *file, unsigned flags, struct file **out, struct s
     to->protocol_number = socket->protocol_number;
     to->pass_cred = socket->pass_cred;
     error = socket->ops->accept(socket, to, (file->flags & O_NONBLOCK) != 0);
-    if (error == 0 && peer != NULL && to->ops->name(to, peer, true) != 0)
+    if (error == 0 && peer != NULL && to->ops->name(to, peer, SOCKET_ACCEPTED) != 0)
         error = -ECONNABORTED;
     if (error != 0) {
         file_unref(to->file);

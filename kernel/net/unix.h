@@ -103,7 +103,7 @@ struct unix_sock *unix_find_abstract(const struct socket_name *name, int type);
 /* unix_bind.c. unix_check_name: 0 or -EINVAL for what is no local address. */
 int unix_check_name(const struct socket_name *name);
 int unix_bind(struct socket *socket, const struct socket_name *name);
-int unix_name(struct socket *socket, struct socket_name *out, bool of_peer);
+int unix_name(struct socket *socket, struct socket_name *out, enum socket_end end);
 void unix_unbind(struct unix_sock *sock);
 void unix_proc_init(void); /* at boot */
 

@@ -199,15 +199,15 @@ int unix_bind(struct socket *socket, const struct socket_name *name)
     return bind_name(sock, name, NULL);
 }
 
-int unix_name(struct socket *socket, struct socket_name *out, bool of_peer)
+int unix_name(struct socket *socket, struct socket_name *out, enum socket_end end)
 {
     struct unix_sock *sock = socket->protocol;
-    struct unix_sock *peer = of_peer ? unix_peer(sock) : NULL;
+    struct unix_sock *peer = end != SOCKET_OWN ? unix_peer(sock) : NULL;
     const struct unix_name *name;
 
-    if (of_peer && peer == NULL)
+    if (end != SOCKET_OWN && peer == NULL)
         return -ENOTCONN;
-    name = smp_load_acquire(&(of_peer ? peer : sock)->name);
+    name = smp_load_acquire(&(end != SOCKET_OWN ? peer : sock)->name);
     if (name != NULL) {
         *out = name->name;
     } else {

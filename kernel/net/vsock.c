@@ -58,13 +58,13 @@ static int parse_name(const struct socket_name *name, struct vsock_address *to)
     return 0;
 }
 
-static int vsock_name(struct socket *socket, struct socket_name *name, bool of_peer)
+static int vsock_name(struct socket *socket, struct socket_name *name, enum socket_end end)
 {
     const struct vsock *s = of(socket);
-    const struct vsock_address *from = of_peer ? &s->remote : &s->local;
+    const struct vsock_address *from = end != SOCKET_OWN ? &s->remote : &s->local;
     struct abi_name abi = {.family = AF_VSOCK, .port = from->port, .cid = from->cid};
 
-    if (of_peer && s->state != VSOCK_CONNECTED)
+    if (end != SOCKET_OWN && s->state != VSOCK_CONNECTED)
         return -ENOTCONN;
     memcpy(name->bytes, &abi, sizeof(abi));
     name->len = sizeof(abi);

@@ -457,15 +457,16 @@ static void change_options(struct inet_sock *sock)
 
 static void accept_into(struct inet_sock *sock, unsigned i)
 {
-    struct inet_sock *child =
-        sock->transport->accept != NULL ? sock->transport->accept(sock) : NULL;
+    struct inet_sock *child;
 
-    if (child == NULL)
+    if (sock->transport->accept == NULL || sock == open_sockets[i].sock)
         return;
     close_socket(i, false);
     stack_fake_socket(&open_sockets[i].socket, true);
     open_sockets[i].socket.family = sock->socket->family;
-    child->socket = &open_sockets[i].socket;
+    child = sock->transport->accept(sock, &open_sockets[i].socket);
+    if (child == NULL)
+        return;
     open_sockets[i].socket.protocol = child;
     open_sockets[i].sock = child;
 }

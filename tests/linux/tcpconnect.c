@@ -435,3 +435,95 @@ CHECK(reuseport_shares_a_port)
     close(fd[0]);
     close(fd[1]);
 }
+
+// ---- connections that end before they are accepted ----
+
+// A connection of which the other end is reset; it sent `text` first. The listener.
+static int reset_in_backlog(int family, const char *text)
+{
+    struct linger linger = {.l_onoff = 1};
+    int listener = listening(family, 5);
+    a = socket(family, SOCK_STREAM, 0);
+    connect_to(a, family, local_port(listener));
+    if (*text != 0)
+        send(a, text, strlen(text), 0);
+    setsockopt(a, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    close(a);
+    return listener;
+}
+
+CHECK(a_reset_connection_is_accepted)
+{
+    for (int family = AF_INET; family <= AF_INET6; family += AF_INET6 - AF_INET) {
+        int listener = reset_in_backlog(family, "");
+        union name name = {0};
+        socklen_t size = sizeof name;
+        char byte;
+        EXPECT_EQ(wait_events(listener, POLLIN), POLLIN);
+        b = accept(listener, &name.any, &size);
+        EXPECT(b >= 0);
+        EXPECT_EQ(name.any.sa_family, family);
+        EXPECT(name.in.sin_port != 0);
+        EXPECT_ERR(getpeername(b, &name.any, &size), ENOTCONN);
+        EXPECT_EQ(local_port(b), local_port(listener));
+        EXPECT_EQ(events_of(b, POLLIN | POLLOUT | POLLRDHUP),
+                  POLLIN | POLLOUT | POLLRDHUP | POLLERR | POLLHUP);
+        EXPECT_ERR(read(b, &byte, 1), ECONNRESET);
+        EXPECT_EQ(read(b, &byte, 1), 0);
+        EXPECT_ERR(send(b, "x", 1, MSG_NOSIGNAL), EPIPE);
+        EXPECT_EQ(events_of(listener, POLLIN), 0);
+        close(b);
+        close(listener);
+    }
+}
+
+CHECK(a_reset_connection_tells_its_error)
+{
+    int listener = reset_in_backlog(AF_INET, "");
+    b = accept(listener, NULL, NULL);
+    EXPECT_EQ(get_option(b, SOL_SOCKET, SO_ERROR), ECONNRESET);
+    EXPECT_EQ(get_option(b, SOL_SOCKET, SO_ERROR), 0);
+    EXPECT_EQ(events_of(b, POLLOUT), POLLOUT | POLLHUP);
+    close(b);
+    close(listener);
+    listener = reset_in_backlog(AF_INET, "");
+    b = accept(listener, NULL, NULL);
+    EXPECT_ERR(send(b, "x", 1, MSG_NOSIGNAL), ECONNRESET);
+    close(b);
+    close(listener);
+}
+
+CHECK(what_a_reset_connection_sent)
+{
+    int listener = reset_in_backlog(AF_INET, "abc");
+    char text[8];
+    b = accept(listener, NULL, NULL);
+    EXPECT_EQ(read(b, text, 2), 2);
+    EXPECT_EQ(memcmp(text, "ab", 2), 0);
+    EXPECT_EQ(read(b, text, sizeof text), 1);
+    EXPECT_ERR(read(b, text, 1), ECONNRESET);
+    EXPECT_EQ(read(b, text, 1), 0);
+    close(b);
+    close(listener);
+}
+
+CHECK(reset_connections_fill_the_backlog)
+{
+    struct linger linger = {.l_onoff = 1};
+    int listener = listening(AF_INET, 1);
+    for (int i = 0; i < 2; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        EXPECT_EQ(connect_to(fd, AF_INET, local_port(listener)), 0);
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+        close(fd);
+    }
+    fcntl(listener, F_SETFL, O_NONBLOCK);
+    for (int i = 0; i < 2; i++) {
+        int fd = accept(listener, NULL, NULL);
+        EXPECT(fd >= 0);
+        close(fd);
+    }
+    EXPECT_ERR(accept(listener, NULL, NULL), EAGAIN);
+    EXPECT_EQ(close(reset_in_backlog(AF_INET, "gone with its listener")), 0);
+    close(listener);
+}

@@ -84,13 +84,17 @@ struct socket_message {
     unsigned record_count;
 };
 
+/* Whose name is asked for; the last: of the other end of a connection that is being accepted, which
+ * may be over already. */
+enum socket_end { SOCKET_OWN, SOCKET_PEER, SOCKET_ACCEPTED };
+
 struct socket_ops {
     int (*bind)(struct socket *, const struct socket_name *);
     int (*connect)(struct socket *, const struct socket_name *, unsigned file_flags);
     int (*listen)(struct socket *, int backlog);
     /* A connection into the fresh socket `to`, whose ops and type are set by the callee. */
     int (*accept)(struct socket *, struct socket *to, bool nowait);
-    int (*name)(struct socket *, struct socket_name *, bool of_peer);
+    int (*name)(struct socket *, struct socket_name *, enum socket_end);
     ssize_t (*send)(struct socket *, struct io *, struct socket_message *);
     ssize_t (*receive)(struct socket *, struct io *, struct socket_message *);
     int (*shutdown)(struct socket *, int how);

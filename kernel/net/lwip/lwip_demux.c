@@ -19,6 +19,7 @@
 #include <lwip/prot/tcp.h>
 #include <lwip/prot/udp.h>
 
+#include "lwip_checksum.h"
 #include "lwip_demux.h"
 #include "lwip_port.h"
 #include "lwip_short.h"
@@ -45,7 +46,7 @@ static struct {
 } hidden;
 
 struct tuple {
-    ip_addr_t local, remote;
+    struct ip_pair ip;
     u16_t local_port, remote_port;
     u8_t ttl;
 };
@@ -362,9 +363,9 @@ static unsigned fitness(const struct tcp_pcb_listen *listener, const struct tupl
         return 0;
     if (IP_IS_ANY_TYPE_VAL(listener->local_ip))
         return 1;
-    if (IP_GET_TYPE(&listener->local_ip) != IP_GET_TYPE(&tuple->local))
+    if (IP_GET_TYPE(&listener->local_ip) != IP_GET_TYPE(&tuple->ip.local))
         return 0;
-    if (ip_addr_eq(&listener->local_ip, &tuple->local))
+    if (ip_addr_eq(&listener->local_ip, &tuple->ip.local))
         return 3;
     return ip_addr_isany(&listener->local_ip) ? 2 : 0;
 }
@@ -380,7 +381,7 @@ static struct tcp_pcb_listen *find_listener(const struct tuple *tuple)
     struct tcp_pcb_listen *found = NULL;
     unsigned best = 0, count = 0;
     uint64_t hash =
-        tuple_hash(&tuple->local, tuple->local_port, &tuple->remote, tuple->remote_port);
+        tuple_hash(&tuple->ip.local, tuple->local_port, &tuple->ip.remote, tuple->remote_port);
 
     for (struct tcp_pcb_listen *l = tcp_listen_pcbs.listen_pcbs; l != NULL; l = l->next) {
         unsigned fits = fitness(l, tuple);
@@ -439,7 +440,7 @@ static bool input_tcp(const struct tuple *tuple, const struct tcp_hdr *header, s
 {
     unsigned flags = TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST);
     struct tcp_pcb *pcb =
-        demux_find(&tuple->local, tuple->local_port, &tuple->remote, tuple->remote_port);
+        demux_find(&tuple->ip.local, tuple->local_port, &tuple->ip.remote, tuple->remote_port);
     struct tcp_pcb_listen *listener = NULL;
 
     if (pcb != NULL && pcb->state == TIME_WAIT && flags == TCP_SYN &&
@@ -466,12 +467,12 @@ static void input_udp(const struct tuple *tuple)
     struct udp_pcb **chosen = NULL, *pcb;
     unsigned count = 0;
     uint64_t hash =
-        tuple_hash(&tuple->local, tuple->local_port, &tuple->remote, tuple->remote_port);
+        tuple_hash(&tuple->ip.local, tuple->local_port, &tuple->ip.remote, tuple->remote_port);
 
     for (struct udp_pcb **link = &udp_pcbs; (pcb = *link) != NULL; link = &pcb->next) {
         if (pcb->local_port == tuple->local_port && (pcb->so_options & SOF_SHARES_PORT) &&
             !(pcb->flags & UDP_FLAGS_CONNECTED) &&
-            addresses_overlap(&pcb->local_ip, &tuple->local) && is_chosen(hash, ++count))
+            addresses_overlap(&pcb->local_ip, &tuple->ip.local) && is_chosen(hash, ++count))
             chosen = link;
     }
     if (chosen == NULL)
@@ -532,9 +533,12 @@ int demux_ip4_input(struct pbuf *p, struct netif *netif)
         (IPH_OFFSET(header) & PP_HTONS(IP_OFFMASK | IP_MF)) != 0)
         return 0; /* lwIP says what is wrong with it; fragments meet below, in the long lists */
     tuple.ttl = IPH_TTL(header);
-    ip_addr_set_ip4_u32_val(tuple.local, header->dest.addr);
-    ip_addr_set_ip4_u32_val(tuple.remote, header->src.addr);
-    if (input_transport(&tuple, IPH_PROTO(header), (const uint8_t *)header + size, p->len - size)) {
+    ip_addr_set_ip4_u32_val(tuple.ip.local, header->dest.addr);
+    ip_addr_set_ip4_u32_val(tuple.ip.remote, header->src.addr);
+    if (((netif->chksum_flags & TRANSPORT_CHECKS) &&
+         !checksum_look(p, size, lwip_ntohs(IPH_LEN(header)) - size, IPH_PROTO(header), &tuple.ip,
+                        netif)) ||
+        input_transport(&tuple, IPH_PROTO(header), (const uint8_t *)header + size, p->len - size)) {
         pbuf_free(p);
         return 1;
     }
@@ -550,11 +554,13 @@ int demux_ip6_input(struct pbuf *p, struct netif *netif)
     if (p->len < IP6_HLEN)
         return 0;
     tuple.ttl = IP6H_HOPLIM(header);
-    ip_addr_copy_from_ip6_packed(tuple.local, header->dest);
-    ip_addr_copy_from_ip6_packed(tuple.remote, header->src);
-    ip6_addr_assign_zone(ip_2_ip6(&tuple.local), IP6_UNICAST, netif);
-    ip6_addr_assign_zone(ip_2_ip6(&tuple.remote), IP6_UNICAST, netif);
-    if (!input_transport(&tuple, IP6H_NEXTH(header), (const uint8_t *)(header + 1),
+    ip_addr_copy_from_ip6_packed(tuple.ip.local, header->dest);
+    ip_addr_copy_from_ip6_packed(tuple.ip.remote, header->src);
+    ip6_addr_assign_zone(ip_2_ip6(&tuple.ip.local), IP6_UNICAST, netif);
+    ip6_addr_assign_zone(ip_2_ip6(&tuple.ip.remote), IP6_UNICAST, netif);
+    if ((!(netif->chksum_flags & TRANSPORT_CHECKS) ||
+         checksum_look(p, IP6_HLEN, IP6H_PLEN(header), IP6H_NEXTH(header), &tuple.ip, netif)) &&
+        !input_transport(&tuple, IP6H_NEXTH(header), (const uint8_t *)(header + 1),
                          p->len - IP6_HLEN))
         return 0;
     pbuf_free(p);

@@ -19,6 +19,7 @@
 #include <lwip/prot/ip4.h>
 #include <netif/ethernet.h>
 
+#include "lwip_checksum.h"
 #include "lwip_demux.h"
 #include "lwip_frame.h"
 #include "lwip_port.h"
@@ -51,8 +52,6 @@ void net_forget_neighbours(void)
 }
 
 /* ---- in ---- */
-
-#define TRANSPORT_CHECKS (NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP)
 
 static void rx_free(struct pbuf *p)
 {

@@ -33,18 +33,29 @@ static void leave_backlog(struct inet_sock *sock)
     sock->listener = NULL;
 }
 
+/* TCP_DEFER_ACCEPT: a connection is shown when there is something to read, or its time is over. */
+static bool is_shown(const struct inet_sock *child)
+{
+    return child->listener->options.defer_accept_s == 0 || (child->ready & POLLIN) ||
+           child->is_overdue;
+}
+
+/* One that waits to be accepted waits on. */
 static void block_gone(u8_t id, void *data)
 {
     struct inet_sock *sock = data;
 
     (void)id;
     sock->pcb = NULL;
-    if (sock->socket == NULL && sock->listener != NULL) {
-        leave_backlog(sock);
-        tcp_data_drop(sock);
-        inet_sock_unref(sock); /* the backlog's */
-    }
     inet_sock_unref(sock);
+}
+
+/* One that nobody has accepted, without its block. */
+static void drop_child(struct inet_sock *child)
+{
+    leave_backlog(child);
+    tcp_data_drop(child);
+    inet_sock_unref(child);
 }
 
 static const struct tcp_ext_arg_callbacks block_callbacks = {.destroy = block_gone};
@@ -57,7 +68,9 @@ static void fail(struct inet_sock *sock, int error)
         error = ECONNREFUSED;
     else if ((sock->shutdown & INET_SHUT_RD) && error == ECONNRESET)
         error = EPIPE; /* the peer had closed and was written to */
-    if (sock->socket != NULL && (!was_connecting || atomic_read(&sock->socket->error) == 0))
+    if (sock->socket == NULL)
+        sock->early_error = error;
+    else if (!was_connecting || atomic_read(&sock->socket->error) == 0)
         atomic_set(&sock->socket->error, error); /* else ICMP told why */
     sock->may_reconnect = was_connecting;
     WRITE_ONCE(sock->state, INET_DEAD);
@@ -68,10 +81,13 @@ static void fail(struct inet_sock *sock, int error)
 static __cold void on_error(void *arg, err_t error)
 {
     struct inet_sock *sock = arg;
+    bool was_hidden = sock != NULL && sock->listener != NULL && !is_shown(sock);
 
     if (sock == NULL)
         return;
-    if (error == ERR_CLSD) { /* both ends were closed in order */
+    if (was_hidden)
+        drop_child(sock);
+    else if (error == ERR_CLSD) { /* both ends were closed in order */
         WRITE_ONCE(sock->state, INET_DEAD);
         net_ready(sock, POLL_READABLE | POLL_WRITABLE | POLLHUP | POLLRDHUP, true);
     } else {
@@ -425,13 +441,6 @@ bool inet_backlog_full(const void *listener)
     return sock == NULL || sock->backlog_count > sock->backlog_max;
 }
 
-/* TCP_DEFER_ACCEPT: a connection is shown when there is something to read, or its time is over. */
-static bool is_shown(const struct inet_sock *child)
-{
-    return child->listener->options.defer_accept_s == 0 || (child->ready & POLLIN) ||
-           child->is_overdue;
-}
-
 static struct inet_sock *first_shown(const struct inet_sock *listener)
 {
     struct inet_sock *child;
@@ -475,7 +484,6 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t error)
         return ERR_MEM; /* lwIP resets it */
     sock->options = listener->options;
     attach(sock, pcb);
-    tcp_err(pcb, NULL); /* until it is accepted */
     set_options(sock);
     sock->listener = listener;
     tcp_data_start(sock);
@@ -553,7 +561,7 @@ static __cold int transport_listen(struct inet_sock *sock, unsigned backlog)
     return error;
 }
 
-static struct inet_sock *transport_accept(struct inet_sock *sock)
+static struct inet_sock *transport_accept(struct inet_sock *sock, struct socket *to)
 {
     struct inet_sock *child = NULL;
 
@@ -561,8 +569,8 @@ static struct inet_sock *transport_accept(struct inet_sock *sock)
     child = first_shown(sock);
     if (child != NULL) {
         leave_backlog(child);
-        if (child->pcb != NULL)
-            tcp_err((struct tcp_pcb *)child->pcb, on_error);
+        child->socket = to;
+        atomic_set(&to->error, child->early_error);
     }
     if (first_shown(sock) == NULL && sock->state == INET_LISTENING)
         net_ready(sock, POLL_READABLE, false);

@@ -8,6 +8,7 @@
 #include <lwip/prot/udp.h>
 #include <lwip/udp.h>
 
+#include "lwip_checksum.h"
 #include "lwip_demux.h"
 #include "lwip_message.h"
 
@@ -16,8 +17,13 @@
 static void on_received(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from,
                         u16_t port)
 {
+    const struct udp_hdr *header = ip_next_header_ptr();
+
     (void)pcb;
-    net_datagram_add(arg, p, from, port);
+    if (likely(lwip_ntohs(header->len) == p->tot_len + UDP_HLEN) || checksum_cut_datagram(p))
+        net_datagram_add(arg, p, from, port);
+    else
+        pbuf_free(p);
 }
 
 struct inet_sock *net_udp_sock(const struct udp_pcb *pcb)
