@@ -52,20 +52,13 @@ static int attribute_name(char name[XATTR_NAME_MAX + 1], vaddr_t user)
     return is_bare_prefix(name) ? -EINVAL : 0;
 }
 
-/* `place` is consumed by all of these. */
-static long set_on(int error, struct path *place, const reg_t arg[6])
+static long set_attribute(const struct path *place, const reg_t arg[6])
 {
     char name[XATTR_NAME_MAX + 1];
     size_t size = arg[3];
     void *value = NULL;
-    long result = error;
+    long result = (unsigned)arg[4] & ~XATTR_FLAGS ? -EINVAL : attribute_name(name, arg[1]);
 
-    if (result != 0)
-        return result;
-    if ((unsigned)arg[4] & ~XATTR_FLAGS)
-        result = -EINVAL;
-    else
-        result = attribute_name(name, arg[1]);
     if (result == 0 && size > XATTR_SIZE_MAX)
         result = -E2BIG;
     if (result == 0 && size != 0) {
@@ -75,20 +68,16 @@ static long set_on(int error, struct path *place, const reg_t arg[6])
     if (result == 0)
         result = fs_setxattr(place, name, value, size, (unsigned)arg[4]);
     kfree(value);
-    path_unref(place);
     return result;
 }
 
-static long get_from(int error, struct path *place, const reg_t arg[6])
+static long get_attribute(const struct path *place, const reg_t arg[6])
 {
     char name[XATTR_NAME_MAX + 1];
     size_t size = arg[3] < XATTR_SIZE_MAX ? arg[3] : XATTR_SIZE_MAX;
     void *value = NULL;
-    long result = error;
+    long result = attribute_name(name, arg[1]);
 
-    if (result != 0)
-        return result;
-    result = attribute_name(name, arg[1]);
     if (result == 0 && size != 0) {
         value = kmalloc(size);
         result = value == NULL ? -ENOMEM : 0;
@@ -98,18 +87,15 @@ static long get_from(int error, struct path *place, const reg_t arg[6])
     if (result > 0 && size != 0 && copy_to_user(arg[2], value, (size_t)result) != 0)
         result = -EFAULT;
     kfree(value);
-    path_unref(place);
     return result;
 }
 
-static long list_of(int error, struct path *place, const reg_t arg[6])
+static long list_attributes(const struct path *place, const reg_t arg[6])
 {
     size_t size = arg[2] < XATTR_LIST_MAX ? arg[2] : XATTR_LIST_MAX;
     char *list = NULL;
-    long result = error;
+    long result = 0;
 
-    if (result != 0)
-        return result;
     if (size != 0) {
         list = kmalloc(size);
         result = list == NULL ? -ENOMEM : 0;
@@ -119,51 +105,55 @@ static long list_of(int error, struct path *place, const reg_t arg[6])
     if (result > 0 && size != 0 && copy_to_user(arg[1], list, (size_t)result) != 0)
         result = -EFAULT;
     kfree(list);
-    path_unref(place);
     return result;
 }
 
-static long remove_from(int error, struct path *place, const reg_t arg[6])
+static long remove_attribute(const struct path *place, const reg_t arg[6])
 {
     char name[XATTR_NAME_MAX + 1];
-    long result = error;
+    long result = attribute_name(name, arg[1]);
 
-    if (result != 0)
-        return result;
-    result = attribute_name(name, arg[1]);
     if (result == 0)
         result = fs_removexattr(place, name);
-    path_unref(place);
     return result;
 }
 
-/* The same four for each way of naming. */
-#define XATTR_CALLS(prefix, place_of)                  \
+/* --- the same four for each way of naming --- */
+
+enum way { BY_NAME, BY_LINK, BY_FD };
+
+static long at_place(enum way way, const reg_t arg[6],
+                     long (*call)(const struct path *, const reg_t arg[6]))
+{
+    struct path place;
+    long result = way == BY_FD ? place_by_fd((unsigned)arg[0], &place)
+                               : place_by_name(arg[0], way == BY_NAME, &place);
+
+    if (result == 0) {
+        result = call(&place, arg);
+        path_unref(&place);
+    }
+    return result;
+}
+
+#define XATTR_CALLS(prefix, way)                       \
     long sys_##prefix##setxattr(const reg_t arg[6])    \
     {                                                  \
-        struct path place;                             \
-        int error = place_of;                          \
-        return set_on(error, &place, arg);             \
+        return at_place(way, arg, set_attribute);      \
     }                                                  \
     long sys_##prefix##getxattr(const reg_t arg[6])    \
     {                                                  \
-        struct path place;                             \
-        int error = place_of;                          \
-        return get_from(error, &place, arg);           \
+        return at_place(way, arg, get_attribute);      \
     }                                                  \
     long sys_##prefix##listxattr(const reg_t arg[6])   \
     {                                                  \
-        struct path place;                             \
-        int error = place_of;                          \
-        return list_of(error, &place, arg);            \
+        return at_place(way, arg, list_attributes);    \
     }                                                  \
     long sys_##prefix##removexattr(const reg_t arg[6]) \
     {                                                  \
-        struct path place;                             \
-        int error = place_of;                          \
-        return remove_from(error, &place, arg);        \
+        return at_place(way, arg, remove_attribute);   \
     }
 
-XATTR_CALLS(, place_by_name(arg[0], true, &place))
-XATTR_CALLS(l, place_by_name(arg[0], false, &place))
-XATTR_CALLS(f, place_by_fd((unsigned)arg[0], &place))
+XATTR_CALLS(, BY_NAME)
+XATTR_CALLS(l, BY_LINK)
+XATTR_CALLS(f, BY_FD)

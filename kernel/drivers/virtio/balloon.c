@@ -34,6 +34,7 @@
 #define FLOOR_SHARE   16U /* at least 8 MiB and one part of memory in so many stay */
 #define LOOK_NS       (2 * NS_PER_SECOND)
 #define ANSWER_NS     (10 * NS_PER_SECOND)
+#define SHORT_NS      (NS_PER_SECOND) /* who needs memory waits no longer for the host */
 
 /* Section 5.5.6.4 */
 enum stat_tag { STAT_FREE = 4, STAT_TOTAL = 5, STAT_AVAILABLE = 6, STAT_CACHES = 7, STATS = 4 };
@@ -55,6 +56,7 @@ struct balloon {
     struct list_node pages; /* the host's */
     uint32_t page_count;
     uint32_t frame[BATCH]; /* numbers of 4 KiB frames */
+    unsigned leaving;      /* the first pages of the list: the host was asked for them */
     struct stat stat[STATS];
     struct memory_shrinker shrinker;
 };
@@ -69,29 +71,39 @@ static bool is_answered(struct virtqueue *queue)
     return virtqueue_get(queue, &written) != NULL || queue->is_broken;
 }
 
-/* Gives the device a buffer and waits until it is done with it. A device that does not answer keeps
- * the buffer and is not used any more. */
-static int request(struct balloon *b, struct virtqueue *queue, const struct virtio_segment *segment,
-                   unsigned reads, unsigned writes)
+static int offer(struct balloon *b, struct virtqueue *queue, const struct virtio_segment *segment,
+                 unsigned reads, unsigned writes)
 {
-    if (b->is_broken || virtqueue_add(queue, segment, reads, writes, b) != 0)
+    if (READ_ONCE(b->is_broken) || virtqueue_add(queue, segment, reads, writes, b) != 0)
         return -EIO;
     virtqueue_kick(queue);
-    if (wait_event(&b->answered, is_answered(queue), clock_monotonic_ns() + ANSWER_NS,
-                   WAIT_UNINTERRUPTIBLE) == 0 &&
-        !queue->is_broken)
-        return 0;
+    return 0;
+}
+
+/*
+ * Waits until the device is done with the queue's one buffer. -ETIMEDOUT, for waits shorter than
+ * ANSWER_NS: it has it still. What a device does not answer to, or not as it should, it keeps; it
+ * is not used any more.
+ */
+static int await(struct balloon *b, struct virtqueue *queue, uint64_t wait_ns)
+{
+    int error = READ_ONCE(b->is_broken)
+                    ? -EIO
+                    : wait_event(&b->answered, is_answered(queue), clock_monotonic_ns() + wait_ns,
+                                 WAIT_UNINTERRUPTIBLE);
+
+    if ((error == 0 && !queue->is_broken) || (error == -ETIMEDOUT && wait_ns < ANSWER_NS))
+        return error;
+    if (!READ_ONCE(b->is_broken))
+        log_error("%s: the balloon did not answer as it should; it is not used any more",
+                  b->device->device.name);
     WRITE_ONCE(b->is_broken, true);
-    log_error("%s: the balloon did not answer for %lu s; it is not used any more",
-              b->device->device.name, (unsigned long)(ANSWER_NS / NS_PER_SECOND));
     return -EIO;
 }
 
-static int send_frames(struct balloon *b, struct virtqueue *queue, unsigned count)
+static struct virtio_segment frames(struct balloon *b, unsigned count)
 {
-    struct virtio_segment segment = {b->frame, count * (uint32_t)sizeof(b->frame[0])};
-
-    return request(b, queue, &segment, 1, 0);
+    return (struct virtio_segment){b->frame, count * (uint32_t)sizeof(b->frame[0])};
 }
 
 static void tell_actual(struct balloon *b)
@@ -117,6 +129,7 @@ static uint64_t room(void)
 static unsigned inflate(struct balloon *b, uint32_t most)
 {
     unsigned count = (unsigned)min(min((uint64_t)most, (uint64_t)BATCH), room()), got = 0;
+    struct virtio_segment segment;
     struct page *page;
 
     while (got < count && (page = page_alloc(0, PAGE_USER)) != NULL) {
@@ -124,13 +137,18 @@ static unsigned inflate(struct balloon *b, uint32_t most)
         b->frame[got++] = (uint32_t)(page_phys(page) >> PAGE_SHIFT);
     }
     b->page_count += got;
-    return got != 0 && send_frames(b, &b->inflate, got) == 0 ? got : 0;
+    if (got == 0)
+        return 0;
+    segment = frames(b, got);
+    return offer(b, &b->inflate, &segment, 1, 0) == 0 && await(b, &b->inflate, ANSWER_NS) == 0 ? got
+                                                                                               : 0;
 }
 
-/* The other way; what the device does not answer for stays away. */
-static unsigned deflate(struct balloon *b, uint32_t most)
+/* Asks for a batch of pages. */
+static void deflate_begin(struct balloon *b, uint32_t most)
 {
     unsigned count = min(min(most, b->page_count), BATCH), i = 0;
+    struct virtio_segment segment = frames(b, count);
     struct page *page;
 
     list_for_each_entry (page, &b->pages, list) {
@@ -138,15 +156,33 @@ static unsigned deflate(struct balloon *b, uint32_t most)
             break;
         b->frame[i++] = (uint32_t)(page_phys(page) >> PAGE_SHIFT);
     }
-    if (count == 0 || send_frames(b, &b->deflate, count) != 0)
+    if (count != 0 && offer(b, &b->deflate, &segment, 1, 0) == 0)
+        b->leaving = count;
+}
+
+/* Pages come back: those that were asked for. How many; what the device does not answer for stays
+ * away, or comes later. */
+static unsigned deflate_end(struct balloon *b, uint64_t wait_ns)
+{
+    unsigned count = b->leaving;
+
+    if (count == 0 || await(b, &b->deflate, wait_ns) != 0)
         return 0;
-    for (i = 0; i < count; i++) {
-        page = list_first_entry(&b->pages, struct page, list);
+    for (unsigned i = 0; i < count; i++) {
+        struct page *page = list_first_entry(&b->pages, struct page, list);
+
         list_del(&page->list);
         page_free(page, 0);
     }
+    b->leaving = 0;
     b->page_count -= count;
     return count;
+}
+
+static unsigned deflate(struct balloon *b, uint32_t most)
+{
+    deflate_begin(b, most);
+    return deflate_end(b, ANSWER_NS);
 }
 
 /* True: it has what it wants. */
@@ -154,6 +190,9 @@ static bool adjust(struct balloon *b)
 {
     uint32_t before = b->page_count, wanted = 0;
 
+    (void)deflate_end(b, ANSWER_NS); /* what reclaim() did not wait for */
+    if (READ_ONCE(b->is_broken))
+        return false;
     b->device->ops->config_read(b->device, CONFIG_WANTED, &wanted, sizeof(wanted));
     while (b->page_count < wanted && inflate(b, wanted - b->page_count) != 0)
         continue;
@@ -164,17 +203,30 @@ static bool adjust(struct balloon *b)
     return b->page_count == wanted;
 }
 
-/* Memory is short: whoever wants some takes it from the host. */
+/*
+ * Memory is short: whoever wants some takes it from the host, which may be short of it, too. If it
+ * takes long, the balloon's thread waits for it; whoever comes meanwhile does not.
+ */
 static uint64_t reclaim(struct memory_shrinker *shrinker, uint64_t pages)
 {
     struct balloon *b = container_of(shrinker, struct balloon, shrinker);
-    uint64_t freed = 0;
+    uint64_t freed;
     unsigned part;
 
     if (!mutex_trylock(&b->lock))
         return 0;
-    while (freed < pages && (part = deflate(b, BATCH)) != 0)
-        freed += part;
+    freed = deflate_end(b, 0);
+    for (part = 1; freed < pages && part != 0 && b->leaving == 0; freed += part) {
+        deflate_begin(b, BATCH);
+        part = deflate_end(b, SHORT_NS);
+        if (b->leaving != 0 && !READ_ONCE(b->is_broken)) {
+            log_warn("%s: memory is short, and the host gave none of the balloon's %u MiB back "
+                     "within a second: programs may end that need not",
+                     b->device->device.name, b->page_count >> (20 - PAGE_SHIFT));
+            WRITE_ONCE(b->attention, true);
+            waitq_wake_all(&b->work);
+        }
+    }
     if (freed != 0)
         tell_actual(b);
     mutex_unlock(&b->lock);
@@ -209,8 +261,8 @@ static void report_free(struct balloon *b)
     while (error == 0 && (count = page_report_take(block, REPORT_BLOCKS)) != 0) {
         for (unsigned i = 0; i < count; i++)
             segment[i] = (struct virtio_segment){page_virt(block[i]), PAGE_SIZE << PAGE_ORDER_MAX};
-        error = request(b, &b->reporting, segment, 0, count);
-        if (error == 0)
+        error = offer(b, &b->reporting, segment, 0, count);
+        if (error != 0 || (error = await(b, &b->reporting, ANSWER_NS)) == 0)
             page_report_done(block, count);
     }
 }

@@ -2,64 +2,22 @@
 /* kernel/core/wait.c and wait_event(): who is told, in which order, and that no wake is lost. */
 #include <unit.h>
 
+#include <sleeper.h>
 #include <string.h>
 
 #include <core/thread.h>
 #include <core/wait.h>
 #include <lib/compiler.h>
 
-/* ---- a thread whose sleep the test fills ---- */
-
-static bool is_asleep;
-static unsigned sleeps;
-static void (*while_asleep)(void); /* what happens meanwhile; NULL: time runs out */
-static int sleep_ends_with;
-
-void thread_prepare_sleep(enum wait_how how)
-{
-    (void)how;
-    is_asleep = true;
-}
-
-void thread_cancel_sleep(void)
-{
-    is_asleep = false;
-}
-
-int thread_sleep(uint64_t deadline_ns)
-{
-    (void)deadline_ns;
-    if (!is_asleep)
-        return 0; /* woken before it slept */
-    sleeps++;
-    assert_true(sleeps < 100);
-    if (while_asleep != NULL)
-        while_asleep();
-    if (!is_asleep)
-        return 0;
-    is_asleep = false;
-    return sleep_ends_with;
-}
-
-void thread_wake(struct thread *thread)
-{
-    assert_ptr_equal(thread, unit_current);
-    is_asleep = false;
-}
-
 static struct waitq queue;
-static struct thread thread;
 static bool condition;
 
 static int set_up(void **state)
 {
     (void)state;
     waitq_init(&queue);
-    unit_current = &thread;
-    is_asleep = condition = false;
-    sleeps = 0;
-    while_asleep = NULL;
-    sleep_ends_with = -ETIMEDOUT;
+    sleeper_reset();
+    condition = false;
     return 0;
 }
 
@@ -145,9 +103,9 @@ static void a_condition_that_holds_needs_no_sleep(void **state)
 {
     (void)state;
     condition = true;
-    sleep_ends_with = -ERESTARTSYS;
+    sleeper.ends_with = -ERESTARTSYS;
     assert_int_equal(wait_event(&queue, condition, 5, WAIT_INTERRUPTIBLE), 0);
-    assert_int_equal(sleeps, 0);
+    assert_int_equal(sleeper.sleeps, 0);
 }
 
 static void come_true(void)
@@ -159,34 +117,34 @@ static void come_true(void)
 static void a_wake_ends_the_sleep(void **state)
 {
     (void)state;
-    while_asleep = come_true;
+    sleeper.meanwhile = come_true;
     assert_int_equal(wait_event(&queue, condition, 5, WAIT_INTERRUPTIBLE), 0);
-    assert_int_equal(sleeps, 1);
+    assert_int_equal(sleeper.sleeps, 1);
     assert_false(waitq_active(&queue));
-    assert_false(is_asleep);
+    assert_false(sleeper.is_asleep);
 }
 
 static void wake_thrice(void)
 {
-    condition = sleeps == 3;
+    condition = sleeper.sleeps == 3;
     waitq_wake_all(&queue);
 }
 
 static void a_wake_for_nothing_sleeps_on(void **state)
 {
     (void)state;
-    while_asleep = wake_thrice;
+    sleeper.meanwhile = wake_thrice;
     assert_int_equal(wait_event(&queue, condition, 5, WAIT_INTERRUPTIBLE), 0);
-    assert_int_equal(sleeps, 3);
+    assert_int_equal(sleeper.sleeps, 3);
 }
 
 static void errors_end_the_wait(void **state)
 {
     (void)state;
     assert_int_equal(wait_event(&queue, condition, 5, WAIT_INTERRUPTIBLE), -ETIMEDOUT);
-    sleep_ends_with = -ERESTARTSYS;
+    sleeper.ends_with = -ERESTARTSYS;
     assert_int_equal(wait_event(&queue, condition, 5, WAIT_INTERRUPTIBLE), -ERESTARTSYS);
-    assert_int_equal(sleeps, 2);
+    assert_int_equal(sleeper.sleeps, 2);
     assert_false(waitq_active(&queue));
 }
 
@@ -198,7 +156,7 @@ static void come_true_silently(void)
 static void a_condition_wins_over_an_error(void **state)
 {
     (void)state;
-    while_asleep = come_true_silently;
+    sleeper.meanwhile = come_true_silently;
     assert_int_equal(wait_event(&queue, condition, 5, WAIT_INTERRUPTIBLE), 0);
 }
 
@@ -215,10 +173,10 @@ static bool test_then_wake(void)
 static void a_wake_before_the_sleep_is_not_lost(void **state)
 {
     (void)state;
-    while_asleep = NULL;
+    sleeper.meanwhile = NULL;
     assert_int_equal(wait_event(&queue, test_then_wake(), 5, WAIT_INTERRUPTIBLE), 0);
     assert_int_equal(wait_event_exclusive(&queue, test_then_wake(), 5, WAIT_INTERRUPTIBLE), 0);
-    assert_int_equal(sleeps, 0);
+    assert_int_equal(sleeper.sleeps, 0);
 }
 
 /* ---- exclusive waits ---- */
@@ -247,7 +205,7 @@ static void an_unused_wake_is_passed_on(void **state)
 {
     (void)state;
     told = looked = 0;
-    sleep_ends_with = -ERESTARTSYS;
+    sleeper.ends_with = -ERESTARTSYS;
     assert_int_equal(wait_event_exclusive(&queue, wake_comes_late(), 5, WAIT_INTERRUPTIBLE),
                      -ERESTARTSYS);
     assert_int_equal(looked, 3);
@@ -260,10 +218,10 @@ static void a_used_wake_takes_the_waiter_off(void **state)
     unsigned tests = 0;
 
     (void)state;
-    while_asleep = wake_one;
+    sleeper.meanwhile = wake_one;
     assert_int_equal(wait_event_exclusive(&queue, ++tests > 3, 5, WAIT_INTERRUPTIBLE), 0);
     assert_false(waitq_active(&queue));
-    assert_true(sleeps >= 1);
+    assert_true(sleeper.sleeps >= 1);
 }
 
 int main(void)

@@ -45,11 +45,6 @@ struct waitq *console_output_waitq(void)
     return &queue;
 }
 
-uint64_t clock_monotonic_ns(void)
-{
-    return 0;
-}
-
 /* A test that would sleep waits for ever: end it as a signal does. */
 void waiter_init(struct waiter *waiter)
 {
@@ -61,19 +56,6 @@ void waitq_add(struct waitq *queue, struct waiter *waiter)
 
 void waitq_remove(struct waiter *waiter)
 {
-}
-
-void thread_prepare_sleep(enum wait_how how)
-{
-}
-
-void thread_cancel_sleep(void)
-{
-}
-
-int thread_sleep(uint64_t deadline_ns)
-{
-    return deadline_ns == WAIT_FOREVER ? -512 : -110;
 }
 
 static void emit(const uint8_t *from, size_t size)

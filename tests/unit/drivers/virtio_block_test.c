@@ -4,6 +4,7 @@
 
 #include "virtio_fake.h"
 
+#include <sleeper.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -38,52 +39,6 @@ static uint64_t layout; /* features of the ring, which all tests below run with 
 
 static struct virtio_fake fake;
 static struct blkdev *disk;
-
-/* --- the thread that waits: what the device does meanwhile is the test's ------------------------
- */
-
-static struct thread thread;
-static bool is_asleep;
-static void (*while_asleep)(void); /* NULL: time runs out */
-static unsigned sleeps;
-
-void thread_prepare_sleep(enum wait_how how)
-{
-    (void)how;
-    is_asleep = true;
-}
-
-void thread_cancel_sleep(void)
-{
-    is_asleep = false;
-}
-
-int thread_sleep(uint64_t deadline_ns)
-{
-    (void)deadline_ns;
-    assert_true(++sleeps < 1000); /* a wait that nothing ends */
-    if (while_asleep != NULL && is_asleep)
-        while_asleep();
-    if (!is_asleep)
-        return 0;
-    is_asleep = false;
-    return -ETIMEDOUT;
-}
-
-void thread_wake(struct thread *woken)
-{
-    (void)woken;
-    is_asleep = false;
-}
-
-void sched_yield(void)
-{
-}
-
-uint64_t clock_monotonic_ns(void)
-{
-    return 0;
-}
 
 /* --- the device's side --------------------------------------------------------------------------
  */
@@ -162,9 +117,9 @@ static int start(uint64_t offered)
     put_config(36, 8, 4);
     put_config(48, 16, 4);
     memset(&lie, 0, sizeof(lie));
-    served = sleeps = 0;
-    while_asleep = serve_all;
-    unit_current = &thread;
+    served = 0;
+    sleeper_reset();
+    sleeper.meanwhile = serve_all;
     unit_log[0] = '\0';
     error = fake_probe(&fake, driver_entry_virtio_block);
     disk = NULL;
@@ -321,7 +276,7 @@ static void reset_in_flight(void **state)
                                           .done = end_one};
         assert_int_equal(disk->ops->submit(disk, &request[i]), 0);
     }
-    while_asleep = ask_for_reset;
+    sleeper.meanwhile = ask_for_reset;
     assert_int_equal(transfer(BLK_READ, 0, 1), -EIO);
     assert_non_null(strstr(unit_log, "broken"));
     assert_int_equal(ended, 10);
@@ -348,11 +303,11 @@ static void reset_when_idle(void **state)
 static void silence(void **state)
 {
     assert_int_equal(start(MODERN), 0);
-    while_asleep = NULL;
+    sleeper.meanwhile = NULL;
     assert_int_equal(transfer(BLK_READ, 0, 1), -EIO);
     assert_non_null(strstr(unit_log, "30 s"));
     assert_int_equal(fake.resets, 1);
-    while_asleep = serve_all;
+    sleeper.meanwhile = serve_all;
     assert_int_equal(transfer(BLK_READ, 0, 1), -EIO);
     stop();
 }
@@ -373,7 +328,7 @@ static void fills_up(void **state)
     assert_true(count >= 8);
     lie.status = 1;
     ended = 0;
-    while_asleep = serve_all;
+    sleeper.meanwhile = serve_all;
     assert_int_equal(transfer(BLK_READ, 0, 1), -EIO);
     assert_int_equal(ended, count);
     stop();
@@ -533,7 +488,7 @@ static void tiny_queue(void **state)
     fake.queue_size = 4;
     assert_int_equal(fake_probe(&fake, driver_entry_virtio_block), 0);
     disk = last->next;
-    while_asleep = serve_all;
+    sleeper.meanwhile = serve_all;
     assert_int_equal(transfer(BLK_READ, 0, 8), 0);
     assert_true(served >= 4);
     stop();

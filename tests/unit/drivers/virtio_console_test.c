@@ -4,6 +4,7 @@
 
 #include "virtio_fake.h"
 
+#include <sleeper.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,49 +58,6 @@ const char *__asan_default_options(void)
 
 /* --- what the kernel has around it --------------------------------------------------------------
  */
-
-static struct thread thread;
-static bool is_asleep;
-static void (*while_asleep)(void); /* NULL: a signal comes */
-
-void thread_prepare_sleep(enum wait_how how)
-{
-    (void)how;
-    is_asleep = true;
-}
-
-void thread_cancel_sleep(void)
-{
-    is_asleep = false;
-}
-
-int thread_sleep(uint64_t deadline_ns)
-{
-    (void)deadline_ns;
-    if (while_asleep != NULL && is_asleep)
-        while_asleep();
-    if (!is_asleep)
-        return 0;
-    is_asleep = false;
-    return -ERESTARTSYS;
-}
-
-void thread_wake(struct thread *woken)
-{
-    (void)woken;
-    is_asleep = false;
-}
-
-void sched_yield(void)
-{
-}
-
-uint64_t clock_monotonic_ns(void)
-{
-    static uint64_t now;
-
-    return now += 1000000;
-}
 
 void work_init(struct work *work, void (*run)(struct work *work))
 {
@@ -343,8 +301,8 @@ static int set_up(void **state)
     bootargs = "quiet";
     typed_size = 0;
     typed_room = sizeof(typed);
-    while_asleep = NULL;
-    unit_current = &thread;
+    sleeper_reset();
+    sleeper.step_ns = 1000000;
     return 0;
 }
 
@@ -484,9 +442,9 @@ static void fills_up(void **state)
     assert_true(fake_wants_interrupt(&fake, ALPHA_OUT));
     drain_one();
     assert_int_equal(file.ops->poll(&file, NULL), POLLOUT);
-    while_asleep = drain_one;
+    sleeper.meanwhile = drain_one;
     assert_int_equal(do_write(&file, data, sizeof(data), 0), 32768); /* as Linux: no more at once */
-    while_asleep = NULL;
+    sleeper.meanwhile = NULL;
     offered = fake_offered(&fake, ALPHA_IN); /* nobody reads: the other end is held back */
     for (unsigned i = 0; i < offered; i++)
         assert_true(send(ALPHA_IN, data, 2032));
@@ -520,7 +478,7 @@ static void nobody_there(void **state)
     assert_int_equal(do_read(&file, got, 16, 0), 0);
     assert_int_equal(do_write(&file, "x", 1, IO_NOWAIT), -EAGAIN);
     assert_int_equal(do_write(&file, "x", 1, 0), -ERESTARTSYS);
-    while_asleep = open_other_end;
+    sleeper.meanwhile = open_other_end;
     assert_int_equal(do_write(&file, "x", 1, 0), 1);
     assert_int_equal(file.ops->poll(&file, NULL), POLLOUT);
 }

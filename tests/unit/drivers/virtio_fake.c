@@ -65,6 +65,11 @@ static void config_read(struct virtio_device *device, unsigned offset, void *to,
     memcpy(to, fake_of(device)->config + offset, size);
 }
 
+static void config_write(struct virtio_device *device, unsigned offset, uint32_t value)
+{
+    memcpy(fake_of(device)->config + offset, &value, sizeof(value));
+}
+
 static const struct virtio_transport_ops ops = {
     .features = features,
     .accept = accept,
@@ -75,6 +80,7 @@ static const struct virtio_transport_ops ops = {
     .reset = reset,
     .needs_reset = needs_reset,
     .config_read = config_read,
+    .config_write = config_write,
 };
 
 /* --- matching, for virtio_add() -----------------------------------------------------------------

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "vsock_fake.h"
 
+#include <sleeper.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,48 +22,6 @@ static struct work *queued;
 
 /* --- what the kernel has around it --------------------------------------------------------------
  */
-
-static struct thread thread;
-static bool is_asleep;
-
-void thread_prepare_sleep(enum wait_how how)
-{
-    (void)how;
-    is_asleep = true;
-}
-
-void thread_cancel_sleep(void)
-{
-    is_asleep = false;
-}
-
-int thread_sleep(uint64_t deadline_ns)
-{
-    void (*then)(void) = host.while_asleep;
-
-    host.while_asleep = NULL; /* once */
-    if (then != NULL && is_asleep)
-        then();
-    if (!is_asleep)
-        return 0;
-    is_asleep = false;
-    return deadline_ns == WAIT_FOREVER ? -ERESTARTSYS : -ETIMEDOUT;
-}
-
-void thread_wake(struct thread *woken)
-{
-    (void)woken;
-    is_asleep = false;
-}
-
-void sched_yield(void)
-{
-}
-
-uint64_t clock_monotonic_ns(void)
-{
-    return 1000;
-}
 
 void work_init(struct work *work, void (*run)(struct work *work))
 {
@@ -145,7 +104,7 @@ int put_user32(vaddr_t to, uint32_t value)
 int host_start(uint64_t features, uint64_t cid)
 {
     memset(&host, 0, sizeof(host));
-    unit_current = &thread;
+    sleeper_reset();
     if (family == NULL)
         vsock_init();
     fake_start(&host.virtio, VIRTIO_ID_VSOCK, features | BIT64(VIRTIO_F_VERSION_1));

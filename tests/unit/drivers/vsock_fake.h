@@ -18,8 +18,7 @@ enum { REQUEST = 1, RESPONSE, RESET, SHUTDOWN, DATA, CREDIT, ASK };
 
 struct vsock_fake {
     struct virtio_fake virtio;
-    void (*while_asleep)(void); /* whoever waits; NULL: a signal comes */
-    unsigned signals;           /* SIGPIPE */
+    unsigned signals; /* SIGPIPE */
     bool is_privileged;
     struct vsock_header sent; /* the last packet that the host has got, and its bytes */
     uint8_t bytes[70000];

@@ -4,6 +4,7 @@
 
 #include "vsock_fake.h"
 
+#include <sleeper.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +134,7 @@ static void take(unsigned op)
 
 static void respond(void)
 {
+    sleeper.meanwhile = NULL; /* once */
     take(REQUEST);
     assert_int_equal(host.sent.target_port, host_port);
     guest_port = host.sent.source_port;
@@ -141,6 +143,7 @@ static void respond(void)
 
 static void refuse(void)
 {
+    sleeper.meanwhile = NULL;
     take(REQUEST);
     guest_port = host.sent.source_port;
     say(RESET, NULL, 0, 0);
@@ -152,7 +155,7 @@ static struct socket *connected(void)
 
     host_room = ROOM;
     host_taken = 0;
-    host.while_asleep = respond;
+    sleeper.meanwhile = respond;
     assert_int_equal(do_connect(s, HOST, host_port, 0), 0);
     return s;
 }
@@ -221,9 +224,9 @@ static void is_refused(void **state)
     assert_int_equal(do_receive(s, &byte, 1, 0), -ENOTCONN);
     assert_int_equal(do_send(s, &byte, 1, 0), -ENOTCONN);
     assert_int_equal(s->ops->shutdown(s, SHUT_RDWR), -ENOTCONN);
-    host.while_asleep = refuse;
+    sleeper.meanwhile = refuse;
     assert_int_equal(do_connect(s, HOST, host_port, 0), -ECONNRESET);
-    host.while_asleep = respond;
+    sleeper.meanwhile = respond;
     assert_int_equal(do_connect(s, HOST, host_port, 0), 0); /* once more */
     host_close(s);
     take(SHUTDOWN);
@@ -287,6 +290,7 @@ static void listens(void **state)
 
 static void more_credit(void)
 {
+    sleeper.meanwhile = NULL;
     host_taken += 1000;
     say(CREDIT, NULL, 0, 0);
 }
@@ -304,7 +308,7 @@ static void keeps_to_the_credit(void **state)
     assert_int_equal(host.sent.length, 1000);
     assert_int_equal(do_send(s, text, 1, MSG_DONTWAIT), -EAGAIN);
     assert_int_equal(s->ops->poll(s, NULL), 0);
-    host.while_asleep = more_credit;
+    sleeper.meanwhile = more_credit;
     assert_int_equal(do_send(s, text, 2000, 0), 1000); /* then a signal comes */
     host_taken = 0x80000000; /* nonsense: more than was sent, and room without end */
     host_room = ~0U;
@@ -566,7 +570,7 @@ static void options(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    host.while_asleep = NULL;
+    sleeper_reset();
     host.signals = 0;
     host_port = 5000;
     return 0;
