@@ -85,11 +85,10 @@ static void fill_auxv(struct exec_layout *layout, const struct exec_file *progra
         {AT_PLATFORM, p->platform},
         {AT_NULL, 0},
     };
-    unsigned first = layout->vdso ? 0 : 1; /* without a vDSO nothing is said of it */
 
     _Static_assert(sizeof(auxv) == AUXV_ENTRIES * 16, "the stack has room for all");
-    layout->auxv_count = AUXV_ENTRIES - first;
-    memcpy(layout->auxv, auxv[first], layout->auxv_count * sizeof(auxv[0]));
+    layout->auxv_count = AUXV_ENTRIES;
+    memcpy(layout->auxv, auxv, sizeof(auxv));
 }
 
 static void place(struct placement *p, const struct exec_args *args, const char *execfn,

@@ -6,16 +6,17 @@
 
 #include <arch/alternative.h>
 #include <arch/barrier.h>
+#include <arch/boot.h>
 #include <arch/cpu.h>
 #include <arch/features.h>
 #include <core/clock.h>
 #include <core/lock.h>
-#include <core/log.h>
 #include <core/panic.h>
 #include <lib/compiler.h>
 #include <lib/errno.h>
 #include <lib/string.h>
 #include <linux/process.h>
+#include <mm/memory.h>
 #include <mm/object.h>
 #include <mm/page.h>
 #include <mm/vmspace.h>
@@ -24,16 +25,20 @@
 
 extern const uint8_t vdso_image_start[], vdso_image_end[];
 
-/* Two frames in a row: data, code. */
-static struct vdso_data *data;
-static struct vm_object *object;
+/* Two frames in a row, data and code, which a program gets when it looks at them first. */
+static union {
+    struct vdso_data data;
+    uint8_t page[2][PAGE_SIZE];
+} frames __aligned(PAGE_SIZE);
+static bool is_filled;
+static struct vm_object vdso_object;
 static struct spinlock write_lock = SPINLOCK_INIT(RANK_TIMER);
 
-/* The clock was set, or the machine has slept. Pairs with now() in vdso/gettime.c. */
-static void update(void)
+/* Pairs with now() in vdso/gettime.c. */
+static void write_locked(void)
 {
+    struct vdso_data *data = &frames.data;
     struct clock_parameters clock;
-    reg_t flags = spin_lock_irq(&write_lock);
 
     clock_parameters(&clock);
     WRITE_ONCE(data->sequence, data->sequence + 1);
@@ -43,28 +48,52 @@ static void update(void)
     data->realtime_offset_ns = clock.realtime_offset_ns;
     smp_wmb();
     WRITE_ONCE(data->sequence, data->sequence + 1);
+}
+
+/* The clock was set, or the machine has slept. */
+static void update(void)
+{
+    reg_t flags = spin_lock_irq(&write_lock);
+
+    write_locked();
     spin_unlock_irq(&write_lock, flags);
 }
 
-void vdso_init(void)
+static void fill(void)
 {
     size_t bytes = (size_t)(vdso_image_end - vdso_image_start);
-    struct page *page;
-    uint8_t *code;
+    reg_t flags = spin_lock_irq(&write_lock);
 
     ASSERT(bytes <= PAGE_SIZE);
-    page = page_alloc(1, PAGE_ZERO);
-    if (!page) {
-        log_warn("no memory for the vDSO; reading clocks takes system calls");
-        return;
+    if (!is_filled) {
+        memcpy(frames.page[1], vdso_image_start, bytes);
+        icache_sync(frames.page[1], bytes);
+        clock_on_change(update);
+        write_locked();
+        smp_store_release(&is_filled, true); /* pairs with vdso_get() */
     }
-    data = page_virt(page);
-    code = (uint8_t *)data + PAGE_SIZE;
-    memcpy(code, vdso_image_start, bytes);
-    icache_sync(code, bytes);
-    object = object_create_frames(page_phys(page), 2);
-    update();
-    clock_on_change(update);
+    spin_unlock_irq(&write_lock, flags);
+}
+
+static int vdso_get(struct vm_object *object, uint64_t index, unsigned want, unsigned order,
+                    struct page **page)
+{
+    (void)object;
+    (void)want;
+    (void)order;
+    if (index >= ARRAY_SIZE(frames.page))
+        return -EFAULT;
+    if (!smp_load_acquire(&is_filled))
+        fill();
+    *page = memory_reserved_page(image_phys(frames.page[index]));
+    return *page ? 1 : -EIO;
+}
+
+static const struct vm_object_ops vdso_ops = {.get = vdso_get};
+
+void vdso_init(void)
+{
+    object_init(&vdso_object, &vdso_ops, OBJECT_IN_PLACE);
 }
 
 static int map(struct vmspace *vs, vaddr_t at, uint64_t offset, unsigned prot, const char *name)
@@ -75,7 +104,7 @@ static int map(struct vmspace *vs, vaddr_t at, uint64_t offset, unsigned prot, c
         .prot = prot,
         .max_prot = prot,
         .flags = VM_FIXED | VM_NOREPLACE,
-        .object = object,
+        .object = &vdso_object,
         .offset = offset,
         .name = name,
     };
@@ -86,12 +115,7 @@ static int map(struct vmspace *vs, vaddr_t at, uint64_t offset, unsigned prot, c
 int vdso_map(struct vmspace *vs, vaddr_t *base)
 {
     vaddr_t at = vs->mmap_top - 2 * PAGE_SIZE; /* free: it comes first */
-    int error;
-
-    *base = 0;
-    if (!object)
-        return 0;
-    error = map(vs, at, 0, VM_READ, "[vvar]");
+    int error = map(vs, at, 0, VM_READ, "[vvar]");
     if (!error)
         error = map(vs, at + PAGE_SIZE, PAGE_SIZE,
                     VM_READ | VM_EXEC | (cpu_has(CAP_BTI) ? VM_BTI : 0), "[vdso]");

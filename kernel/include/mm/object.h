@@ -99,7 +99,4 @@ void object_clean_mappings(struct vm_object *object, uint64_t first, uint64_t co
  * no memory. */
 struct vm_object *object_create_shared(void);
 
-/* Read-only pages of the kernel at fixed frames (vDSO code and data), mapped in place. */
-struct vm_object *object_create_frames(paddr_t base, uint64_t page_count);
-
 #endif
