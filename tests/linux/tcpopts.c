@@ -387,3 +387,51 @@ CHECK(both_connect)
     close(one);
     close(other);
 }
+
+// ---- the MTU of an interface, as root ----
+
+static int set_mtu(const char *name, int mtu)
+{
+    struct ifreq request = {.ifr_mtu = mtu};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    strcpy(request.ifr_name, name);
+    int result = ioctl(fd, SIOCSIFMTU, &request);
+    close(fd);
+    return result;
+}
+
+static unsigned segment_size(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+    return info.tcpi_snd_mss;
+}
+
+// Bytes from a to b: whether all of them arrive.
+static bool moves(size_t size)
+{
+    static char out[65536], in[65536];
+    memset(out, 's', sizeof out);
+    return send(a, out, size, 0) == (long)size && recv(b, in, size, MSG_WAITALL) == (long)size &&
+           memcmp(in, out, size) == 0;
+}
+
+CHECK(a_lower_mtu_is_taken)
+{
+    for (int family = AF_INET; family <= AF_INET6; family += AF_INET6 - AF_INET) {
+        unsigned headers = family == AF_INET ? 40 : 60;
+        EXPECT(tcp_pair(family));
+        EXPECT(moves(60000));
+        unsigned before = segment_size(a);
+        EXPECT_EQ(set_mtu("lo", 1400), 0);
+        EXPECT(moves(60000));
+        unsigned now = segment_size(a); // without the 12 bytes of timestamps
+        EXPECT(now < before && (now == 1400 - headers - 12 || now == 1400 - headers));
+        EXPECT_EQ(get_option(a, IPPROTO_TCP, TCP_MAXSEG), (int)now);
+        EXPECT(moves(100));
+        EXPECT_EQ(set_mtu("lo", 65536), 0);
+        EXPECT(moves(60000));
+        close_pair();
+    }
+}

@@ -15,10 +15,12 @@
 
 #include "lwip_demux.h"
 #include "lwip_port.h"
+#include "lwip_tcp.h"
 
 #define ERRORS_MAX    16u /* queued for one socket */
 #define QUOTED_MAX    576u
-#define MTU_MIN       296u /* what a router may make us believe */
+#define MTU_MIN4      552u /* what a router may make us believe: net.ipv4.route.min_pmtu */
+#define MTU_MIN6      1280u
 #define PROTOCOL_TCP  6
 #define PROTOCOL_UDP  17
 #define PROTOCOL_ICMP 1
@@ -180,13 +182,13 @@ static void tell_datagram(struct inet_sock *sock, const struct inet_error *error
 static void tell_tcp(struct tcp_pcb *pcb, const struct inet_error *error)
 {
     struct inet_sock *sock = pcb->ext_args[EXT_SOCK].data;
-    unsigned headers = TCP_HLEN + (IP_IS_V6(&pcb->local_ip) ? IP6_HLEN : IP_HLEN);
 
     if (error->error == EMSGSIZE) {
-        if (error->info >= MTU_MIN && error->info - headers < pcb->mss) {
-            pcb->mss = (u16_t)(error->info - headers);
+        bool is_v6 = IP_IS_V6(&pcb->local_ip);
+        uint32_t mtu = is_v6 || error->info == 0 ? error->info : max(error->info, MTU_MIN4);
+
+        if (mtu >= (is_v6 ? MTU_MIN6 : MTU_MIN4) && tcp_mtu_take(pcb, mtu))
             tcp_rexmit_rto(pcb);
-        }
         return;
     }
     if (pcb->state != SYN_SENT || sock == NULL || sock->socket == NULL)

@@ -12,6 +12,7 @@
 
 #include "../net_link.h"
 #include "lwip_port.h"
+#include "lwip_tcp.h"
 
 #define MTU_MIN            68u
 #define SCOPE_UNIVERSE     0
@@ -98,6 +99,7 @@ int net_link_set_up(unsigned index, bool up)
 
 int net_link_set_mtu(unsigned index, unsigned mtu)
 {
+    struct netif *netif;
     struct net_link link;
     unsigned most;
 
@@ -110,7 +112,9 @@ int net_link_set_mtu(unsigned index, unsigned mtu)
     if (mtu < MTU_MIN || mtu > most)
         return -EINVAL;
     net_lock();
-    netif_get_by_index((u8_t)index)->mtu = (u16_t)mtu; /* 0: that of loopback */
+    netif = netif_get_by_index((u8_t)index);
+    netif->mtu = (u16_t)mtu; /* 0: that of loopback */
+    tcp_mtu_changed(netif);
     net_unlock();
     return 0;
 }

@@ -8,6 +8,8 @@
 
 #include "lwip_port.h"
 
+struct tcp_hdr;
+
 /* lwip_tcp_data.c */
 err_t tcp_data_sent(void *arg, struct tcp_pcb *pcb, u16_t length);
 err_t tcp_data_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error);
@@ -41,6 +43,14 @@ void tcp_loss_start(struct inet_sock *sock, struct tcp_pcb *pcb); /* the connect
 /* While sock->is_recovering: something was acknowledged. */
 void tcp_loss_acked(struct inet_sock *sock, struct tcp_pcb *pcb);
 void tcp_loss_tick(struct inet_sock *sock, struct tcp_pcb *pcb, uint32_t now_ms);
+
+/* lwip_mtu.c: longer packets than this do not get through: what is sent again, and what comes, is
+ * shorter. False: it was so already, or cannot be. */
+bool tcp_mtu_take(struct tcp_pcb *pcb, unsigned mtu);
+/* What waits to be sent, and the device does not cut, becomes segments of one packet. */
+void tcp_mtu_cut(const struct inet_sock *sock, struct tcp_pcb *pcb);
+/* An interface has another MTU. */
+void tcp_mtu_changed(struct netif *netif);
 
 /* Before lwIP gets a segment for a connection that sent its SYN: the other end's SYN crosses it
  * (RFC 9293, figure 7), and is answered; or that answer is acknowledged. */

@@ -267,6 +267,7 @@ static size_t queue_list(struct inet_sock *sock, struct net_chunk **list, bool m
     struct tcp_pcb *pcb = sock->pcb;
     struct tcp_seg *last = last_unsent(pcb);
     size_t limit = segment_limit(sock, pcb), taken = 0;
+    bool is_long = false; /* segments were longer when it was copied */
 
     while (*list != NULL) {
         struct net_chunk *chunk = *list, *next = chunk->next;
@@ -280,6 +281,7 @@ static size_t queue_list(struct inet_sock *sock, struct net_chunk **list, bool m
             more = false;
         }
         room = p->len;
+        is_long |= room > limit;
         if (!queue_chunk(sock, chunk, limit, &last))
             break;
         taken += room;
@@ -288,6 +290,8 @@ static size_t queue_list(struct inet_sock *sock, struct net_chunk **list, bool m
     if (taken != 0 && !more)
         TCPH_SET_FLAG(last->tcphdr, TCP_PSH);
     sock->segment_max = (uint32_t)limit;
+    if (unlikely(is_long))
+        tcp_mtu_cut(sock, pcb);
     return taken;
 }
 

@@ -20,7 +20,7 @@ const uint8_t stack_fake_mac[6] = {2, 0, 0, 0, 0, 1};
 const uint8_t stack_fake_address[4] = {10, 0, 0, 2}, stack_fake_peer[4] = {10, 0, 0, 1};
 uint8_t stack_fake_address6[16] = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0, 1};
 uint8_t stack_fake_segment[128], stack_fake_dhcp_id[4];
-size_t stack_fake_segment_size;
+size_t stack_fake_segment_size, stack_fake_longest;
 uint32_t stack_fake_segment_length;
 bool stack_fake_segment_is_v6;
 uint8_t stack_fake_frame[256];
@@ -315,6 +315,8 @@ static void look_at(const uint8_t *head, size_t size, const struct netbuf *frame
         memcpy(stack_fake_segment, head + tcp, stack_fake_segment_size);
         stack_fake_segment_length =
             (uint32_t)(frame->total - tcp - header) + ((head[tcp + 13] & 3) != 0);
+        if (frame->total - tcp - header > stack_fake_longest)
+            stack_fake_longest = frame->total - tcp - header;
     } else if (protocol == 17 && head[tcp + 1] == 68 && size >= tcp + 16) {
         memcpy(stack_fake_dhcp_id, head + tcp + 12, 4);
     }

@@ -23,6 +23,9 @@ extern size_t stack_fake_segment_size;
 extern uint32_t stack_fake_segment_length;
 extern bool stack_fake_segment_is_v6;
 
+/* Bytes of data in the longest segment sent since the test cleared it. */
+extern size_t stack_fake_longest;
+
 /* How the last frame sent begins. */
 extern uint8_t stack_fake_frame[256];
 extern size_t stack_fake_frame_size;

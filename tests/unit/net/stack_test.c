@@ -224,12 +224,57 @@ static void broken_syn_is_dropped(void **state)
     close_socket(listener);
 }
 
+/* The largest of the segments that were sent; all of `size` bytes. */
+static unsigned largest(struct inet_sock *sock, size_t size)
+{
+    struct inet_packet to = {.ttl = -1, .tos = -1};
+    struct io io = stack_fake_io(size);
+
+    stack_fake_longest = 0;
+    assert_int_equal(sock->transport->send(sock, &io, &to, 0), size);
+    return stack_fake_longest;
+}
+
+/* A router tells that the last packet was too long for what comes behind it. */
+static void tell_mtu(unsigned mtu)
+{
+    uint8_t *icmp = frame + 34;
+    size_t size = stack_fake_frame_size - 14;
+
+    memset(icmp, 0, 8);
+    icmp[0] = 3;
+    icmp[1] = 4;
+    put16(icmp + 6, mtu);
+    memcpy(icmp + 8, stack_fake_frame + 14, size);
+    receive(1, 8 + size, 8 + size, 2);
+}
+
+static void a_router_has_a_lower_mtu(void **state)
+{
+    struct inet_sock *sock = make_connection();
+
+    (void)state;
+    assert_int_equal(largest(sock, 4000), 1460);
+    stack_fake_longest = 0;
+    tell_mtu(900);
+    assert_int_equal(stack_fake_longest, 860); /* what is on its way is sent again */
+    segment(0x10, theirs, NULL, 0, 0, false);
+    assert_int_equal(largest(sock, 3000), 860);
+    tell_mtu(1200); /* longer than they are */
+    assert_int_equal(largest(sock, 1000), 860);
+    tell_mtu(68); /* no router has so little: Linux sends 552 bytes then */
+    assert_int_equal(largest(sock, 1000), 512);
+    close_socket(sock);
+    close_socket(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(udp_length_rules, start, stop),
         cmocka_unit_test_setup_teardown(broken_syn_is_dropped, start, stop),
         cmocka_unit_test_setup_teardown(broken_syn_in_time_wait, start, stop),
+        cmocka_unit_test_setup_teardown(a_router_has_a_lower_mtu, start, stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
