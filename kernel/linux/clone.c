@@ -102,19 +102,6 @@ void task_destroy(struct task *task)
     task_release(&task->thread);
 }
 
-/* Both locks: senders of signals walk the list under signal_lock. */
-void task_join_process(struct task *task)
-{
-    struct process *process = task->process;
-    reg_t flags = spin_lock_irq(&process->lock);
-    reg_t inner = spin_lock_irq(&process->signal_lock);
-
-    list_add_tail(&process->tasks, &task->sibling);
-    process->task_count++;
-    spin_unlock_irq(&process->signal_lock, inner);
-    spin_unlock_irq(&process->lock, flags);
-}
-
 static void thread_begins(void *arg)
 {
     struct clone_start *start = arg;

@@ -177,6 +177,19 @@ int process_publish(struct process *process, struct task *first)
     return pid;
 }
 
+/* Both locks: senders of signals walk the list under signal_lock. */
+void task_join_process(struct task *task)
+{
+    struct process *process = task->process;
+    reg_t flags = spin_lock_irq(&process->lock);
+    reg_t inner = spin_lock_irq(&process->signal_lock);
+
+    list_add_tail(&process->tasks, &task->sibling);
+    process->task_count++;
+    spin_unlock_irq(&process->signal_lock, inner);
+    spin_unlock_irq(&process->lock, flags);
+}
+
 void process_ref(struct process *process)
 {
     atomic_inc(&process->refs);

@@ -183,7 +183,7 @@ int fault_object(struct fault_state *f)
         return map_frame(f);
     if (write && !shared)
         return write_copy(f);
-    if (!write && (object->flags & OBJECT_IN_PLACE) && map_around(f))
+    if (!write && map_around(f))
         return 0;
     sequence = sequence_begin(object);
     error = get_page(f, write ? OBJECT_WRITE : OBJECT_READ, &page);
@@ -196,8 +196,5 @@ int fault_object(struct fault_state *f)
             pagecache_set_dirty(object, page);
         return map_checked(f, sequence, f->va, page, 1, true);
     }
-    error = map_checked(f, sequence, f->va, page, 1, false);
-    if (error == 0 && !(object->flags & OBJECT_IN_PLACE))
-        (void)map_around(f);
-    return error;
+    return map_checked(f, sequence, f->va, page, 1, false);
 }
