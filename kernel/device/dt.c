@@ -22,15 +22,17 @@ struct dt_header {
 };
 
 struct fw_tree fw_tree;
+struct fw_nodes fw_nodes;
 
 static const char *error_text = "no tree was read";
 static uint32_t error_offset;
 
-/* Properties that the pass itself notes; how they are told is in compare_name(). */
+/* Properties that the pass itself notes, in the order of known_names. */
 enum known_name {
     NAME_NOT_SEEN, /* in the cache only */
     NAME_OTHER,
-    NAME_PHANDLE,
+    NAME_FIRST,
+    NAME_PHANDLE = NAME_FIRST,
     NAME_LINUX_PHANDLE,
     NAME_COMPATIBLE,
     NAME_ADDRESS_CELLS,
@@ -38,6 +40,11 @@ enum known_name {
     NAME_STATUS,
     NAME_DEVICE_TYPE,
     NAME_INTERRUPT_CONTROLLER,
+};
+
+static const char known_names[][24] = {
+    "phandle",     "linux,phandle", "compatible",  "#address-cells",
+    "#size-cells", "status",        "device_type", "interrupt-controller",
 };
 
 #define NAME_CACHE 1024 /* bytes of the strings block; beyond it names are compared each time */
@@ -75,33 +82,14 @@ static inline uint32_t word_at(const struct scan *s, uint32_t offset)
     return be32_to_cpu(*(const be32_t *)(s->blob + offset));
 }
 
-static enum known_name is_name(const char *text, const char *wanted, enum known_name name)
-{
-    return strcmp(text, wanted) == 0 ? name : NAME_OTHER;
-}
-
 /* Once for each name in the tree; the first letter rules most of them out. */
-static __noinline enum known_name compare_name(const char *text)
+static enum known_name compare_name(const char *text)
 {
-    switch (text[0]) {
-    case 'p':
-        return is_name(text, "phandle", NAME_PHANDLE);
-    case 'l':
-        return is_name(text, "linux,phandle", NAME_LINUX_PHANDLE);
-    case 'c':
-        return is_name(text, "compatible", NAME_COMPATIBLE);
-    case '#':
-        return text[1] == 'a' ? is_name(text, "#address-cells", NAME_ADDRESS_CELLS)
-                              : is_name(text, "#size-cells", NAME_SIZE_CELLS);
-    case 's':
-        return is_name(text, "status", NAME_STATUS);
-    case 'd':
-        return is_name(text, "device_type", NAME_DEVICE_TYPE);
-    case 'i':
-        return is_name(text, "interrupt-controller", NAME_INTERRUPT_CONTROLLER);
-    default:
-        return NAME_OTHER;
+    for (unsigned i = 0; i < ARRAY_SIZE(known_names); i++) {
+        if (text[0] == known_names[i][0] && strcmp(text, known_names[i]) == 0)
+            return (enum known_name)(NAME_FIRST + i);
     }
+    return NAME_OTHER;
 }
 
 static __noinline enum known_name first_look(struct scan *s, uint32_t offset)
@@ -208,9 +196,9 @@ static uint32_t name_end(const struct scan *s, uint32_t at)
     return end - at >= 4 && memchr(s->blob + at, '\0', 4) != NULL ? at + 4 : 0;
 }
 
-static bool name_starts(const char *name, const char *prefix)
+static inline bool name_starts(const char *name, const char *prefix)
 {
-    return name[0] == prefix[0] && str_starts_with(name, prefix);
+    return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
 /*
@@ -424,18 +412,18 @@ static int read_header(struct scan *s, const void *blob, size_t mapped, uint32_t
 }
 
 /* Phandles 0 and all ones are no phandles (section 2.3.3). */
-static void index_phandles(struct fw_tree *tree)
+static void index_phandles(void)
 {
-    for (unsigned i = 0; i < PHANDLE_BUCKETS; i++)
-        tree->phandle[i] = FW_NODE_NONE;
-    for (unsigned i = 0; i < tree->count; i++) {
-        struct fw_node *node = &tree->node[i];
-        uint16_t *bucket = &tree->phandle[node->phandle % PHANDLE_BUCKETS];
+    struct fw_node *node;
+
+    memset(fw_tree.phandle, 0xff, sizeof(fw_tree.phandle)); /* FW_NODE_NONE */
+    fw_for_each (node) {
+        uint16_t *bucket = &fw_tree.phandle[node->phandle % PHANDLE_BUCKETS];
 
         if (node->phandle == 0 || node->phandle == UINT32_MAX)
             continue;
         node->next_phandle = *bucket;
-        *bucket = (uint16_t)i;
+        *bucket = (uint16_t)(node - fw_nodes.first);
     }
 }
 
@@ -456,6 +444,7 @@ int dt_read(const void *blob, size_t size, struct fw_node *nodes, unsigned capac
     if (s.capacity >= FW_NODE_NONE)
         s.capacity = FW_NODE_NONE - 1;
     memset(&fw_tree, 0, sizeof(fw_tree));
+    fw_nodes = (struct fw_nodes){0};
     if (capacity == 0)
         return bad(0, "no room for nodes");
     error = scan_tree(&s, blob, size, &total);
@@ -472,10 +461,9 @@ int dt_read(const void *blob, size_t size, struct fw_node *nodes, unsigned capac
     fw_tree.structure_end = s.end;
     fw_tree.strings = s.strings;
     fw_tree.strings_size = s.strings_size;
-    fw_tree.node = nodes;
-    fw_tree.count = s.count;
+    fw_nodes = (struct fw_nodes){nodes, nodes + s.count};
     fw_tree.needed = needed;
-    index_phandles(&fw_tree);
+    index_phandles();
     return needed > s.count ? -ENOSPC : 0;
 }
 

@@ -13,9 +13,14 @@
 #include <lib/printf.h>
 #include <lib/string.h>
 
+unsigned fw_node_count(void)
+{
+    return (unsigned)(fw_nodes.end - fw_nodes.first);
+}
+
 struct fw_node *fw_node_at(unsigned index)
 {
-    return index < fw_tree.count ? &fw_tree.node[index] : NULL;
+    return index < fw_node_count() ? &fw_nodes.first[index] : NULL;
 }
 
 struct fw_node *fw_root(void)
@@ -36,16 +41,6 @@ struct fw_node *fw_first_child(const struct fw_node *node)
 struct fw_node *fw_next_sibling(const struct fw_node *node)
 {
     return fw_node_at(node->next);
-}
-
-struct fw_node *fw_next(const struct fw_node *node)
-{
-    return fw_node_at(node == NULL ? 0 : (unsigned)(node - fw_tree.node) + 1);
-}
-
-unsigned fw_node_count(void)
-{
-    return fw_tree.count;
 }
 
 const char *fw_name(const struct fw_node *node)
@@ -244,11 +239,11 @@ struct fw_node *fw_find_phandle(uint32_t phandle)
 {
     uint16_t found = FW_NODE_NONE;
 
-    if (fw_tree.count == 0 || phandle == 0)
+    if (fw_node_count() == 0 || phandle == 0)
         return NULL;
     for (uint16_t i = fw_tree.phandle[phandle % PHANDLE_BUCKETS]; i != FW_NODE_NONE;
-         i = fw_tree.node[i].next_phandle) {
-        if (fw_tree.node[i].phandle == phandle)
+         i = fw_nodes.first[i].next_phandle) {
+        if (fw_nodes.first[i].phandle == phandle)
             found = i; /* the chain runs backwards: of duplicates, the first in the tree counts */
     }
     return fw_node_at(found);
@@ -316,9 +311,10 @@ struct fw_node *fw_find_path(const char *path)
 
 struct fw_node *fw_find_compatible(const struct fw_node *from, const char *compatible)
 {
-    struct fw_node *node;
+    struct fw_node *node =
+        from == NULL ? fw_nodes.first : fw_nodes.first + (from - fw_nodes.first) + 1;
 
-    for (node = fw_next(from); node != NULL; node = fw_next(node)) {
+    for (; node < fw_nodes.end; node++) {
         if (node->compatible != 0 && fw_is_enabled(node) && fw_is_compatible(node, compatible))
             return node;
     }

@@ -20,9 +20,7 @@ struct fw_tree {
     uint32_t size;
     uint32_t structure_end;
     uint32_t strings, strings_size;
-    struct fw_node *node; /* document order; [0] is the root */
-    unsigned count;
-    unsigned needed; /* more than count: some were left out */
+    unsigned needed; /* more than there are nodes: some were left out */
     uint16_t phandle[PHANDLE_BUCKETS];
 };
 

@@ -23,10 +23,10 @@ _Static_assert(sizeof(struct page) == 64, "vmemmap is laid out by 64-byte struct
 
 static bool window_is_mapped(paddr_t window)
 {
-    paddr_t pa;
-    unsigned prot;
+    bool present;
 
-    return pt_query(&kernel_pagetable, (vaddr_t)phys_page(window), &pa, &prot);
+    pt_find_slot(&kernel_pagetable, (vaddr_t)phys_page(window), &present);
+    return present;
 }
 
 static int map_structs(struct page *structs, paddr_t frames, size_t size)

@@ -41,18 +41,21 @@ struct fw_node {
     struct irqchip *irqchip; /* set by an interrupt controller's driver */
 };
 
+/* All nodes, in document order: parents first. */
+extern struct fw_nodes {
+    struct fw_node *first, *end;
+} fw_nodes;
+
 struct fw_node *fw_root(void); /* NULL before a tree was read */
 struct fw_node *fw_parent(const struct fw_node *node);
 struct fw_node *fw_first_child(const struct fw_node *node);
 struct fw_node *fw_next_sibling(const struct fw_node *node);
-/* The next in document order (parents first), NULL at the end; NULL starts at the root. */
-struct fw_node *fw_next(const struct fw_node *node);
 unsigned fw_node_count(void);
 struct fw_node *fw_node_at(unsigned index);
 
 #define fw_for_each_child(node, parent) \
     for ((node) = fw_first_child(parent); (node) != NULL; (node) = fw_next_sibling(node))
-#define fw_for_each(node) for ((node) = fw_root(); (node) != NULL; (node) = fw_next(node))
+#define fw_for_each(node) for ((node) = fw_nodes.first; (node) < fw_nodes.end; (node)++)
 
 /* With its unit address: "pl011@9000000". */
 const char *fw_name(const struct fw_node *node);
