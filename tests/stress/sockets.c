@@ -2,58 +2,26 @@
 // Keeps all CPUs busy with TCP and UDP over loopback and looks whether every byte arrives, nothing
 // stalls, and all memory comes back:
 //
-//     sockets SECONDS [WHAT...]        WHAT: streams connects datagrams events open memory
+//     sockets SECONDS [PART...]        PART: streams connects datagrams events open memory
 //
-// Prints "ok WHAT COUNT" or "FAIL WHAT: found X, expected Y"; the status is 1 when one failed.
+// What it prints: parts.h.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "parts.h"
 
 #define STALL_MS 20000
 #define OPEN     4000
 
-static const char *what;
-static volatile bool failed, stop;
-static unsigned long total;
-static unsigned seconds;
 static int listener;
-
-static void fail(const char *found, long number, const char *expected)
-{
-    int error = errno;
-    if (!__atomic_exchange_n(&failed, true, __ATOMIC_SEQ_CST))
-        printf("FAIL %s: found %s %ld (errno %d), expected %s\n", what, found, number, error,
-               expected);
-    stop = true;
-}
-
-static long long now_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
-}
-
-static void add(unsigned long n)
-{
-    __atomic_add_fetch(&total, n, __ATOMIC_RELAXED);
-}
 
 static struct sockaddr_in loopback(unsigned port)
 {
@@ -469,44 +437,13 @@ static void memory(void)
         fail("KiB of memory lost", before - free_kib(), "4,096 at most");
 }
 
-static void one(const char *name)
-{
-    what = name;
-    failed = stop = false;
-    total = 0;
-    if (!strcmp(name, "streams"))
-        streams();
-    else if (!strcmp(name, "connects"))
-        connects();
-    else if (!strcmp(name, "datagrams"))
-        datagrams();
-    else if (!strcmp(name, "events"))
-        events();
-    else if (!strcmp(name, "open"))
-        open_many();
-    else if (!strcmp(name, "memory"))
-        memory();
-    else
-        fail("no such stress", 0, "one of the list");
-    if (!failed)
-        printf("ok %s %lu\n", name, total);
-    fflush(stdout);
-}
-
 int main(int argc, char **argv)
 {
-    static const char *const all[] = {"streams", "connects", "datagrams",
-                                      "events",  "open",     "memory"};
-    bool bad = false;
-    seconds = argc > 1 ? (unsigned)atoi(argv[1]) : 3;
+    static const struct part parts[] = {
+        {.name = "streams", .run = streams},     {.name = "connects", .run = connects},
+        {.name = "datagrams", .run = datagrams}, {.name = "events", .run = events},
+        {.name = "open", .run = open_many},      {.name = "memory", .run = memory},
+    };
     signal(SIGPIPE, SIG_IGN);
-    for (int i = 2; i < argc; i++) {
-        one(argv[i]);
-        bad |= failed;
-    }
-    for (unsigned i = 0; argc < 3 && i < sizeof all / sizeof all[0]; i++) {
-        one(all[i]);
-        bad |= failed;
-    }
-    return bad;
+    return run_parts(parts, sizeof parts / sizeof parts[0], argc, argv);
 }

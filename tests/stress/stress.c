@@ -1,73 +1,23 @@
 // SPDX-License-Identifier: MIT
 // Keeps all CPUs at one thing for some seconds and looks whether the results hold:
 //
-//     stress SECONDS [WHAT...]        WHAT: threads mutexes conditions signals memory shootdown
+//     stress SECONDS [PART...]        PART: threads mutexes conditions signals memory shootdown
 //     files pipes timers
 //
-// Prints "ok WHAT COUNT" or "FAIL WHAT: found X, expected Y"; the status is 1 when one failed.
+// What it prints: parts.h.
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "parts.h"
 
 #define PAGE    4096ul
-#define WORKERS 8
-
-static const char *what;
-static volatile bool failed, stop;
-static unsigned long total;
-static unsigned seconds;
-
-static void fail(const char *found, long number, const char *expected)
-{
-    if (!__atomic_exchange_n(&failed, true, __ATOMIC_SEQ_CST))
-        printf("FAIL %s: found %s %ld (errno %d), expected %s\n", what, found, number, errno,
-               expected);
-    stop = true;
-}
-
-static long long now_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
-}
-
-static void add(unsigned long n)
-{
-    __atomic_add_fetch(&total, n, __ATOMIC_RELAXED);
-}
-
-// Runs the worker in n threads until the time is over.
-static void run(unsigned n, void *(*worker)(void *))
-{
-    pthread_t ids[WORKERS];
-    long long end = now_ms() + seconds * 1000;
-    stop = false;
-    for (uintptr_t i = 0; i < n; i++)
-        if (pthread_create(&ids[i], NULL, worker, (void *)i)) {
-            fail("pthread_create failing at", (long)i, "a thread");
-            n = (unsigned)i;
-        }
-    while (!stop && now_ms() < end)
-        usleep(20000);
-    stop = true;
-    for (unsigned i = 0; i < n; i++)
-        pthread_join(ids[i], NULL);
-}
+#define WORKERS THREADS_MAX
 
 static void *nothing(void *argument)
 {
@@ -340,52 +290,21 @@ static void shootdown(void)
     signal(SIGSEGV, SIG_DFL);
 }
 
-static void one(const char *name)
-{
-    what = name;
-    failed = false;
-    total = 0;
-    if (!strcmp(name, "threads"))
-        run(4, create_threads);
-    else if (!strcmp(name, "mutexes"))
-        run(WORKERS, lock_and_count);
-    else if (!strcmp(name, "conditions"))
-        run(WORKERS, take_turns);
-    else if (!strcmp(name, "signals"))
-        signals();
-    else if (!strcmp(name, "memory"))
-        run(WORKERS, use_memory);
-    else if (!strcmp(name, "shootdown"))
-        shootdown();
-    else if (!strcmp(name, "files"))
-        run(WORKERS, use_files);
-    else if (!strcmp(name, "pipes"))
-        use_pipes();
-    else if (!strcmp(name, "timers"))
-        run(WORKERS, sleep_often);
-    else
-        fail("no such stress", 0, "one of the list");
-    if (!failed)
-        printf("ok %s %lu\n", name, total);
-    fflush(stdout);
-}
-
 int main(int argc, char **argv)
 {
-    static const char *const all[] = {"threads",   "mutexes", "conditions", "signals", "memory",
-                                      "shootdown", "files",   "pipes",      "timers"};
-    bool bad = false;
-    seconds = argc > 1 ? (unsigned)atoi(argv[1]) : 3;
+    static const struct part parts[] = {
+        {.name = "threads", .worker = create_threads, .threads = 4},
+        {.name = "mutexes", .worker = lock_and_count, .threads = WORKERS},
+        {.name = "conditions", .worker = take_turns, .threads = WORKERS},
+        {.name = "signals", .run = signals},
+        {.name = "memory", .worker = use_memory, .threads = WORKERS},
+        {.name = "shootdown", .run = shootdown},
+        {.name = "files", .worker = use_files, .threads = WORKERS},
+        {.name = "pipes", .run = use_pipes},
+        {.name = "timers", .worker = sleep_often, .threads = WORKERS},
+    };
     mkdir("/tmp", 01777);
     if (chdir("/tmp"))
         return 2;
-    for (int i = 2; i < argc; i++) {
-        one(argv[i]);
-        bad |= failed;
-    }
-    for (unsigned i = 0; argc < 3 && i < sizeof all / sizeof all[0]; i++) {
-        one(all[i]);
-        bad |= failed;
-    }
-    return bad;
+    return run_parts(parts, sizeof parts / sizeof parts[0], argc, argv);
 }

@@ -2,23 +2,16 @@
 /* The virtio console driver on a device that adds ports, names them, takes them away, and lies. */
 #include <unit.h>
 
+#include "console_fake.h"
 #include "virtio_fake.h"
 
 #include <sleeper.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <core/clock.h>
-#include <core/thread.h>
-#include <core/wait.h>
-#include <core/work.h>
-#include <device/console.h>
 #include <device/tty.h>
 #include <file/file.h>
-#include <file/pseudo.h>
 #include <lib/errno.h>
-#include <lib/minmax.h>
-#include <lib/printf.h>
 
 extern const struct driver *const driver_entry_virtio_console;
 
@@ -39,187 +32,10 @@ static unsigned told_count;
 static bool is_silent;         /* takes no control messages */
 static const char *alpha_name; /* of port 2 */
 
-static struct work *queued;
-static struct char_device files[16];
-static char names[16][128];
-static unsigned file_count, sys_count, links;
-static struct tty *terminals[4];
-static unsigned terminal_count;
-static struct console_device *replaced;
-static const char *bootargs;
-static uint8_t typed[4096]; /* what a terminal or the console got */
-static size_t typed_size, typed_room;
-
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
     return "detect_leaks=0"; /* ports and terminals stay for good, as on a machine */
-}
-
-/* --- what the kernel has around it --------------------------------------------------------------
- */
-
-void work_init(struct work *work, void (*run)(struct work *work))
-{
-    work->run = run;
-}
-
-bool work_queue(struct work *work)
-{
-    queued = work;
-    return true;
-}
-
-static void run_work(void)
-{
-    struct work *work = queued;
-
-    queued = NULL;
-    if (work != NULL)
-        work->run(work);
-}
-
-struct fw_node *fw_find_path(const char *path)
-{
-    static struct fw_node chosen;
-
-    (void)path;
-    return &chosen;
-}
-
-const char *fw_property_string(const struct fw_node *node, const char *name)
-{
-    (void)node, (void)name;
-    return bootargs;
-}
-
-int dev_register(const char *name, uint32_t mode, const struct char_device *device)
-{
-    (void)mode;
-    assert_true(file_count < 16);
-    strcpy(names[file_count], name);
-    files[file_count++] = *device;
-    return 0;
-}
-
-void dev_unregister(const char *name, unsigned major, unsigned minor)
-{
-    (void)major, (void)minor;
-    for (unsigned i = 0; i < file_count; i++) {
-        if (strcmp(names[i], name) == 0)
-            names[i][0] = '\0';
-    }
-}
-
-int sys_register(const char *path, int (*show)(struct pseudo_text *, const struct pseudo_entry *),
-                 void *data)
-{
-    assert_int_equal(strncmp(path, "class/virtio-ports/vport", 24), 0);
-    assert_non_null(show);
-    assert_non_null(data);
-    sys_count++;
-    return 0;
-}
-
-int pseudo_register_link(enum pseudo_tree tree, const char *path, const char *target)
-{
-    assert_int_equal(tree, PSEUDO_DEV);
-    assert_int_equal(strncmp(path, "virtio-ports/", 13), 0);
-    assert_null(strchr(path + 13, '/'));
-    assert_int_equal(strncmp(target, "../vport", 8), 0);
-    links++;
-    return 0;
-}
-
-void pseudo_printf(struct pseudo_text *text, const char *format, ...)
-{
-    (void)text, (void)format;
-}
-
-size_t copy_to_user_partial(vaddr_t to, const void *from, size_t n)
-{
-    (void)to, (void)from;
-    return n; /* none of it can be reached */
-}
-
-size_t copy_from_user_partial(void *to, vaddr_t from, size_t n)
-{
-    (void)to, (void)from;
-    return n;
-}
-
-size_t clear_user_partial(vaddr_t to, size_t n)
-{
-    (void)to;
-    return n;
-}
-
-/* --- terminals and the console ------------------------------------------------------------------
- */
-
-int tty_init(struct tty *tty, const struct tty_ops *ops)
-{
-    tty->ops = ops;
-    waitq_init(&tty->readable);
-    waitq_init(&tty->writable);
-    return 0;
-}
-
-int tty_show(struct tty *tty, const char *name, unsigned major, unsigned minor)
-{
-    (void)name;
-    assert_int_equal(major, 229);
-    assert_true(terminal_count < 4);
-    terminals[terminal_count++] = tty;
-    (void)minor;
-    return 0;
-}
-
-static size_t type(const uint8_t *from, size_t size)
-{
-    size_t taken = min(size, typed_room);
-
-    memcpy(typed + typed_size, from, taken);
-    typed_size += taken;
-    typed_room -= taken;
-    return taken;
-}
-
-size_t tty_input(struct tty *tty, const uint8_t *from, size_t size)
-{
-    (void)tty;
-    return type(from, size);
-}
-
-void tty_hangup(struct tty *tty)
-{
-    tty->hung_up = true;
-}
-
-void tty_set_winsize(struct tty *tty, const struct tty_winsize *size)
-{
-    tty->winsize = *size;
-}
-
-bool console_input(struct console_device *device, const uint8_t *from, size_t size)
-{
-    type(from, size);
-    if (typed_room >= 64)
-        return true;
-    device->ops->receive(device, false);
-    return false;
-}
-
-void console_output_ready(struct console_device *device)
-{
-    assert_non_null(device->ops);
-}
-
-void console_replace(struct console_device *device)
-{
-    replaced = device;
-    device->ops->receive(device, true);
-    device->ops->resume_input(device);
 }
 
 /* --- the device ---------------------------------------------------------------------------------
@@ -293,14 +109,10 @@ static int set_up(void **state)
     fake_start(&fake, VIRTIO_ID_CONSOLE, PORTS);
     fake.config[4] = 5; /* ports at most */
     fake.on_notify = take_commands;
-    told_count = file_count = sys_count = links = terminal_count = 0;
+    told_count = 0;
     is_silent = false;
     alpha_name = "alpha";
-    queued = NULL;
-    replaced = NULL;
-    bootargs = "quiet";
-    typed_size = 0;
-    typed_room = sizeof(typed);
+    console_fake_reset();
     sleeper_reset();
     sleeper.step_ns = 1000000;
     return 0;
@@ -316,7 +128,7 @@ static int tear_down(void **state)
 static void start(void)
 {
     assert_int_equal(fake_probe(&fake, driver_entry_virtio_console), 0);
-    run_work();
+    console_fake_work();
 }
 
 /* --- a file -------------------------------------------------------------------------------------
@@ -324,8 +136,8 @@ static void start(void)
 
 static int open_port(struct file *file)
 {
-    *file = (struct file){.ops = files[0].ops, .data = files[0].data};
-    return files[0].open(file, files[0].data);
+    *file = (struct file){.ops = around.files[0].ops, .data = around.files[0].data};
+    return around.files[0].open(file, around.files[0].data);
 }
 
 static ssize_t do_read(struct file *file, void *to, size_t size, unsigned flags)
@@ -372,18 +184,18 @@ static int fetch(unsigned queue, void *to, uint32_t size)
 static void finds_ports(void **state)
 {
     start();
-    assert_int_equal(terminal_count, 1);
-    assert_int_equal(file_count, 1);
-    assert_non_null(strstr(names[0], "p2"));
-    assert_int_equal(sys_count, 2);
-    assert_int_equal(links, 1);
-    assert_null(replaced);
+    assert_int_equal(around.terminal_count, 1);
+    assert_int_equal(around.file_count, 1);
+    assert_non_null(strstr(around.names[0], "p2"));
+    assert_int_equal(around.sys_count, 2);
+    assert_int_equal(around.links, 1);
+    assert_null(around.replaced);
     assert_int_equal(told[0].event, READY);
     say_of(1, ADD, 1); /* later: by interrupt and worker */
     interrupt();
-    assert_int_equal(file_count, 1);
-    run_work();
-    assert_int_equal(file_count, 2);
+    assert_int_equal(around.file_count, 1);
+    console_fake_work();
+    assert_int_equal(around.file_count, 2);
 }
 
 static void moves_bytes(void **state)
@@ -459,7 +271,7 @@ static void open_other_end(void)
 {
     say_of(ALPHA, OPEN, 1);
     interrupt();
-    run_work();
+    console_fake_work();
 }
 
 static void nobody_there(void **state)
@@ -472,7 +284,7 @@ static void nobody_there(void **state)
     assert_true(send(ALPHA_IN, "last", 4));
     say_of(ALPHA, OPEN, 0);
     interrupt();
-    run_work();
+    console_fake_work();
     assert_int_equal(file.ops->poll(&file, NULL), POLL_READABLE | POLLHUP);
     assert_int_equal(do_read(&file, got, 16, 0), 4);
     assert_int_equal(do_read(&file, got, 16, 0), 0);
@@ -492,16 +304,16 @@ static void is_taken_away(void **state)
     assert_int_equal(open_port(&file), 0);
     say_of(ALPHA, REMOVE, 1);
     interrupt();
-    run_work();
-    assert_string_equal(names[0], "");
+    console_fake_work();
+    assert_string_equal(around.names[0], "");
     assert_int_equal(do_read(&file, got, 1, 0), -ENODEV);
     assert_int_equal(do_write(&file, got, 1, 0), -ENODEV);
     assert_int_equal(file.ops->poll(&file, NULL), POLLHUP);
     assert_int_equal(open_port(&next), -ENXIO);
     say_of(ALPHA, ADD, 1);
     interrupt();
-    run_work();
-    assert_int_equal(file_count, 2);
+    console_fake_work();
+    assert_int_equal(around.file_count, 2);
     assert_int_equal(open_port(&next), 0);
     assert_int_equal(do_read(&file, got, 1, 0), -ENODEV); /* still */
     file.ops->release(&file);
@@ -509,10 +321,11 @@ static void is_taken_away(void **state)
     assert_int_equal(do_read(&next, got, 16, 0), 3);
     say_of(0, REMOVE, 1);
     interrupt();
-    run_work();
-    assert_true(terminals[0]->hung_up);
-    assert_int_equal(terminals[0]->ops->write(terminals[0], (void *)"x", 1, false), -EIO);
-    assert_int_equal(terminals[0]->ops->output_pending(terminals[0]), 0);
+    console_fake_work();
+    assert_true(around.terminals[0]->hung_up);
+    assert_int_equal(around.terminals[0]->ops->write(around.terminals[0], (void *)"x", 1, false),
+                     -EIO);
+    assert_int_equal(around.terminals[0]->ops->output_pending(around.terminals[0]), 0);
 }
 
 static void is_a_terminal(void **state)
@@ -523,16 +336,16 @@ static void is_a_terminal(void **state)
     char got[4000];
 
     start();
-    tty = terminals[0];
-    typed_room = 100;
+    tty = around.terminals[0];
+    around.typed_room = 100;
     assert_true(send(0,
                      "some text that is longer than a piece of sixty-four bytes, so that it "
                      "comes in two, and more than the terminal takes",
                      116));
-    assert_int_equal(typed_size, 100);
-    typed_room = 1000;
+    assert_int_equal(around.typed_size, 100);
+    around.typed_room = 1000;
     tty->ops->input_room(tty);
-    assert_int_equal(typed_size, 116);
+    assert_int_equal(around.typed_size, 116);
     assert_int_equal(tty->ops->write(tty, text, sizeof(text), false), sizeof(text));
     assert_int_equal(tty->ops->output_pending(tty), sizeof(text));
     assert_int_equal(fetch(1, got, sizeof(got)), 2032);
@@ -544,7 +357,7 @@ static void is_a_terminal(void **state)
     assert_int_equal(tty->ops->write(tty, text, 1, false), -ERESTARTSYS);
     assert_true(say(size, sizeof(size)));
     interrupt();
-    run_work();
+    console_fake_work();
     assert_int_equal(tty->winsize.columns, 132);
     assert_int_equal(tty->winsize.rows, 50);
 }
@@ -553,41 +366,41 @@ static void is_the_commands(void **state)
 {
     uint8_t got[64];
 
-    bootargs = "remora.console=virtio";
+    around.bootargs = "remora.console=virtio";
     alpha_name = "remora";
     start();
-    assert_non_null(replaced);
-    assert_int_equal(file_count, 0);
-    assert_int_equal(terminal_count, 1);
+    assert_non_null(around.replaced);
+    assert_int_equal(around.file_count, 0);
+    assert_int_equal(around.terminal_count, 1);
     assert_true(send(ALPHA_IN, "in", 2));
-    assert_memory_equal(typed, "in", 2);
-    assert_int_equal(replaced->ops->write(replaced, (const uint8_t *)"out", 3), 3);
+    assert_memory_equal(around.typed, "in", 2);
+    assert_int_equal(around.replaced->ops->write(around.replaced, (const uint8_t *)"out", 3), 3);
     assert_int_equal(fetch(ALPHA_OUT, got, sizeof(got)), 3);
-    replaced->ops->drain(replaced);
-    typed_room = 64; /* full with the next piece; what is left waits */
-    assert_true(send(ALPHA_IN, typed, 200));
-    assert_int_equal(typed_size, 66);
-    typed_room = 2000;
-    replaced->ops->receive(replaced, true);
-    replaced->ops->resume_input(replaced);
-    assert_int_equal(typed_size, 202);
+    around.replaced->ops->drain(around.replaced);
+    around.typed_room = 64; /* full with the next piece; what is left waits */
+    assert_true(send(ALPHA_IN, around.typed, 200));
+    assert_int_equal(around.typed_size, 66);
+    around.typed_room = 2000;
+    around.replaced->ops->receive(around.replaced, true);
+    around.replaced->ops->resume_input(around.replaced);
+    assert_int_equal(around.typed_size, 202);
 }
 
 /* The port has another name, or the device tells of none at all. */
 static void is_not_the_commands(void **state)
 {
-    bootargs = "remora.console=virtio";
+    around.bootargs = "remora.console=virtio";
     start();
-    assert_null(replaced);
-    assert_int_equal(file_count, 1);
+    assert_null(around.replaced);
+    assert_int_equal(around.file_count, 1);
 }
 
 static void says_nothing(void **state)
 {
-    bootargs = "remora.console=virtio";
+    around.bootargs = "remora.console=virtio";
     is_silent = true;
     start();
-    assert_null(replaced);
+    assert_null(around.replaced);
     assert_non_null(strstr(unit_log, "no port within a second"));
     assert_int_equal(fake_offered(&fake, CONTROL_OUT), 1); /* one command, no second try */
 }
@@ -598,12 +411,12 @@ static void one_terminal(void **state)
     fake.config[0] = 80;
     fake.config[2] = 25;
     start();
-    assert_int_equal(terminal_count, 1);
-    assert_int_equal(file_count, 0);
-    assert_int_equal(terminals[0]->winsize.columns, 80);
+    assert_int_equal(around.terminal_count, 1);
+    assert_int_equal(around.file_count, 0);
+    assert_int_equal(around.terminals[0]->winsize.columns, 80);
     assert_true(send(0, "x", 1));
-    assert_int_equal(typed_size, 1);
-    assert_null(queued);
+    assert_int_equal(around.typed_size, 1);
+    assert_null(around.queued);
 }
 
 static void nonsense(void **state)
@@ -612,7 +425,7 @@ static void nonsense(void **state)
     unsigned files_before;
 
     start();
-    files_before = file_count;
+    files_before = around.file_count;
     memset(bytes, 0xff, sizeof(bytes));
     say(bytes, 0);
     say(bytes, 3);
@@ -627,9 +440,9 @@ static void nonsense(void **state)
     say_of(ALPHA, RESIZE, 1);  /* no size, no terminal */
     say_name(ALPHA, "other", 5);
     interrupt();
-    run_work();
-    assert_int_equal(file_count, files_before);
-    assert_int_equal(terminal_count, 1);
+    console_fake_work();
+    assert_int_equal(around.file_count, files_before);
+    assert_int_equal(around.terminal_count, 1);
     assert_non_null(strstr(unit_log, "makes no sense"));
     assert_int_equal(fake_offered(&fake, CONTROL_IN), 32); /* all buffers came back */
 }
@@ -647,9 +460,9 @@ static void names_that_lie(void **state)
     say_of(3, ADD, 1);
     say_name(3, name, sizeof(name)); /* not ended, too long */
     interrupt();
-    run_work();
-    assert_int_equal(file_count, 3);
-    assert_int_equal(links, 1); /* of alpha alone: a slash leads elsewhere */
+    console_fake_work();
+    assert_int_equal(around.file_count, 3);
+    assert_int_equal(around.links, 1); /* of alpha alone: a slash leads elsewhere */
 }
 
 /* Messages without end: the worker has others to serve. */
@@ -669,8 +482,8 @@ static void floods(void **state)
     for (unsigned i = 0; i < 3; i++)
         say_of(ALPHA, OPEN, 1);
     interrupt();
-    run_work();
-    assert_non_null(queued); /* later */
+    console_fake_work();
+    assert_non_null(around.queued); /* later */
 }
 
 static void lengths_that_lie(void **state)
