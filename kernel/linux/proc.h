@@ -17,6 +17,11 @@ void proc_system_init(void);
 void proc_sys_init(void);           /* /proc/sys */
 void inotify_register_limits(void); /* /proc/sys/fs/inotify */
 void proc_interrupts_init(void);
+
+/* proc_cpus.c: masks and lists of CPUs, a line each; the filler of /sys/devices/system. */
+struct cpumask;
+void proc_print_cpus(struct pseudo_text *text, const struct cpumask *mask);
+void proc_print_cpu_list(struct pseudo_text *text, const struct cpumask *mask);
 void sysfs_cpu_init(void);
 
 static inline int proc_pid_of(const struct pseudo_entry *entry)

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * /proc/sys and /sys/devices/system/cpu: what programs ask there at start.
+ * /proc/sys: what programs ask there at start.
  */
 #include <arch/sve.h>
-#include <core/percpu.h>
 #include <device/rng.h>
 #include <file/flags.h>
 #include <fs/cred.h>
 #include <lib/errno.h>
 #include <lib/minmax.h>
 #include <lib/parse.h>
-#include <lib/printf.h>
 #include <lib/string.h>
 
 #include "proc.h"
@@ -160,85 +158,4 @@ void proc_sys_init(void)
     inotify_register_limits();
     for (unsigned i = 0; i < ARRAY_SIZE(values); i++)
         pseudo_register_text(PSEUDO_PROC, values[i].path, values[i].value);
-}
-
-/* --- /sys/devices/system/cpu --- */
-
-static int cpu_range_show(struct pseudo_text *text, const struct pseudo_entry *entry)
-{
-    unsigned count = cpu_count();
-
-    (void)entry;
-    if (count > 1)
-        pseudo_printf(text, "0-%u\n", count - 1);
-    else
-        pseudo_puts(text, "0\n");
-    return 0;
-}
-
-static int cpu_mask_show(struct pseudo_text *text, const struct pseudo_entry *entry)
-{
-    unsigned count = cpu_count();
-
-    (void)entry;
-    if (count > 32)
-        pseudo_printf(text, "%x,", count == 64 ? UINT32_MAX : (1u << (count - 32)) - 1);
-    pseudo_printf(text, "%x\n", count >= 32 ? UINT32_MAX : (1u << count) - 1);
-    return 0;
-}
-
-static int number_show(struct pseudo_text *text, const struct pseudo_entry *entry)
-{
-    pseudo_printf(text, "%lu\n", (unsigned long)(uintptr_t)entry->data);
-    return 0;
-}
-
-static void register_cpu(unsigned cpu)
-{
-    char path[64];
-
-    snprintf(path, sizeof(path), "devices/system/cpu/cpu%u/online", cpu);
-    pseudo_register_text(PSEUDO_SYS, path, "1\n");
-    snprintf(path, sizeof(path), "devices/system/cpu/cpu%u/topology/core_id", cpu);
-    sys_register(path, number_show, (void *)(uintptr_t)cpu);
-    snprintf(path, sizeof(path), "devices/system/cpu/cpu%u/topology/physical_package_id", cpu);
-    sys_register(path, number_show, NULL);
-    snprintf(path, sizeof(path), "devices/system/cpu/cpu%u/topology/thread_siblings_list", cpu);
-    sys_register(path, number_show, (void *)(uintptr_t)cpu);
-    snprintf(path, sizeof(path), "devices/system/cpu/cpu%u/topology/core_siblings_list", cpu);
-    sys_register(path, cpu_range_show, NULL);
-}
-
-void sysfs_cpu_init(void)
-{
-    static const char cpu_dir[] = "devices/system/cpu/";
-    static const char ranges[][10] = {"online", "possible", "present"};
-    char path[64];
-
-    for (unsigned i = 0; i < ARRAY_SIZE(ranges); i++) {
-        snprintf(path, sizeof(path), "%s%s", cpu_dir, ranges[i]);
-        sys_register(path, cpu_range_show, NULL);
-    }
-    pseudo_register_text(PSEUDO_SYS, "devices/system/cpu/offline", "\n");
-    pseudo_register_text(PSEUDO_SYS, "devices/system/cpu/kernel_max", "63\n");
-    for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
-        register_cpu(cpu);
-    pseudo_register_text(PSEUDO_SYS, "devices/system/node/online", "0\n");
-    pseudo_register_text(PSEUDO_SYS, "devices/system/node/possible", "0\n");
-    sys_register("devices/system/node/node0/cpulist", cpu_range_show, NULL);
-    sys_register("devices/system/node/node0/cpumap", cpu_mask_show, NULL);
-    pseudo_register_text(PSEUDO_SYS, "devices/system/clocksource/clocksource0/current_clocksource",
-                         "arch_sys_counter\n");
-    pseudo_register_text(PSEUDO_SYS,
-                         "devices/system/clocksource/clocksource0/available_clocksource",
-                         "arch_sys_counter\n");
-    pseudo_register_text(PSEUDO_SYS, "kernel/mm/transparent_hugepage/enabled",
-                         "[always] madvise never\n");
-    pseudo_register_text(PSEUDO_SYS, "kernel/mm/transparent_hugepage/defrag",
-                         "always defer defer+madvise [madvise] never\n");
-    pseudo_register_text(PSEUDO_SYS, "kernel/mm/transparent_hugepage/shmem_enabled",
-                         "always within_size advise [never] deny force\n");
-    pseudo_register_text(PSEUDO_SYS, "kernel/mm/transparent_hugepage/hpage_pmd_size", "2097152\n");
-    pseudo_register_dir(PSEUDO_SYS, "kernel/mm/hugepages");
-    pseudo_register_dir(PSEUDO_SYS, "fs/cgroup");
 }

@@ -25,6 +25,7 @@ struct task_facts {
     char name[16], state;
     int policy, nice, priority, own_priority, cpu;
     uint64_t user_ns, kernel_ns, voluntary, involuntary;
+    struct cpumask affinity;
     sigset_t pending, blocked, shared_pending, ignored, caught;
     unsigned thread_count, queued;
     const struct cred *cred; /* a reference */
@@ -71,6 +72,7 @@ static void take_task_locked(struct task_facts *facts, struct process *process, 
     facts->nice = task->thread.sched.nice;
     facts->priority = task->thread.sched.priority;
     facts->own_priority = task->thread.sched.own_priority;
+    facts->affinity = cpumask_and(&task->thread.sched.affinity, &cpu_online_mask);
     facts->cpu = (int)task->thread.cpu->id;
     facts->voluntary = task->thread.voluntary_switches;
     facts->involuntary = task->thread.involuntary_switches;
@@ -234,19 +236,12 @@ static void print_capabilities(struct pseudo_text *text, const struct cred *cred
                   (unsigned long long)cred->cap_bounding, (unsigned long long)cred->cap_ambient);
 }
 
-/* "f" or "ffffffff,ffffffff" for the CPUs that there are. */
-static void print_cpus_allowed(struct pseudo_text *text)
+static void print_affinity(struct pseudo_text *text, const struct cpumask *affinity)
 {
-    unsigned count = cpu_count();
-
     pseudo_puts(text, "Cpus_allowed:\t");
-    if (count > 32)
-        pseudo_printf(text, "%x,", count == 64 ? UINT32_MAX : (1u << (count - 32)) - 1);
-    pseudo_printf(text, "%x\n", count >= 32 ? UINT32_MAX : (1u << count) - 1);
-    if (count > 1)
-        pseudo_printf(text, "Cpus_allowed_list:\t0-%u\n", count - 1);
-    else
-        pseudo_puts(text, "Cpus_allowed_list:\t0\n");
+    proc_print_cpus(text, affinity);
+    pseudo_puts(text, "Cpus_allowed_list:\t");
+    proc_print_cpu_list(text, affinity);
     pseudo_puts(text, "Mems_allowed:\t1\nMems_allowed_list:\t0\n");
 }
 
@@ -275,7 +270,7 @@ static int status_show(struct pseudo_text *text, const struct pseudo_entry *entr
     print_capabilities(text, f.cred);
     pseudo_printf(text, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n",
                   f.process->no_new_privs);
-    print_cpus_allowed(text);
+    print_affinity(text, &f.affinity);
     pseudo_printf(text, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
                   (unsigned long long)f.voluntary, (unsigned long long)f.involuntary);
     facts_free(&f);

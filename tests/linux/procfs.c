@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Files of /proc, /sys and /dev that programs read.
 #include "check.h"
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
@@ -382,4 +383,39 @@ CHECK(dev_shm_takes_files)
     munmap(p, PAGE);
     close(fd);
     EXPECT_OK(unlink("/dev/shm/remora-check"));
+}
+
+CHECK(status_tells_the_affinity)
+{
+    cpu_set_t all, first;
+    EXPECT_OK(sched_getaffinity(0, sizeof all, &all));
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    EXPECT_OK(sched_setaffinity(0, sizeof first, &first));
+    EXPECT(slurp("/proc/self/status") != NULL);
+    EXPECT(strstr(text, "\nCpus_allowed_list:\t0\n") != NULL);
+    EXPECT(strstr(text, "\nCpus_allowed:\t1\n") != NULL);
+    EXPECT_EQ(number_after("Mems_allowed_list:\t"), 0);
+    EXPECT_OK(sched_setaffinity(0, sizeof all, &all));
+    EXPECT(slurp("/proc/self/status") != NULL);
+    EXPECT(CPU_COUNT(&all) != 2 || strstr(text, "\nCpus_allowed_list:\t0-1\n") != NULL);
+    EXPECT(CPU_COUNT(&all) != 2 || strstr(text, "\nCpus_allowed:\t3\n") != NULL);
+}
+
+// What libnuma reads.
+CHECK(sys_node)
+{
+    EXPECT(slurp("/sys/devices/system/node/node0/meminfo") != NULL);
+    EXPECT(number_after("Node 0 MemTotal:") > 1000);
+    EXPECT(number_after("Node 0 MemFree:") > 1000);
+    EXPECT(slurp("/sys/devices/system/node/node0/distance") != NULL);
+    EXPECT_STR(text, "10\n");
+    EXPECT(slurp("/sys/devices/system/node/node0/cpumap") != NULL);
+    EXPECT(strtol(text, NULL, 16) >= 1);
+    EXPECT(slurp("/sys/devices/system/node/online") != NULL);
+    EXPECT_STR(text, "0\n");
+    EXPECT(slurp("/sys/devices/system/node/has_cpu") != NULL);
+    EXPECT_STR(text, "0\n");
+    EXPECT(slurp("/sys/devices/system/node/has_memory") != NULL);
+    EXPECT_STR(text, "0\n");
 }
