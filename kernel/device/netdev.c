@@ -117,10 +117,6 @@ static void tell_stack(struct netdev *device)
         smp_mb(); /* a change that comes now is told again */
         stack->link(device);
     }
-    if (READ_ONCE(device->announce_wanted)) {
-        device->announce_wanted = false;
-        stack->announce(device);
-    }
 }
 
 /* Does what was signalled, at most `batches` of it. The caller has the queue. */
@@ -179,12 +175,6 @@ void netdev_set_link(struct netdev *device, bool up)
         return;
     device->link_up = up;
     WRITE_ONCE(device->link_changed, true);
-    netdev_signal(device, 0);
-}
-
-void netdev_announce(struct netdev *device)
-{
-    WRITE_ONCE(device->announce_wanted, true);
     netdev_signal(device, 0);
 }
 

@@ -127,13 +127,15 @@ static void step(void)
         net.virtio.device.interrupt(&net.virtio.device);
         fake_stack.netdev->ops->rx_irq(fake_stack.netdev, 0, true);
         fake_stack.netdev->ops->rx_irq(fake_stack.netdev, fake_stack.netdev->queue_count - 1, true);
-        fake_stack.netdev->ops->set_rx_mode(fake_stack.netdev, NETDEV_RX_PROMISCUOUS);
         fake_stack.netdev->ops->set_mac(fake_stack.netdev, fake_stack.netdev->mac);
         break;
     case 10:
         netdev_kick(fake_stack.netdev, 0);
         net.virtio.config[6] = take_byte();
+        net.virtio.needs_reset = net.virtio.config[6] & 0x80;
+        net.virtio.refuses = (net.virtio.config[6] & 0xc0) == 0xc0;
         net.virtio.device.config_changed(&net.virtio.device);
+        net_fake_work();
         break;
     default:
         read_got();

@@ -56,15 +56,14 @@
 #define INT_LINK     (1U << 2)
 #define INT_RECEIVED (1U << 7 | 1U << 6 | 1U << 4) /* a frame, no room, little room */
 
-#define RCTL_ENABLE      (1U << 1)
-#define RCTL_PROMISCUOUS (1U << 3)
-#define RCTL_MULTICAST   (1U << 4)
-#define RCTL_BROADCAST   (1U << 15)
-#define RCTL_STRIP_CRC   (1U << 26) /* buffers of 2,048 bytes: BSIZE 0 */
-#define TCTL_ENABLE      (1U << 1)
-#define TCTL_PAD         (1U << 3)
-#define TCTL_COLLISIONS  (0x0fU << 4 | 0x40U << 12)  /* section 13.4.33: as advised */
-#define TIPG_COPPER      (10U | 8U << 10 | 6U << 20) /* section 13.4.34 */
+#define RCTL_ENABLE     (1U << 1)
+#define RCTL_MULTICAST  (1U << 4)
+#define RCTL_BROADCAST  (1U << 15)
+#define RCTL_STRIP_CRC  (1U << 26) /* buffers of 2,048 bytes: BSIZE 0 */
+#define TCTL_ENABLE     (1U << 1)
+#define TCTL_PAD        (1U << 3)
+#define TCTL_COLLISIONS (0x0fU << 4 | 0x40U << 12)  /* section 13.4.33: as advised */
+#define TIPG_COPPER     (10U | 8U << 10 | 6U << 20) /* section 13.4.34 */
 
 /* Sections 3.2.3 and 3.3.3: descriptors. */
 struct rx_descriptor {
@@ -436,15 +435,6 @@ static void e1000_close(struct netdev *netdev)
     log_warn("%s: frames given to the device are not sent; they stay with it", e->name);
 }
 
-static int e1000_set_rx_mode(struct netdev *netdev, unsigned mode)
-{
-    struct e1000 *e = netdev->data;
-    uint32_t control = get(e, RCTL) & ~RCTL_PROMISCUOUS;
-
-    set(e, RCTL, control | (mode & NETDEV_RX_PROMISCUOUS ? RCTL_PROMISCUOUS : 0));
-    return 0;
-}
-
 static const struct netdev_ops e1000_ops = {
     .open = e1000_open,
     .close = e1000_close,
@@ -452,7 +442,6 @@ static const struct netdev_ops e1000_ops = {
     .kick = e1000_kick,
     .poll = e1000_poll,
     .rx_irq = e1000_rx_irq,
-    .set_rx_mode = e1000_set_rx_mode,
 };
 
 /* Section 14.3 */

@@ -452,10 +452,20 @@ int net_pair_open(struct net_pair *pair, unsigned pool_pages)
     return 0;
 }
 
-bool net_pair_drained(struct net_pair *pair)
+void net_pair_clear(struct net_pair *pair)
 {
-    release_sent(pair);
-    return pair->send.free_count == pair->send.size || pair->send.is_broken;
+    struct netbuf *buffer, *lost = NULL;
+
+    while ((buffer = virtqueue_take_unused(&pair->receive)) != NULL)
+        netbuf_free(buffer);
+    pair->posted = 0;
+    spin_lock(&pair->send_lock); /* of who was sending when is_running became false, too */
+    while ((buffer = virtqueue_take_unused(&pair->send)) != NULL) {
+        buffer->next = lost;
+        lost = buffer;
+    }
+    spin_unlock(&pair->send_lock);
+    release_all(lost);
 }
 
 const struct netdev_ops net_ops = {
@@ -466,5 +476,4 @@ const struct netdev_ops net_ops = {
     .poll = net_poll,
     .rx_irq = net_rx_irq,
     .set_mac = net_set_mac,
-    .set_rx_mode = net_set_rx_mode,
 };

@@ -7,6 +7,7 @@
 
 #include <core/lock.h>
 #include <core/wait.h>
+#include <core/work.h>
 #include <device/netdev.h>
 
 #define ETHERNET_HEADER 14U
@@ -39,6 +40,8 @@ struct virtio_net {
     unsigned header_size;
     bool is_mergeable, any_layout;
     bool is_running; /* rings are set up */
+    bool is_reset;   /* by close() */
+    struct work needs_reset;
 
     struct mutex control_lock; /* the rest, but `pair` */
     struct virtqueue control;  /* size 0: there is none */
@@ -53,10 +56,11 @@ static inline struct net_pair *net_pair_of(struct netdev *netdev, unsigned index
 }
 
 /* net.c. Starting: its rings, of a device that is not ready yet; -errno. Opening: buffers for the
- * device, at most so many pages for unread frames. Drained: all that was sent is released. */
+ * device, at most so many pages for unread frames. Clearing: of a device that was reset, all its
+ * buffers; nobody polls. */
 int net_pair_start(struct net_pair *pair);
 int net_pair_open(struct net_pair *pair, unsigned pool_pages);
-bool net_pair_drained(struct net_pair *pair);
+void net_pair_clear(struct net_pair *pair);
 void net_interrupt(struct virtio_device *device);
 extern const struct netdev_ops net_ops;
 
@@ -64,6 +68,5 @@ extern const struct netdev_ops net_ops;
 int net_open(struct netdev *netdev);
 void net_close(struct netdev *netdev);
 int net_set_mac(struct netdev *netdev, const uint8_t mac[6]);
-int net_set_rx_mode(struct netdev *netdev, unsigned mode);
 
 #endif

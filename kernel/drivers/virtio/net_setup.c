@@ -28,7 +28,6 @@ enum net_feature {
     F_MRG_RXBUF = 15,
     F_STATUS = 16,
     F_CTRL_VQ = 17,
-    F_CTRL_RX = 18,
     F_MQ = 22,
     F_CTRL_MAC_ADDR = 23,
 };
@@ -41,18 +40,15 @@ enum net_feature {
 #define STATUS_LINK_UP 1U
 
 /* Section 5.1.6.5: class and command. */
-#define COMMAND_PROMISCUOUS   0x0000U
-#define COMMAND_ALL_MULTICAST 0x0001U
-#define COMMAND_SET_MAC       0x0101U
-#define COMMAND_SET_PAIRS     0x0400U
-#define COMMAND_OK            0U
+#define COMMAND_SET_MAC   0x0101U
+#define COMMAND_SET_PAIRS 0x0400U
+#define COMMAND_OK        0U
 
 #define MTU_DEFAULT     1500U
 #define MTU_MIN         68U
 #define RING_MIN        16U
 #define POOL_SHARE      16U   /* of memory, one part in so many may hold unread frames */
 #define POOL_MAX        4096U /* pages */
-#define CLOSE_WAITS     100U  /* milliseconds for the device to send what it has */
 #define COMMAND_WAIT_NS (1000 * NS_PER_MS)
 
 /* --- control queue ------------------------------------------------------------------------------
@@ -112,16 +108,6 @@ int net_set_mac(struct netdev *netdev, const uint8_t mac[6])
     return error;
 }
 
-int net_set_rx_mode(struct netdev *netdev, unsigned mode)
-{
-    uint8_t promiscuous = (mode & NETDEV_RX_PROMISCUOUS) != 0;
-    uint8_t all_multicast = (mode & NETDEV_RX_ALL_MULTICAST) != 0;
-    int error = control(netdev->data, F_CTRL_RX, COMMAND_PROMISCUOUS, &promiscuous, 1);
-
-    return error != 0 ? error
-                      : control(netdev->data, F_CTRL_RX, COMMAND_ALL_MULTICAST, &all_multicast, 1);
-}
-
 /* --- open, close --------------------------------------------------------------------------------
  */
 
@@ -132,47 +118,90 @@ static unsigned pool_pages(unsigned pairs)
                          (uint64_t)POOL_MAX);
 }
 
+/* Until it is told of more, the device uses the first pair. */
+static void use_pairs(struct virtio_net *net)
+{
+    unsigned count = net->netdev.queue_count, cpu = cpumask_first(&cpu_online_mask);
+    uint16_t pairs = (uint16_t)count;
+
+    if (count == 1)
+        return;
+    if (control(net, F_MQ, COMMAND_SET_PAIRS, &pairs, sizeof(pairs)) != 0) {
+        log_warn("%s: it does not use more than one pair of queues", net->device->device.name);
+        return; /* the others stay silent */
+    }
+    for (unsigned i = 0; i < count && net->device->ops->queue_affinity != NULL; i++) {
+        net->device->ops->queue_affinity(net->device, 2 * i, cpu);
+        net->device->ops->queue_affinity(net->device, 2 * i + 1, cpu);
+        cpu = cpumask_next(&cpu_online_mask, cpu + 1);
+    }
+}
+
+/* After a reset: all as it was. */
+static int start_again(struct virtio_net *net)
+{
+    struct virtio_device *device = net->device;
+    int error = device->ops->accept(device, device->accepted);
+
+    if (error != 0)
+        return error;
+    for (unsigned i = 0; i < net->netdev.queue_count; i++) {
+        virtqueue_restart(&net->pair[i].receive);
+        virtqueue_restart(&net->pair[i].send);
+    }
+    if (net->control.size != 0)
+        virtqueue_restart(&net->control);
+    device->ops->ready(device);
+    use_pairs(net);
+    (void)net_set_mac(&net->netdev, net->netdev.mac);
+    net->is_reset = false;
+    return 0;
+}
+
 /* The rings live as long as the device: open and close give and take its buffers. */
 int net_open(struct netdev *netdev)
 {
     struct virtio_net *net = netdev->data;
     unsigned pages = pool_pages(netdev->queue_count);
+    int error = net->is_reset ? start_again(net) : 0;
 
-    for (unsigned i = 0; i < netdev->queue_count; i++) {
-        int error = net_pair_open(&net->pair[i], pages);
-
-        if (error != 0)
-            return error; /* what was opened waits for the next try */
-    }
-    WRITE_ONCE(net->is_running, true);
-    return 0;
+    for (unsigned i = 0; i < netdev->queue_count && error == 0; i++)
+        error = net_pair_open(&net->pair[i], pages); /* else they wait for the next try */
+    if (error == 0)
+        WRITE_ONCE(net->is_running, true);
+    return error;
 }
 
-static bool all_drained(struct virtio_net *net)
-{
-    bool drained = true;
-
-    for (unsigned i = 0; i < net->netdev.queue_count; i++)
-        drained &= net_pair_drained(&net->pair[i]);
-    return drained;
-}
-
-/* Frames that still arrive stay in the ring; a device is not reset for an interface that is down.
- */
+/* A reset makes the device let go of all memory at once (section 2.4). */
 void net_close(struct netdev *netdev)
 {
     struct virtio_net *net = netdev->data;
 
-    for (unsigned i = 0; i < netdev->queue_count; i++)
-        virtqueue_interrupts(&net->pair[i].receive, false);
     WRITE_ONCE(net->is_running, false);
-    for (unsigned i = 0; i < CLOSE_WAITS; i++) {
-        if (all_drained(net))
-            return;
-        thread_sleep_until(clock_monotonic_ns() + NS_PER_MS, WAIT_UNINTERRUPTIBLE);
-    }
-    log_warn("%s: frames given to the device are not sent; they stay with it",
+    mutex_lock(&net->control_lock);
+    net->device->ops->reset(net->device);
+    net->is_reset = true;
+    for (unsigned i = 0; i < netdev->queue_count; i++)
+        net_pair_clear(&net->pair[i]);
+    if (net->control.size != 0)
+        (void)virtqueue_take_unused(&net->control);
+    net->control.is_broken = true; /* until it starts again */
+    mutex_unlock(&net->control_lock);
+}
+
+/* Section 2.1.2: the device has met an error. Frames are lost, as on any wire. */
+static void come_back(struct work *work)
+{
+    struct virtio_net *net = container_of(work, struct virtio_net, needs_reset);
+    int error;
+
+    log_warn("%s: the device met an error and is reset; frames on their way are lost",
              net->device->device.name);
+    netdev_close(&net->netdev);
+    error = netdev_open(&net->netdev);
+    if (error != 0)
+        log_error("%s: it does not start again (%d): it is not used any more",
+                  net->device->device.name, error);
 }
 
 /* --- what the device says -----------------------------------------------------------------------
@@ -191,6 +220,8 @@ static void net_config_changed(struct virtio_device *device)
 {
     struct virtio_net *net = device->device.data;
 
+    if (READ_ONCE(net->is_running) && device->ops->needs_reset(device))
+        work_queue(&net->needs_reset);
     netdev_set_link(&net->netdev, read_status(net) & STATUS_LINK_UP);
 }
 
@@ -207,7 +238,7 @@ static uint64_t choose_features(struct virtio_device *device)
     if ((offered & BIT64(F_GUEST_CSUM)) && (offered & BIT64(F_MRG_RXBUF)))
         wanted |= BIT64(F_GUEST_TSO4) | BIT64(F_GUEST_TSO6);
     if (offered & BIT64(F_CTRL_VQ))
-        wanted |= BIT64(F_CTRL_RX) | BIT64(F_MQ) | BIT64(F_CTRL_MAC_ADDR);
+        wanted |= BIT64(F_MQ) | BIT64(F_CTRL_MAC_ADDR);
     return wanted;
 }
 
@@ -327,25 +358,6 @@ static void free_net(struct virtio_net *net)
     kfree(net);
 }
 
-/* Until it is told of more, the device uses the first pair. */
-static void use_pairs(struct virtio_net *net)
-{
-    unsigned count = net->netdev.queue_count, cpu = cpumask_first(&cpu_online_mask);
-    uint16_t pairs = (uint16_t)count;
-
-    if (count == 1)
-        return;
-    if (control(net, F_MQ, COMMAND_SET_PAIRS, &pairs, sizeof(pairs)) != 0) {
-        log_warn("%s: it does not use more than one pair of queues", net->device->device.name);
-        return; /* the others stay silent */
-    }
-    for (unsigned i = 0; i < count && net->device->ops->queue_affinity != NULL; i++) {
-        net->device->ops->queue_affinity(net->device, 2 * i, cpu);
-        net->device->ops->queue_affinity(net->device, 2 * i + 1, cpu);
-        cpu = cpumask_next(&cpu_online_mask, cpu + 1);
-    }
-}
-
 static int start(struct virtio_device *device)
 {
     unsigned all, pairs = read_pairs(device, &all);
@@ -359,6 +371,7 @@ static int start(struct virtio_device *device)
     net->device = device;
     net->netdev.queue_count = pairs;
     mutex_init(&net->control_lock, RANK_DEVICE_COMMAND);
+    work_init(&net->needs_reset, come_back);
     device->device.data = net;
     describe(net);
     error = start_queues(net, 2 * all);

@@ -186,6 +186,9 @@ int virtqueue_init_size(struct virtqueue *queue, struct virtio_device *device, u
 void virtqueue_add_tables(struct virtqueue *queue, unsigned count, unsigned least, unsigned most);
 /* Logs how the device's queues are made. */
 void virtqueue_describe(const struct virtqueue *queue, unsigned count);
+/* As new, without interrupts: of a device that was reset, when no buffer is left (see
+ * virtqueue_take_unused()) and before ready(). */
+void virtqueue_restart(struct virtqueue *queue);
 /* Gives the rings back, of a device that was reset. */
 void virtqueue_free(struct virtqueue *queue);
 

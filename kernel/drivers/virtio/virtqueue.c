@@ -9,6 +9,7 @@
 #include <core/log.h>
 #include <lib/errno.h>
 #include <lib/minmax.h>
+#include <lib/string.h>
 #include <mm/page.h>
 #include <mm/slab.h>
 
@@ -87,6 +88,19 @@ void virtqueue_describe(const struct virtqueue *queue, unsigned count)
     log_info("%s: %u queues of %u, %s%s%s", queue->device->device.name, count, queue->size,
              queue->ops == &virtqueue_packed ? "packed" : "split",
              queue->table != NULL ? ", indirect" : "", queue->has_events ? ", event index" : "");
+}
+
+void virtqueue_restart(struct virtqueue *queue)
+{
+    void *memory = queue->descriptor;
+
+    memset(memory, 0, queue->ops->bytes(queue->size));
+    queue->free = queue->added = queue->kicked = queue->seen = queue->next = 0;
+    queue->free_count = (uint16_t)queue->size;
+    queue->is_broken = false;
+    queue->ops->lay_out(queue, memory);
+    queue->device->ops->queue_start(queue->device, queue);
+    virtqueue_interrupts(queue, false);
 }
 
 void virtqueue_free(struct virtqueue *queue)

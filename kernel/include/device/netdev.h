@@ -30,10 +30,6 @@ struct netdev;
 #define NETDEV_RX_CSUM 0x10U /* may deliver NETBUF_CSUM_VALID and NETBUF_CSUM_PARTIAL */
 #define NETDEV_RX_GSO  0x20U /* may deliver frames of up to 64 KiB, merged from segments */
 
-/* ops->set_rx_mode */
-#define NETDEV_RX_PROMISCUOUS   0x1U
-#define NETDEV_RX_ALL_MULTICAST 0x2U
-
 struct netdev_ops {
     /* Starts and stops all queues. What was given to send() is released by close(). May sleep. */
     int (*open)(struct netdev *device);
@@ -53,7 +49,6 @@ struct netdev_ops {
     bool (*rx_irq)(struct netdev *device, unsigned queue, bool on);
     /* Optional, NULL: -EOPNOTSUPP. May sleep. */
     int (*set_mac)(struct netdev *device, const uint8_t mac[6]);
-    int (*set_rx_mode)(struct netdev *device, unsigned mode);
 };
 
 struct netdev_stats {
@@ -91,7 +86,7 @@ struct netdev {
     unsigned speed_mbit; /* 0: unknown */
     /* netdev.c */
     bool link_up, is_open;
-    bool link_changed, announce_wanted; /* for the thread of queue 0 to tell the stack */
+    bool link_changed; /* for the thread of queue 0 to tell the stack */
     struct netdev_queue queue[NETDEV_QUEUES_MAX];
     void *stack; /* the stack's */
     struct list_node list;
@@ -110,9 +105,6 @@ struct netdev_stack {
     void (*writable)(struct netdev *device, unsigned queue);
     /* device->link_up has changed. */
     void (*link)(struct netdev *device);
-    /* The machine has moved: tell the neighbours (gratuitous ARP, unsolicited neighbour
-     * advertisement). */
-    void (*announce)(struct netdev *device);
 };
 
 /* --- for the stack ------------------------------------------------------------------------------
@@ -173,8 +165,7 @@ static inline void netdev_writable(struct netdev *device, unsigned queue)
 /* A queue has news and its interrupt is off. Any context. */
 void netdev_signal(struct netdev *device, unsigned queue);
 
-/* The link's state has changed, or the neighbours are to be told; any context. */
+/* The link's state has changed; any context. */
 void netdev_set_link(struct netdev *device, bool up);
-void netdev_announce(struct netdev *device);
 
 #endif

@@ -225,29 +225,14 @@ static void link_changed(struct netdev *device)
     net_unlock();
 }
 
-static void announce(struct netdev *device)
-{
-    struct interface *interface = device->stack;
-
-    if (interface == NULL)
-        return;
-    net_lock();
-    if (!ip4_addr_isany(netif_ip4_addr(&interface->netif)))
-        etharp_gratuitous(&interface->netif);
-    net_unlock();
-}
-
 static void writable(struct netdev *device, unsigned queue)
 {
     (void)device; /* what found no room counts as lost, and TCP sends it again */
     (void)queue;
 }
 
-static const struct netdev_stack stack = {.added = added,
-                                          .input = input,
-                                          .writable = writable,
-                                          .link = link_changed,
-                                          .announce = announce};
+static const struct netdev_stack stack = {
+    .added = added, .input = input, .writable = writable, .link = link_changed};
 
 void net_devices_init(void)
 {

@@ -5,11 +5,34 @@
 #include <string.h>
 
 #include <core/percpu.h>
+#include <core/work.h>
 
 extern const struct driver *const driver_entry_virtio_net;
 
 struct net_fake net;
 uint64_t net_fake_layout;
+
+static struct work *queued_work;
+
+void work_init(struct work *work, void (*run)(struct work *work))
+{
+    work->run = run;
+}
+
+bool work_queue(struct work *work)
+{
+    queued_work = work;
+    return true;
+}
+
+void net_fake_work(void)
+{
+    struct work *work = queued_work;
+
+    queued_work = NULL;
+    if (work != NULL)
+        work->run(work);
+}
 
 static void answer_commands(struct virtio_fake *fake, unsigned queue)
 {
@@ -24,6 +47,18 @@ static void answer_commands(struct virtio_fake *fake, unsigned queue)
     }
 }
 
+/* That of a buffer which is with the device. */
+static struct netbuf_pool *pool_of(const struct virtqueue *queue)
+{
+    for (unsigned i = 0; i < queue->size; i++) {
+        if (queue->buffer[i].cookie != NULL)
+            return ((const struct netbuf *)queue->buffer[i].cookie)->pool;
+    }
+    return NULL;
+}
+
+static struct netbuf_pool *pools[NETDEV_QUEUES_MAX];
+
 int net_fake_start(uint64_t offered)
 {
     return net_fake_start_pairs(offered, 1, false, 0);
@@ -36,6 +71,7 @@ int net_fake_start_pairs(uint64_t offered, unsigned pairs, bool answers, uint8_t
     int error;
 
     memset(&net, 0, sizeof(net));
+    queued_work = NULL;
     fake_stack_start();
     fake_start(&net.virtio, VIRTIO_ID_NET, offered | net_fake_layout);
     memcpy(net.virtio.config, mac, 6);
@@ -47,7 +83,11 @@ int net_fake_start_pairs(uint64_t offered, unsigned pairs, bool answers, uint8_t
     net.virtio.on_notify = answers ? answer_commands : NULL;
     cpu_online_mask = cpumask_first_n(pairs > 1 ? 2 : 1);
     error = fake_probe(&net.virtio, driver_entry_virtio_net);
-    return error != 0 ? error : netdev_open(fake_stack.netdev);
+    if (error == 0)
+        error = netdev_open(fake_stack.netdev);
+    for (unsigned i = 0; error == 0 && i < fake_stack.netdev->queue_count; i++)
+        pools[i] = pool_of(net.virtio.queue[2 * i]);
+    return error;
 }
 
 /* A driver is never unloaded: the test takes the memory back, from the outside. */
@@ -57,15 +97,8 @@ void net_fake_stop(void)
     if (fake_stack.netdev->is_open)
         netdev_close(fake_stack.netdev);
     for (unsigned i = 0; i < fake_stack.netdev->queue_count; i++) {
-        struct netbuf_pool *pool = NULL;
-        struct netbuf *buffer;
-
-        while ((buffer = virtqueue_take_unused(net.virtio.queue[2 * i])) != NULL) {
-            pool = buffer->pool;
-            netbuf_free(buffer);
-        }
-        if (pool != NULL)
-            netbuf_pool_close(pool);
+        if (pools[i] != NULL)
+            netbuf_pool_close(pools[i]);
     }
     fake_stop(&net.virtio);
     list_del(&fake_stack.netdev->list);

@@ -49,6 +49,8 @@ int net_fake_start(uint64_t offered);
 /* The same with so many pairs of queues on two CPUs; commands are answered as `answer` says, if
  * `answers`. */
 int net_fake_start_pairs(uint64_t offered, unsigned pairs, bool answers, uint8_t answer);
+/* What the driver left to the worker. */
+void net_fake_work(void);
 /* Frames given back, the device reset: nothing may be left. */
 void net_fake_stop(void);
 

@@ -105,7 +105,6 @@ static const struct netdev_stack stack = {
     .input = input,
     .writable = writable,
     .link = link_changed,
-    .announce = link_changed,
 };
 
 void fake_stack_start(void)

@@ -52,7 +52,12 @@ static void ready(struct virtio_device *device)
 
 static void reset(struct virtio_device *device)
 {
-    fake_of(device)->resets++;
+    struct virtio_fake *fake = fake_of(device);
+
+    fake->resets++;
+    fake->is_ready = fake->needs_reset = false;
+    memset(fake->next, 0, sizeof(fake->next));
+    memset(fake->ring, 0, sizeof(fake->ring));
 }
 
 static bool needs_reset(struct virtio_device *device)

@@ -376,7 +376,7 @@ static void link_and_close(void **state)
     assert_int_equal(fake_pages, 0);
 }
 
-#define PAIRS (ALL_FEATURES | BIT64(CTRL_VQ) | BIT64(CTRL_RX) | BIT64(MQ) | BIT64(CTRL_MAC))
+#define PAIRS (ALL_FEATURES | BIT64(CTRL_VQ) | BIT64(MQ) | BIT64(CTRL_MAC))
 
 /* Fills the next buffer of any pair's queue. */
 static void receive_on(unsigned queue)
@@ -439,12 +439,8 @@ static void commands(void **state)
     assert_int_equal(fake_stack.netdev->ops->set_mac(fake_stack.netdev, mac), 0);
     assert_memory_equal(net.command, "\1\1\2\3\4\5\6\7", 8);
     assert_memory_equal(fake_stack.netdev->mac, mac, 6);
-    assert_int_equal(
-        fake_stack.netdev->ops->set_rx_mode(fake_stack.netdev, NETDEV_RX_ALL_MULTICAST), 0);
-    assert_memory_equal(net.command, "\0\1\1", 3);
     net.answer = 1; /* VIRTIO_NET_ERR */
-    assert_int_equal(fake_stack.netdev->ops->set_rx_mode(fake_stack.netdev, NETDEV_RX_PROMISCUOUS),
-                     -EIO);
+    assert_int_equal(fake_stack.netdev->ops->set_mac(fake_stack.netdev, mac), -EIO);
     net_fake_stop();
     assert_int_equal(net_fake_start(ALL_FEATURES), 0);
     assert_int_equal(fake_stack.netdev->ops->set_mac(fake_stack.netdev, mac), -EOPNOTSUPP);
@@ -454,9 +450,72 @@ static void commands(void **state)
 /* The frames of the first pair come all the same. */
 static void control_queue_is_silent(void **state)
 {
+    static const uint8_t mac[6] = {2, 3, 4, 5, 6, 7};
+
     assert_int_equal(net_fake_start_pairs(PAIRS, 2, false, 0), 0);
-    assert_int_equal(fake_stack.netdev->ops->set_rx_mode(fake_stack.netdev, 0), -EOPNOTSUPP);
+    assert_int_equal(fake_stack.netdev->ops->set_mac(fake_stack.netdev, mac), -EOPNOTSUPP);
     receive_on(0);
+    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 1);
+    net_fake_stop();
+    assert_int_equal(fake_pages, 0);
+}
+
+/* A device that met an error is reset: what it had is back, and all goes on (section 2.1.2). */
+static void comes_back_after_an_error(void **state)
+{
+    struct netbuf frames[3] = {frame_of(60), frame_of(60), frame_of(60)};
+    static const uint8_t mac[6] = {2, 3, 4, 5, 6, 7};
+    unsigned with_device;
+
+    released = 0;
+    assert_int_equal(net_fake_start_pairs(PAIRS, 2, true, 0), 0);
+    assert_int_equal(fake_stack.netdev->ops->set_mac(fake_stack.netdev, mac), 0);
+    with_device = fake_offered(&net.virtio, 0);
+    assert_int_equal(netdev_send(fake_stack.netdev, 0, &frames[0]), 0);
+    assert_int_equal(netdev_send(fake_stack.netdev, 1, &frames[1]), 0);
+    receive_on(0);
+    fake_use(&net.virtio, 0, 12345, 7); /* the error: a buffer that there is not */
+    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 1);
+    assert_true(net.virtio.queue[0]->is_broken);
+    net.virtio.needs_reset = true;
+    memset(net.command, 0, sizeof(net.command));
+    net.virtio.device.config_changed(&net.virtio.device);
+    assert_int_equal(released, 0);
+    net_fake_work();
+    assert_int_equal(net.virtio.resets, 1);
+    assert_true(net.virtio.is_ready);
+    assert_int_equal(released, 2);
+    assert_memory_equal(net.command, "\1\1\2\3\4\5\6\7", 8); /* the last: the address again */
+    assert_int_equal(fake_offered(&net.virtio, 0), with_device);
+    assert_int_equal(fake_offered(&net.virtio, 1), 0);
+    receive_on(0);
+    receive_on(2);
+    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 1);
+    assert_int_equal(netdev_poll(fake_stack.netdev, 1), 1);
+    assert_int_equal(netdev_send(fake_stack.netdev, 0, &frames[2]), 0);
+    fake_use(&net.virtio, 1, (uint32_t)fake_next(&net.virtio, 1), 0);
+    netdev_poll(fake_stack.netdev, 0);
+    assert_int_equal(released, 3);
+    net_fake_stop();
+    assert_int_equal(fake_pages, 0);
+}
+
+static void stays_away_if_it_refuses(void **state)
+{
+    struct netbuf frame = frame_of(60);
+
+    released = 0;
+    assert_int_equal(net_fake_start(ALL_FEATURES), 0);
+    assert_int_equal(netdev_send(fake_stack.netdev, 0, &frame), 0);
+    net.virtio.needs_reset = net.virtio.refuses = true;
+    net.virtio.device.config_changed(&net.virtio.device);
+    net_fake_work();
+    assert_int_equal(released, 1);
+    assert_int_equal(netdev_send(fake_stack.netdev, 0, &frame), -ENETDOWN);
+    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 0);
+    net.virtio.refuses = false;
+    assert_int_equal(netdev_open(fake_stack.netdev), 0); /* later it does */
+    assert_true(net_fake_receive(&plain, bytes, 60));
     assert_int_equal(netdev_poll(fake_stack.netdev, 0), 1);
     net_fake_stop();
     assert_int_equal(fake_pages, 0);
@@ -483,6 +542,8 @@ static int run(const char *name, uint64_t layout)
         cmocka_unit_test(takes_no_more_pairs_than_cpus),
         cmocka_unit_test(commands),
         cmocka_unit_test(control_queue_is_silent),
+        cmocka_unit_test(comes_back_after_an_error),
+        cmocka_unit_test(stays_away_if_it_refuses),
     };
 
     net_fake_layout = layout;
