@@ -461,6 +461,11 @@ int console_init(void)
     return console_input_init();
 }
 
+bool console_has_device(void)
+{
+    return console.device != NULL;
+}
+
 void console_register(struct console_device *device)
 {
     reg_t flags;

@@ -309,6 +309,14 @@ struct fw_node *fw_find_path(const char *path)
     return walk(walk(root, target), path + length);
 }
 
+const char *fw_boot_arguments(void)
+{
+    const struct fw_node *chosen = fw_find_path("/chosen");
+    const char *text = chosen != NULL ? fw_property_string(chosen, "bootargs") : NULL;
+
+    return text != NULL ? text : "";
+}
+
 struct fw_node *fw_find_compatible(const struct fw_node *from, const char *compatible)
 {
     struct fw_node *node =

@@ -13,14 +13,6 @@ void fs_init(void)
     icache_init();
     dcache_init();
     mount_init();
-    tmpfs_register();
-    pseudofs_register();
-    devices_register();
-    disks_register();
-#ifdef CONFIG_FS_9P
-    p9_register();
-#endif
-    mount_register_proc();
 }
 
 /* The first mount of all becomes root and current directory of the first program. */
@@ -40,8 +32,22 @@ static int mount_first(struct superblock *sb, const char *source)
     return 0;
 }
 
-/* Mounts what every program expects, in directories that are made if the image has none. */
-static int mount_system(void)
+/* Mounts `type` at `place`, a directory that is made if the image has none. */
+static int mount_system(const char *place, const char *type, unsigned flags)
+{
+    int error = fs_mount(type, NULL, place, type, flags, NULL);
+
+    if (error == -ENOENT) {
+        error = fs_mkdir(NULL, place, 0755);
+        if (error == 0)
+            error = fs_mount(type, NULL, place, type, flags, NULL);
+    }
+    if (error != 0)
+        log_error("fs: %s could not be mounted on %s: error %d", type, place, -error);
+    return error;
+}
+
+int fs_mount_system(void)
 {
     static const struct {
         const char *place, *type;
@@ -52,22 +58,19 @@ static int mount_system(void)
         {"/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC},
         {"/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC},
     };
+    int error = 0;
 
-    for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
-        const char *type = table[i].type;
-        int error = fs_mount(type, NULL, table[i].place, type, table[i].flags, NULL);
-
-        if (error == -ENOENT) {
-            error = fs_mkdir(NULL, table[i].place, 0755);
-            if (error == 0)
-                error = fs_mount(type, NULL, table[i].place, type, table[i].flags, NULL);
-        }
-        if (error != 0) {
-            log_error("fs: %s could not be mounted on %s: error %d", type, table[i].place, -error);
-            return error;
-        }
-    }
-    return 0;
+    tmpfs_register();
+    pseudofs_register();
+    devices_register();
+    disks_register();
+#ifdef CONFIG_FS_9P
+    p9_register();
+#endif
+    mount_register_proc();
+    for (unsigned i = 0; error == 0 && i < ARRAY_SIZE(table); i++)
+        error = mount_system(table[i].place, table[i].type, table[i].flags);
+    return error;
 }
 
 /* Takes over the use of `lower`. */
@@ -79,7 +82,7 @@ static int mount_over(struct superblock *lower, uint64_t overlay_limit)
     superblock_unuse(lower); /* the overlay has its own use of it */
     if (error == 0)
         error = mount_first(overlay, "overlay");
-    return error != 0 ? error : mount_system();
+    return error;
 }
 
 int fs_mount_root(paddr_t image, uint64_t size, uint64_t overlay_limit)
@@ -106,5 +109,5 @@ int fs_mount_empty_root(uint64_t overlay_limit)
 
     if (error == 0)
         error = mount_first(root, "tmpfs");
-    return error != 0 ? error : mount_system();
+    return error;
 }

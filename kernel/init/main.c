@@ -4,6 +4,7 @@
 #include "resolver.h"
 #include "root.h"
 
+#include <abi/bootargs.h>
 #include <arch/boot.h>
 #include <arch/early.h>
 #include <arch/features.h>
@@ -20,10 +21,13 @@
 #include <device/console.h>
 #include <device/device.h>
 #include <device/dt.h>
+#include <device/firmware.h>
 #include <device/machine.h>
 #include <device/netdev.h>
 #include <device/rng.h>
 #include <fs/mount.h>
+#include <lib/compiler.h>
+#include <lib/parse.h>
 #include <linux/process.h>
 #include <mm/memory.h>
 #include <net/inet.h>
@@ -64,13 +68,48 @@ static void start_other_cpus(void)
     }
 }
 
-/* In process 1, before it is a program: everything works, calls may sleep. */
-static void prepare_program(void)
+/* Everything works, calls may sleep. */
+static void find_devices(void)
 {
+    static bool done;
+
+    if (done)
+        return;
+    done = true;
     device_probe(PROBE_DEVICE);
     memory_check_mappings();
     device_log_all();
+}
+
+/* What was asked for on the command line is there before the program, and who wants to see the
+ * boot sees it in order. */
+static bool program_needs_all(void)
+{
+    static const char *const words[] = {BOOTARGS_ROOT, BOOTARGS_VOLUME, BOOTARGS_CONSOLE};
+    size_t length;
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (parse_option(fw_boot_arguments(), words[i], &length) != NULL)
+            return true;
+    }
+    return !console_has_device() || !rng_is_seeded() || log_level() >= LOG_INFO;
+}
+
+/* In process 1, before it is a program. */
+static void prepare_program(void)
+{
     fs_init();
+    if (program_needs_all())
+        find_devices();
+    root_mount(&boot);
+}
+
+/* The rest: in process 1, too, if its program needs it to start, else beside it. */
+static void finish_boot(void)
+{
+    find_devices();
+    if (fs_mount_system() != 0)
+        machine_exit_status(125);
     unix_init();
 #ifdef CONFIG_VSOCK
     vsock_init();
@@ -78,7 +117,6 @@ static void prepare_program(void)
 #ifdef CONFIG_INET
     inet_init();
 #endif
-    root_mount(&boot);
     volumes_mount();
 #ifdef CONFIG_INET
     if (netdev_next(NULL) != NULL) {
@@ -87,6 +125,12 @@ static void prepare_program(void)
     }
 #endif
 }
+
+static const struct first_program first_program = {
+    .prepare = prepare_program,
+    .needs_all = program_needs_all,
+    .finish = finish_boot,
+};
 
 /* The second half of boot, with memory: on a stack with a guard page. */
 static void start_machine(void)
@@ -110,7 +154,7 @@ static void start_machine(void)
     pac_new_kernel_key(&current()->context);
     pac_cpu_start(&current()->context);
     cpu_release_all();
-    if (defer_init() != 0 || work_init_worker() != 0 || process_start_init(prepare_program) != 0)
+    if (defer_init() != 0 || work_init_worker() != 0 || process_start_init(&first_program) != 0)
         panic("no memory for the first threads");
     idle_loop();
 }

@@ -79,10 +79,8 @@ static void mount_ram(const struct dt_boot *boot)
 
 void root_mount(const struct dt_boot *boot)
 {
-    const struct fw_node *chosen = fw_find_path("/chosen");
-    const char *bootargs = chosen != NULL ? fw_property_string(chosen, "bootargs") : NULL;
     size_t length;
-    const char *disk = bootargs != NULL ? parse_option(bootargs, BOOTARGS_ROOT, &length) : NULL;
+    const char *disk = parse_option(fw_boot_arguments(), BOOTARGS_ROOT, &length);
 
     if (disk != NULL)
         mount_disk(disk, length);

@@ -101,11 +101,10 @@ static int mount_volume(char *text)
 
 void volumes_mount(void)
 {
-    const struct fw_node *chosen = fw_find_path("/chosen");
-    const char *at = chosen != NULL ? fw_property_string(chosen, "bootargs") : NULL, *value;
+    const char *at = fw_boot_arguments(), *value;
     size_t length;
 
-    while (at != NULL && (value = next_value(&at, BOOTARGS_VOLUME, &length)) != NULL) {
+    while ((value = next_value(&at, BOOTARGS_VOLUME, &length)) != NULL) {
         char *text = kmalloc(length + 1);
 
         if (text != NULL)

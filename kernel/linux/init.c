@@ -28,10 +28,12 @@
 #include <mm/slab.h>
 
 #include "exec_internal.h"
-#include "proc.h"
+#include "late_boot.h"
 #include "process_internal.h"
 #include "start_plan.h"
 #include "system.h"
+
+static struct first_program start;
 
 static const char *describe(int error)
 {
@@ -141,27 +143,42 @@ static int run_by_path(struct start_plan *plan, struct exec_request *request,
     return error;
 }
 
-static void run_plan(struct start_plan *plan, struct trapframe *frame)
+static int try_plan(struct start_plan *plan, const char *file, struct trapframe *frame,
+                    const char **reason)
 {
-    const char *file = start_plan_file(plan), *reason = NULL;
     struct exec_request request = {.name = file, .shown = file, .lookup = LOOKUP_FOLLOW};
     struct exec_args args;
     int error = collect(&args, plan, file);
 
     if (!error && strchr(file, '/'))
-        error = exec_run(&request, &args, frame, &reason);
+        error = exec_run(&request, &args, frame, reason);
     else if (!error)
-        error = run_by_path(plan, &request, &args, frame, &reason);
+        error = run_by_path(plan, &request, &args, frame, reason);
+    exec_args_free(&args);
+    return error;
+}
+
+/* What cannot be executed may need what is mounted late. */
+static void run_plan(struct start_plan *plan, struct trapframe *frame)
+{
+    const char *file = start_plan_file(plan), *reason = NULL;
+    int error = try_plan(plan, file, frame, &reason);
+
+    if (error && !late_boot_is_over()) {
+        late_boot_start(start.finish);
+        late_boot_wait();
+        reason = NULL;
+        error = try_plan(plan, file, frame, &reason);
+    }
     if (error)
         give_up(file, error, reason);
-    exec_args_free(&args);
 }
 
 /* For machines without a clock chip the command tells the time. */
 static void set_clock(void)
 {
     size_t length;
-    const char *value = parse_option(start_plan_boot_arguments(), BOOTARGS_TIME, &length);
+    const char *value = parse_option(fw_boot_arguments(), BOOTARGS_TIME, &length);
     uint64_t seconds;
     const char *end;
 
@@ -186,8 +203,6 @@ static struct start_plan *read_plan(void)
     return plan;
 }
 
-static void (*prepare_program)(void);
-
 /* Process 1, on its own kernel stack. */
 static void first_task(void *arg)
 {
@@ -198,34 +213,37 @@ static void first_task(void *arg)
     int error;
 
     (void)arg;
-    prepare_program();
+    start.prepare();
     plan = read_plan();
     vdso_init();
-    proc_init();
+    cwd = start_plan_value(plan, PLAN_CWD);
+    if (start.needs_all() || (cwd && strcmp(cwd, "/") != 0))
+        late_boot_run(start.finish);
     error = console_open_streams(task->files);
     if (error)
         log_warn("no console for the program: error %d", -error);
     error = set_user(task, plan);
     if (error)
         log_warn("cannot set the program's user: error %d", -error);
-    cwd = start_plan_value(plan, PLAN_CWD);
     error = set_directory(cwd);
     if (error)
         log_warn("working directory %s: %s; / is used", cwd, describe(error));
     run_plan(plan, &frame);
     start_plan_free(plan);
     machine_note_program();
+    if (!late_boot_is_over())
+        late_boot_start(start.finish);
     user_enter(&frame);
 }
 
-int process_start_init(void (*prepare)(void))
+int process_start_init(const struct first_program *first)
 {
     struct process *process = process_create();
     struct fd_table *files = fd_table_create();
     struct task *task;
     int error = process && files ? 0 : -ENOMEM;
 
-    prepare_program = prepare;
+    start = *first;
     if (!error)
         error = task_create(process, files, &fs_init_context, &cred_root, first_task, NULL, &task);
     if (!error && process_publish(process, task) < 0)

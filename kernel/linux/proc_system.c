@@ -266,12 +266,11 @@ static int version_show(struct pseudo_text *text, const struct pseudo_entry *ent
 /* Without the words that are between the command and the kernel, of which one is a secret. */
 static int cmdline_show(struct pseudo_text *text, const struct pseudo_entry *entry)
 {
-    const struct fw_node *chosen = fw_find_path("/chosen");
-    const char *p = chosen ? fw_property_string(chosen, "bootargs") : NULL;
+    const char *p = fw_boot_arguments();
     bool first = true;
 
     (void)entry;
-    while (p && *p) {
+    while (*p) {
         size_t length;
 
         p += strspn(p, " ");

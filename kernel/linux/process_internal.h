@@ -43,8 +43,11 @@ void timers_exec(struct process *process); /* POSIX timers go, interval timers s
 /* shutdown.c: the first process has ended: tells the host and switches the machine off. */
 _Noreturn void guest_end(int wait_status);
 
-/* terminal.c: descriptors 0, 1 and 2 of the first program. */
+/* terminal.c: descriptors 0, 1 and 2 of the first program, terminals among them without a name;
+ * once there is a /dev, the console in it, opened; and that in their place. */
 int console_open_streams(struct fd_table *table);
+int console_show(struct file **terminal);
+void console_place_streams(struct fd_table *table, struct file *terminal); /* takes it over */
 
 /* exec.c: execve(2) with strings in kernel memory. On 0 the process has changed over and *frame is
  * where it begins; *reason (may be NULL) says in words what was wrong with a file, or is NULL. */

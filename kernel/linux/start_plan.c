@@ -243,17 +243,9 @@ int start_plan_parse(struct start_plan *plan, char *manifest, char *bootargs)
     return error;
 }
 
-const char *start_plan_boot_arguments(void)
-{
-    const struct fw_node *chosen = fw_find_path("/chosen");
-    const char *text = chosen ? fw_property_string(chosen, "bootargs") : NULL;
-
-    return text ? text : "";
-}
-
 int start_plan_read(struct start_plan *plan)
 {
-    char *bootargs = kstrdup(start_plan_boot_arguments());
+    char *bootargs = kstrdup(fw_boot_arguments());
     char *manifest = NULL;
     int error = bootargs ? fs_read_text(MANIFEST_PATH, MANIFEST_SIZE_MAX, &manifest) : -ENOMEM;
 

@@ -40,9 +40,6 @@ const char *start_plan_file(const struct start_plan *plan);
 /* The value of an environment variable of the plan, or NULL. */
 const char *start_plan_env(const struct start_plan *plan, const char *name);
 
-/* What the firmware passed, "" if nothing. */
-const char *start_plan_boot_arguments(void);
-
 /* The pure part, for tests: takes both over, which are allocated; a NULL says nothing. */
 int start_plan_parse(struct start_plan *plan, char *manifest, char *bootargs);
 

@@ -11,6 +11,7 @@
 #include <linux/syscalls.h>
 
 #include "abi64/numbers.h"
+#include "late_boot.h"
 
 /* A result that asks for a restart is seen by signal_deliver(), also if no signal is left to take.
  */
@@ -19,16 +20,27 @@ static bool asks_for_restart(long result)
     return result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK;
 }
 
+/* A call that is not there, or not yet. */
+static __cold long call_absent(struct trapframe *frame, unsigned number)
+{
+    syscall_fn *call = number < SYSCALL_COUNT ? abi64_syscall_table[number] : NULL;
+
+    if (!call)
+        return ledger_absent(number, frame->pc);
+    late_boot_before_call(number);
+    return call(frame->x);
+}
+
 void trap_syscall(struct trapframe *frame)
 {
     unsigned number = (unsigned)frame->x[8];
-    syscall_fn *call = number < SYSCALL_COUNT ? abi64_syscall_table[number] : NULL;
+    syscall_fn *call = number < SYSCALL_COUNT ? late_boot_calls[number] : NULL;
     long result;
 
     frame->orig_x0 = frame->x[0];
     frame->syscall = (int32_t)number;
     if (unlikely(!call))
-        result = ledger_absent(number, frame->pc);
+        result = call_absent(frame, number);
     else
         result = call(frame->x);
     frame->x[0] = (reg_t)result;

@@ -369,19 +369,12 @@ void tty_signal(struct tty *tty, int signal)
 
 /* --- the first program's descriptors ---------------------------------------------------------- */
 
-static int open_terminal(struct file **out)
+static struct file *open_stream(unsigned number)
 {
-    struct path path;
-    int error = path_lookup(NULL, "/dev/console", LOOKUP_FOLLOW, &path);
-
-    return error != 0 ? error : fs_open_found(&path, O_RDWR, out);
-}
-
-static int open_stream(unsigned number, struct file **out)
-{
-    *out = file_create(&stream_ops, number == 2 ? console_tty() : NULL,
+    if (console_options()->is_terminal[number])
+        return file_create(&terminal_ops, console_tty(), O_RDWR);
+    return file_create(&stream_ops, number == 2 ? console_tty() : NULL,
                        number == 0 ? O_RDONLY : O_WRONLY);
-    return *out != NULL ? 0 : -ENOMEM;
 }
 
 static int show(struct tty *tty, const char *name, uint32_t mode, unsigned major, unsigned minor)
@@ -397,40 +390,37 @@ int tty_show(struct tty *tty, const char *name, unsigned major, unsigned minor)
     return show(tty, name, 0620, major, minor);
 }
 
-static int register_devices(void)
-{
-    int error = show(console_tty(), "console", 0600, TTY_MAJOR_AUX, MINOR_CONSOLE);
-
-    return error != 0 ? error : show(console_tty(), "tty", 0666, TTY_MAJOR_AUX, MINOR_TTY);
-}
-
 int console_open_streams(struct fd_table *table)
 {
-    struct file *terminal = NULL;
-    int error = register_devices();
-
     console_tty()->session = current_process()->sid;
     console_tty()->foreground = current_process()->pgid;
-    for (unsigned number = 0; number < 3 && error == 0; number++) {
-        struct file *file = terminal;
+    for (unsigned number = 0; number < 3; number++) {
+        struct file *file = open_stream(number);
+        int error = file != NULL ? fd_add(table, file, 3, false) : -ENOMEM;
 
-        if (!console_options()->is_terminal[number])
-            error = open_stream(number, &file);
-        else if (terminal == NULL)
-            error = open_terminal(&file);
-        if (error != 0)
-            break;
-        if (console_options()->is_terminal[number]) {
-            terminal = file;
-            file_ref(file);
-        }
-        error = fd_add(table, file, 3, false);
-        if (error >= 0)
-            error = 0;
-        else
+        if (error < 0 && file != NULL)
             file_unref(file);
+        if (error < 0)
+            return error;
     }
-    if (terminal != NULL)
-        file_unref(terminal);
-    return error;
+    return 0;
+}
+
+int console_show(struct file **terminal)
+{
+    static const struct open_request request = {.flags = O_RDWR};
+    int error = show(console_tty(), "console", 0600, TTY_MAJOR_AUX, MINOR_CONSOLE);
+
+    if (error == 0)
+        error = show(console_tty(), "tty", 0666, TTY_MAJOR_AUX, MINOR_TTY);
+    return error != 0 ? error : fs_open(NULL, "/dev/console", &request, terminal);
+}
+
+void console_place_streams(struct fd_table *table, struct file *terminal)
+{
+    for (unsigned number = 0; number < 3; number++) {
+        if (console_options()->is_terminal[number])
+            (void)fd_replace(table, number, terminal, 3, false); /* a slot that is there */
+    }
+    file_unref(terminal);
 }

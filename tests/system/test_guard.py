@@ -21,7 +21,11 @@ WITHOUT = ("cpu=cortex-a53 cpus=2", "cpu=neoverse-n1 gic=3 cpus=2", "cpu=a64fx g
 def look(build, path, machine, forge=False):
     """The state that guard_state.py tells, and how the guest ended."""
     script = os.path.join(TOP, "tests/system/guard_state.py")
-    text, result = debugger.look(build, path, "memory=128 " + machine, f"set $forge = {int(forge)}", f"source {script}")
+    program = os.path.join(os.path.dirname(path), "idle")
+    subprocess.run(["aarch64-linux-gnu-gcc", "-static", "-pthread", "-O1", "-Wall", "-o", program,
+                    os.path.join(TOP, "tests/system/two_sleepers.c")], check=True, timeout=60)
+    text, result = debugger.look(build, path, "memory=128 " + machine, f"set $forge = {int(forge)}", f"source {script}",
+                                 program=program)
     lines = re.findall(r"^STATE (.*)$", text, re.M)
     assert len(lines) == 1, text
     return json.loads(lines[0]), result

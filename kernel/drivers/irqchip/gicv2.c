@@ -93,7 +93,7 @@ static void gicv2_send_ipi(struct irqchip *chip, const struct cpumask *mask, uns
 }
 
 /* The CPU interface's own number: the banked target registers of the SGIs show it (4.3.12). */
-static uint8_t read_cpu_mask(void)
+static __cold uint8_t read_cpu_mask(void)
 {
     uint32_t mask = 0;
 
@@ -106,7 +106,7 @@ static uint8_t read_cpu_mask(void)
 
 /* Entered at EL3: this CPU's private lines and priority mask for the non-secure world, which can
  * set neither itself (sections 4.3.4, 4.4.2, 4.6.4). */
-static void open_to_nonsecure(void)
+static __cold void open_to_nonsecure(void)
 {
     if (!el3_is_ours())
         return;
@@ -116,7 +116,7 @@ static void open_to_nonsecure(void)
     el3_seal();
 }
 
-static void gicv2_cpu_init(struct irqchip *chip)
+static __cold void gicv2_cpu_init(struct irqchip *chip)
 {
     unsigned cpu = this_cpu()->id;
 

@@ -202,7 +202,7 @@ void gicv3_set_lpi_chip(struct irqchip *chip)
 }
 
 /* Wakes this CPU's redistributor (section 11.1): it then accepts interrupts for the CPU. */
-static void wake_redistributor(void *control)
+static __cold void wake_redistributor(void *control)
 {
     uint32_t waker = readl_relaxed(control + GICR_WAKER);
 
@@ -219,7 +219,7 @@ static struct redistributor *find_redistributor(uint32_t affinity)
     return NULL;
 }
 
-static void init_private_lines(const struct redistributor *r)
+static __cold void init_private_lines(const struct redistributor *r)
 {
     void *private = r->private, *control = r->control;
 
@@ -234,7 +234,7 @@ static void init_private_lines(const struct redistributor *r)
     writel_relaxed(0x0000ffffU, private + GICD_ISENABLER);
 }
 
-static void init_cpu_interface(void)
+static __cold void init_cpu_interface(void)
 {
     reg_t enable = icc_read(ICC_SRE_EL1) | 1;
 
@@ -284,7 +284,7 @@ static struct irqchip gicv3_chip = {
 };
 
 /* Which CPU of the list has this affinity and no frames yet. */
-static struct redistributor *wanting(uint32_t affinity)
+static __cold struct redistributor *wanting(uint32_t affinity)
 {
     for (unsigned i = 0; i < gic.redistributor_count; i++) {
         if (gic.redistributor[i].affinity == affinity)
@@ -298,7 +298,7 @@ static struct redistributor *wanting(uint32_t affinity)
  * Of the frames of CPUs in the tree two pages are mapped, where the registers are: a region can
  * hold hundreds of CPUs. Returns how many CPUs were found.
  */
-static unsigned scan_region(paddr_t base, uint64_t size, uint64_t stride, unsigned missing)
+static __cold unsigned scan_region(paddr_t base, uint64_t size, uint64_t stride, unsigned missing)
 {
     unsigned found = 0;
 
@@ -328,7 +328,7 @@ static unsigned scan_region(paddr_t base, uint64_t size, uint64_t stride, unsign
     return found;
 }
 
-static int list_cpus(void)
+static __cold int list_cpus(void)
 {
     unsigned count = dt_cpu_count();
     struct dt_cpu cpu;
@@ -344,7 +344,7 @@ static int list_cpus(void)
     return 0;
 }
 
-static int find_redistributors(const struct device *device)
+static __cold int find_redistributors(const struct device *device)
 {
     uint32_t regions = 1;
     uint64_t stride = 0;
@@ -375,7 +375,7 @@ static int find_redistributors(const struct device *device)
     return 0;
 }
 
-static void init_distributor(paddr_t distributor)
+static __cold void init_distributor(paddr_t distributor)
 {
     uint64_t boot_cpu = cpu_mpidr();
 

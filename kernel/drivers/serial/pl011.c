@@ -151,10 +151,8 @@ static void pl011_early_write(void *registers, const char *text, size_t size)
 /* Testing wants the FIFO off: then every byte is an interrupt of its own. */
 static bool fifo_is_wanted(void)
 {
-    const struct fw_node *chosen = fw_find_path("/chosen");
-    const char *bootargs = chosen != NULL ? fw_property_string(chosen, "bootargs") : NULL;
     size_t length;
-    const char *value = bootargs ? parse_option(bootargs, "remora.uart-fifo", &length) : NULL;
+    const char *value = parse_option(fw_boot_arguments(), "remora.uart-fifo", &length);
 
     return value == NULL || !str_equal_n(value, length, "off");
 }

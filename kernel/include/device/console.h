@@ -81,6 +81,8 @@ void console_early_remap(void *registers);
 
 /* Buffers and the terminal; kmalloc works, no driver is probed yet. -ENOMEM. */
 int console_init(void);
+/* Whether a driver has registered one: the program's streams have where to go. */
+bool console_has_device(void);
 
 /* --- streams of the program --------------------------------------------------------------------
  */

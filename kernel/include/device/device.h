@@ -20,8 +20,8 @@ struct match {
 enum probe_stage {
     PROBE_IRQCHIP, /* no interrupts, no timers yet */
     PROBE_TIMER,   /* interrupts can be requested, time stands still */
-    PROBE_CONSOLE,
-    PROBE_DEVICE, /* everything works; may sleep */
+    PROBE_CONSOLE, /* and the clock of the day */
+    PROBE_DEVICE,  /* everything works; may sleep. Beside the first program, where it can be */
     PROBE_STAGES,
 };
 

@@ -66,6 +66,8 @@ char *fw_path(const struct fw_node *node, char *to, size_t size);
 /* "/path", "alias" or "alias/path", up to NUL or ':'. A component may leave out its unit address if
  * that is clear. */
 struct fw_node *fw_find_path(const char *path);
+/* What the loader passed in /chosen, "" if nothing. */
+const char *fw_boot_arguments(void);
 struct fw_node *fw_find_phandle(uint32_t phandle);
 /* The child with that name, with or without unit address. */
 struct fw_node *fw_find_child(const struct fw_node *parent, const char *name);

@@ -52,15 +52,13 @@ struct fs_type {
 };
 void fs_type_register(struct fs_type *type); /* at start-up, before programs run */
 
-/* Called once, first of all: caches, types of file systems that are built in. */
+/* Called once, first of all: the caches. */
 void fs_init(void);
 
 /*
  * The root: an EROFS image in RAM at [image, image + size), pinned and read-only from now on, under
- * a tmpfs overlay capped at `overlay_limit` bytes (0: half of RAM). Also mounts /proc, /sys, /dev
- * and /dev/shm where the image has these directories (or makes them in the overlay). Sets
- * fs_init_context. A damaged image: -EUCLEAN, -EINVAL or -EIO, after one line that says what was
- * found where.
+ * a tmpfs overlay capped at `overlay_limit` bytes (0: half of RAM). Sets fs_init_context. A damaged
+ * image: -EUCLEAN, -EINVAL or -EIO, after one line that says what was found where.
  */
 int fs_mount_root(paddr_t image, uint64_t size, uint64_t overlay_limit);
 /* The same with an EROFS image that a disk holds from its first byte on, read as it is needed. */
@@ -68,6 +66,11 @@ struct blkdev;
 int fs_mount_root_disk(struct blkdev *disk, uint64_t overlay_limit);
 /* Without an image: an empty tmpfs as root (a program handed over by itself). */
 int fs_mount_empty_root(uint64_t overlay_limit);
+
+/* Once there is a root and devices have been found: the types of file systems, what programs expect
+ * in /dev, and /dev, /dev/shm, /proc and /sys, mounted where the image has these directories (or
+ * they are made in the overlay). An error has been told. */
+int fs_mount_system(void);
 
 /* mount(2), umount2(2). options may be NULL. -EPERM without CAP_SYS_ADMIN. */
 int fs_mount(const char *source, const struct path *at, const char *target, const char *type,

@@ -215,12 +215,17 @@ void process_times(struct process *process, uint64_t *user_ns, uint64_t *system_
 const struct cred *task_swap_cred(const struct cred *cred);
 
 /*
- * init/main.c, last step of the boot thread: starts process 1. It calls `prepare` (devices, root),
- * reads the manifest and bootargs, opens descriptors 0, 1, 2 on the console, and execs the program;
- * until then it has no address space. A failure there ends the guest with status 126 or 127 and a
+ * init/main.c, last step of the boot thread: starts process 1. It calls `prepare`, reads the
+ * manifest and bootargs, opens descriptors 0, 1, 2 on the console, and execs the program; until
+ * then it has no address space. A failure there ends the guest with status 126 or 127 and a
  * message. -ENOMEM.
  */
-int process_start_init(void (*prepare)(void));
+struct first_program {
+    void (*prepare)(void);   /* what its start needs: the root */
+    bool (*needs_all)(void); /* after `prepare`: its start needs what `finish` brings, too */
+    void (*finish)(void);    /* devices, network, mounts; else beside it (linux/late_boot.h) */
+};
+int process_start_init(const struct first_program *first);
 
 /* Ends the running process (all tasks) with a status as wait(2) has it; does not return. */
 _Noreturn void process_exit(int wait_status);

@@ -176,6 +176,7 @@ void env_start(const void *image, size_t size)
     else
         error = fs_mount_empty_root(0);
     assert_int_equal(error, 0);
+    assert_int_equal(fs_mount_system(), 0);
 }
 
 void *env_make_image(const char *directory, const char *options, size_t *size)
