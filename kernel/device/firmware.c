@@ -18,31 +18,6 @@ unsigned fw_node_count(void)
     return (unsigned)(fw_nodes.end - fw_nodes.first);
 }
 
-struct fw_node *fw_node_at(unsigned index)
-{
-    return index < fw_node_count() ? &fw_nodes.first[index] : NULL;
-}
-
-struct fw_node *fw_root(void)
-{
-    return fw_node_at(0);
-}
-
-struct fw_node *fw_parent(const struct fw_node *node)
-{
-    return fw_node_at(node->parent);
-}
-
-struct fw_node *fw_first_child(const struct fw_node *node)
-{
-    return fw_node_at(node->child);
-}
-
-struct fw_node *fw_next_sibling(const struct fw_node *node)
-{
-    return fw_node_at(node->next);
-}
-
 const char *fw_name(const struct fw_node *node)
 {
     return (const char *)fw_tree.blob + node->name;

@@ -66,7 +66,7 @@ static inline void poison_set(const struct slab_cache *cache, void *object)
 }
 #endif
 
-static void cache_ready(struct slab_cache *cache)
+static __cold void cache_ready(struct slab_cache *cache)
 {
     reg_t flags = spin_lock_irq(&caches_lock);
 

@@ -187,20 +187,21 @@ uint64_t features_hwcap2(void)
     return hwcap_collect(hwcap2_table, ARRAY_SIZE(hwcap2_table));
 }
 
+/* Where the field is, and from which value on; but for CAP_PAUTH. */
+static const struct {
+    uint8_t which, shift, least;
+} capability_field[] = {
+    [CAP_LSE] = {ID_ISAR0, 20, 2},
+    [CAP_PAN] = {ID_MMFR1, 20, 1},
+    [CAP_BTI] = {ID_PFR1, 0, 1},
+};
+
 bool cpu_has(unsigned capability)
 {
-    switch (capability) {
-    case CAP_LSE:
-        return id_field(ID_ISAR0, 20) >= 2;
-    case CAP_PAN:
-        return id_field(ID_MMFR1, 20) >= 1;
-    case CAP_PAUTH:
+    if (capability == CAP_PAUTH)
         return has_address_auth();
-    case CAP_BTI:
-        return id_field(ID_PFR1, 0) >= 1;
-    default:
-        return false;
-    }
+    return id_field(capability_field[capability].which, capability_field[capability].shift) >=
+           capability_field[capability].least;
 }
 
 void features_cpu_enable(void)

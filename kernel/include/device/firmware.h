@@ -46,12 +46,34 @@ extern struct fw_nodes {
     struct fw_node *first, *end;
 } fw_nodes;
 
-struct fw_node *fw_root(void); /* NULL before a tree was read */
-struct fw_node *fw_parent(const struct fw_node *node);
-struct fw_node *fw_first_child(const struct fw_node *node);
-struct fw_node *fw_next_sibling(const struct fw_node *node);
+static inline struct fw_node *fw_node_at(unsigned index)
+{
+    struct fw_node *node = fw_nodes.first + index;
+
+    return node < fw_nodes.end ? node : NULL;
+}
+
+static inline struct fw_node *fw_root(void) /* NULL before a tree was read */
+{
+    return fw_node_at(0);
+}
+
+static inline struct fw_node *fw_parent(const struct fw_node *node)
+{
+    return fw_node_at(node->parent);
+}
+
+static inline struct fw_node *fw_first_child(const struct fw_node *node)
+{
+    return fw_node_at(node->child);
+}
+
+static inline struct fw_node *fw_next_sibling(const struct fw_node *node)
+{
+    return fw_node_at(node->next);
+}
+
 unsigned fw_node_count(void);
-struct fw_node *fw_node_at(unsigned index);
 
 #define fw_for_each_child(node, parent) \
     for ((node) = fw_first_child(parent); (node) != NULL; (node) = fw_next_sibling(node))
