@@ -435,9 +435,16 @@ __cold void *vm_new_page(struct vmspace *vs, vaddr_t va)
         return NULL;
     rwlock_read_lock(&vs->lock);
     f.area = area_find(vs, va);
-    error = install(&f, page, true);
+    spin_lock(&vs->pt_lock);
+    error = pt_map(&vs->pagetable, va, page_phys(page), PAGE_SIZE, leaf_prot(&f, page, true));
+    if (error == 0)
+        count_resident(vs, 1);
+    spin_unlock(&vs->pt_lock);
     rwlock_read_unlock(&vs->lock);
-    return error == 0 ? page_virt(page) : NULL;
+    if (error == 0)
+        return page_virt(page);
+    page_unref(page);
+    return NULL;
 }
 
 int vm_populate(struct vmspace *vs, vaddr_t addr, size_t len, unsigned access)
