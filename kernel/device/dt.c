@@ -108,7 +108,7 @@ static inline enum known_name look_up_name(struct scan *s, uint32_t offset)
     return (enum known_name)s->cache[offset];
 }
 
-static inline bool value_is(const uint8_t *value, uint32_t size, const char *text)
+static __always_inline bool value_is(const uint8_t *value, uint32_t size, const char *text)
 {
     return size == strlen(text) + 1 && memcmp(value, text, size) == 0;
 }
