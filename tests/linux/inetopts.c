@@ -9,13 +9,6 @@
 
 static int families[] = {AF_INET, AF_INET6};
 
-static int datagram_socket(int family)
-{
-    union name name = loopback(family, 0);
-    int fd = socket(family, SOCK_DGRAM, 0);
-    return bind(fd, &name.any, name_size(&name)) ? -1 : fd;
-}
-
 static struct {
     char text[64];
     _Alignas(8) char space[256];
@@ -283,7 +276,7 @@ CHECK(bind_to_device)
 {
     char name[16] = "";
     socklen_t size = sizeof name;
-    int fd = datagram_socket(AF_INET);
+    int fd = bound(AF_INET, SOCK_DGRAM);
     union name own = local_name(fd);
     EXPECT_OK(getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &size));
     EXPECT_EQ(size, 0);
@@ -303,7 +296,8 @@ CHECK(datagrams_tell_where_they_came)
 {
     int on = 1;
     for (unsigned i = 0; i < 2; i++) {
-        int family = families[i], level = i == 0 ? SOL_IP : SOL_IPV6, fd = datagram_socket(family);
+        int family = families[i], level = i == 0 ? SOL_IP : SOL_IPV6,
+            fd = bound(family, SOCK_DGRAM);
         union name own = local_name(fd);
         EXPECT_OK(setsockopt(fd, level, i == 0 ? IP_PKTINFO : IPV6_RECVPKTINFO, &on, sizeof on));
         EXPECT_OK(setsockopt(fd, level, i == 0 ? IP_RECVTTL : IPV6_RECVHOPLIMIT, &on, sizeof on));
@@ -337,7 +331,8 @@ CHECK(control_data_rules_one_datagram)
 {
     int on = 1, ttl = 5, tos = 40;
     for (unsigned i = 0; i < 2; i++) {
-        int family = families[i], level = i == 0 ? SOL_IP : SOL_IPV6, fd = datagram_socket(family);
+        int family = families[i], level = i == 0 ? SOL_IP : SOL_IPV6,
+            fd = bound(family, SOCK_DGRAM);
         union name own = local_name(fd);
         EXPECT_OK(setsockopt(fd, level, i == 0 ? IP_RECVTTL : IPV6_RECVHOPLIMIT, &on, sizeof on));
         EXPECT_OK(setsockopt(fd, level, i == 0 ? IP_RECVTOS : IPV6_RECVTCLASS, &on, sizeof on));
@@ -358,7 +353,7 @@ CHECK(control_data_rules_one_datagram)
 
 CHECK(time_of_arrival)
 {
-    int on = 1, fd = datagram_socket(AF_INET);
+    int on = 1, fd = bound(AF_INET, SOCK_DGRAM);
     union name own = local_name(fd);
     struct timespec now;
     EXPECT_OK(setsockopt(fd, SOL_SOCKET, SO_TIMESTAMP, &on, sizeof on));
@@ -379,7 +374,7 @@ CHECK(time_of_arrival)
 CHECK(nobody_listens_there)
 {
     for (unsigned i = 0; i < 2; i++) {
-        int fd = datagram_socket(families[i]), other = datagram_socket(families[i]);
+        int fd = bound(families[i], SOCK_DGRAM), other = bound(families[i], SOCK_DGRAM);
         union name gone = local_name(other);
         char byte;
         close(other);
@@ -400,7 +395,7 @@ CHECK(errors_with_their_source)
 {
     int on = 1;
     for (unsigned i = 0; i < 2; i++) {
-        int fd = datagram_socket(families[i]), other = datagram_socket(families[i]);
+        int fd = bound(families[i], SOCK_DGRAM), other = bound(families[i], SOCK_DGRAM);
         int level = i == 0 ? SOL_IP : SOL_IPV6;
         union name gone = local_name(other);
         close(other);

@@ -172,3 +172,36 @@ CHECK(packet_options)
     close(fd);
     close(udp);
 }
+
+// ---- datagrams that lie about their length, from a raw socket ----
+
+// The header says `said`, with `size` bytes behind it, and no checksum.
+static void send_lying(int raw, const union name *to, unsigned said, size_t size)
+{
+    unsigned char packet[sizeof(struct udphdr) + 100];
+    struct udphdr header = {
+        .source = htons(7), .dest = to->in.sin_port, .len = htons((uint16_t)said)};
+    memset(packet, 'u', sizeof packet);
+    memcpy(packet, &header, sizeof header);
+    sendto(raw, packet, sizeof header + size, 0, &to->any, sizeof to->in);
+}
+
+CHECK(datagrams_have_the_length_they_say)
+{
+    int raw = socket(AF_INET, SOCK_RAW, IPPROTO_UDP), udp = bound(AF_INET, SOCK_DGRAM);
+    union name to = local_name(udp);
+    char text[200];
+    EXPECT(raw >= 0 && udp >= 0);
+    send_lying(raw, &to, 8 + 100, 100);
+    EXPECT_EQ(recv(udp, text, sizeof text, MSG_DONTWAIT), 100);
+    send_lying(raw, &to, 8 + 40, 100);
+    EXPECT_EQ(recv(udp, text, sizeof text, MSG_DONTWAIT), 40);
+    send_lying(raw, &to, 8, 100);
+    EXPECT_EQ(recv(udp, text, sizeof text, MSG_DONTWAIT), 0);
+    send_lying(raw, &to, 7, 100);
+    send_lying(raw, &to, 0, 100);
+    send_lying(raw, &to, 8 + 101, 100);
+    EXPECT_ERR(recv(udp, text, sizeof text, MSG_DONTWAIT), EAGAIN);
+    close(raw);
+    close(udp);
+}

@@ -50,35 +50,31 @@ static int state_of(unsigned port)
 
 // ---- what is dropped ----
 
-CHECK(least_hops)
+static void least_hops(int family, int level, int least, int hops)
 {
     char byte;
-    EXPECT(tcp_pair(AF_INET));
-    EXPECT_OK(set_option(b, SOL_IP, IP_MINTTL, 100));
-    EXPECT_EQ(get_option(b, SOL_IP, IP_MINTTL), 100);
+    EXPECT(tcp_pair(family));
+    EXPECT_OK(set_option(b, level, least, 100));
+    EXPECT_EQ(get_option(b, level, least), 100);
     EXPECT_EQ(write(a, "x", 1), 1);
     usleep(50000);
     EXPECT_ERR(recv(b, &byte, 1, MSG_DONTWAIT), EAGAIN);
-    EXPECT_OK(set_option(a, SOL_IP, IP_TTL, 100)); // it comes again, from farther away
+    EXPECT_OK(set_option(a, level, hops, 100)); // it comes again, from farther away
     EXPECT_EQ(wait_events(b, POLLIN), POLLIN);
     EXPECT_EQ(recv(b, &byte, 1, 0), 1);
-    EXPECT_ERR(set_option(b, SOL_IP, IP_MINTTL, 256), EINVAL);
-    EXPECT_ERR(set_option(b, SOL_IP, IP_MINTTL, -1), EINVAL);
+    EXPECT_ERR(set_option(b, level, least, 256), EINVAL);
+    EXPECT_ERR(set_option(b, level, least, -1), EINVAL);
     close_pair();
+}
+
+CHECK(least_hops_of_ipv4)
+{
+    least_hops(AF_INET, SOL_IP, IP_MINTTL, IP_TTL);
 }
 
 CHECK(least_hops_of_ipv6)
 {
-    char byte;
-    EXPECT(tcp_pair(AF_INET6));
-    EXPECT_OK(set_option(b, SOL_IPV6, IPV6_MINHOPCOUNT, 100));
-    EXPECT_EQ(get_option(b, SOL_IPV6, IPV6_MINHOPCOUNT), 100);
-    EXPECT_EQ(write(a, "x", 1), 1);
-    usleep(50000);
-    EXPECT_ERR(recv(b, &byte, 1, MSG_DONTWAIT), EAGAIN);
-    EXPECT_OK(set_option(a, SOL_IPV6, IPV6_UNICAST_HOPS, 100));
-    EXPECT_EQ(wait_events(b, POLLIN), POLLIN);
-    close_pair();
+    least_hops(AF_INET6, SOL_IPV6, IPV6_MINHOPCOUNT, IPV6_UNICAST_HOPS);
 }
 
 // ---- how long something is tried ----

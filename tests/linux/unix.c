@@ -1,28 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Unix sockets: pairs, streams, datagrams, sequenced packets, names, descriptors in messages,
 // options.
-#include "check.h"
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <sys/un.h>
-
-static int a, b;
-
-static void make_pair(int type)
-{
-    int fds[2] = {-1, -1};
-    socketpair(AF_UNIX, type, 0, fds);
-    a = fds[0];
-    b = fds[1];
-}
-
-static void close_pair(void)
-{
-    close(a);
-    close(b);
-}
+#include "unix.h"
 
 static struct sockaddr_un address(const char *name)
 {

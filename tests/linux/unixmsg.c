@@ -2,32 +2,11 @@
 // Unix sockets, what unix.c leaves out: control data and its limits, credentials, peeking and
 // cutting, several messages with time-outs, states of connections, queues and their ioctls, files
 // and pipes into sockets.
-#include "check.h"
-#include <poll.h>
-#include <sys/ioctl.h>
+#include "unix.h"
 #include <sys/sendfile.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <sys/un.h>
 
 #define INPUT_QUEUE  0x541b // SIOCINQ
 #define OUTPUT_QUEUE 0x5411 // SIOCOUTQ
-
-static int a, b;
-
-static void make_pair(int type)
-{
-    int fds[2] = {-1, -1};
-    socketpair(AF_UNIX, type, 0, fds);
-    a = fds[0];
-    b = fds[1];
-}
-
-static void close_pair(void)
-{
-    close(a);
-    close(b);
-}
 
 // An abstract address; its length comes back by `length`.
 static struct sockaddr_un hidden(const char *name, socklen_t *length)
