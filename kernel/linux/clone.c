@@ -41,6 +41,9 @@
 #define CLONE_CHILD_SETTID   0x01000000u
 #define CLONE_NAMESPACES     0x7e020080u
 #define CSIGNAL              0xffu
+#define UNSHARE_FLAGS                                                                   \
+    (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | \
+     CLONE_NAMESPACES)
 
 SLAB_CACHE(task_cache, struct task);
 
@@ -100,6 +103,57 @@ void task_destroy(struct task *task)
     fs_context_unref(task->fs);
     thread_destroy(&task->thread);
     task_release(&task->thread);
+}
+
+/* Others look at a task's files and folders under process->lock. */
+
+int task_own_files(struct task *task)
+{
+    struct fd_table *shared = task->files, *own;
+    reg_t flags;
+
+    if (atomic_read(&shared->users) == 1)
+        return 0;
+    own = fd_table_copy(shared);
+    if (!own)
+        return -ENOMEM;
+    flags = spin_lock_irq(&task->process->lock);
+    task->files = own;
+    spin_unlock_irq(&task->process->lock, flags);
+    fd_table_unref(shared);
+    return 0;
+}
+
+static int own_folders(struct task *task)
+{
+    struct fs_context *shared = task->fs, *own = fs_context_copy(shared);
+    reg_t flags;
+
+    if (!own)
+        return -ENOMEM;
+    flags = spin_lock_irq(&task->process->lock);
+    task->fs = own;
+    spin_unlock_irq(&task->process->lock, flags);
+    fs_context_unref(shared);
+    return 0;
+}
+
+/* unshare(2). There is one namespace of each kind. */
+long sys_unshare(const reg_t arg[6])
+{
+    struct task *task = current_task();
+    reg_t flags = arg[0];
+    int error = 0;
+
+    if (flags & ~(reg_t)UNSHARE_FLAGS)
+        return -EINVAL;
+    if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && task->process->task_count > 1)
+        return -EINVAL;
+    if (flags & CLONE_NAMESPACES)
+        return -EPERM;
+    if (flags & CLONE_FILES)
+        error = task_own_files(task);
+    return error == 0 && (flags & CLONE_FS) ? own_folders(task) : error;
 }
 
 static void thread_begins(void *arg)

@@ -232,20 +232,6 @@ static const char *last_component(const char *name)
     return slash ? slash + 1 : name;
 }
 
-static struct fd_table *unshare_files(struct task *task)
-{
-    struct fd_table *copy;
-
-    if (atomic_read(&task->files->users) == 1)
-        return task->files;
-    copy = fd_table_copy(task->files);
-    if (copy) {
-        fd_table_unref(task->files);
-        task->files = copy;
-    }
-    return copy;
-}
-
 static void switch_vmspace(struct process *process, struct vmspace *vs)
 {
     struct vmspace *old = process->vmspace;
@@ -275,7 +261,7 @@ static int end_sharing(struct task *task)
 {
     int error = process_kill_others();
 
-    return error ? error : unshare_files(task) ? 0 : -ENOMEM;
+    return error ? error : task_own_files(task);
 }
 
 /* What a program does not hand on to the next. */

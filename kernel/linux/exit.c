@@ -43,10 +43,12 @@ static void drop_files(struct task *task)
 {
     struct fd_table *files = task->files;
     struct fs_context *fs = task->fs;
+    reg_t flags = spin_lock_irq(&task->process->lock); /* others look at them under it */
 
     task->files = NULL;
-    fd_table_unref(files);
     task->fs = &fs_init_context;
+    spin_unlock_irq(&task->process->lock, flags);
+    fd_table_unref(files);
     fs_context_unref(fs);
 }
 

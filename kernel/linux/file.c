@@ -8,6 +8,7 @@
 #include <linux/syscalls.h>
 
 #include "files.h"
+#include "process_internal.h"
 #include "sigio.h"
 
 #define CLOSE_RANGE_UNSHARE 2u
@@ -35,14 +36,8 @@ static long do_close_range(unsigned first, unsigned last, unsigned flags)
 {
     if (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) || first > last)
         return -EINVAL;
-    if (flags & CLOSE_RANGE_UNSHARE && atomic_read(&current_files()->users) > 1) {
-        struct fd_table *own = fd_table_copy(current_files());
-
-        if (own == NULL)
-            return -ENOMEM;
-        fd_table_unref(current_files());
-        current_task()->files = own;
-    }
+    if ((flags & CLOSE_RANGE_UNSHARE) && task_own_files(current_task()) != 0)
+        return -ENOMEM;
     return fd_close_range(current_files(), first, last, (flags & CLOSE_RANGE_CLOEXEC) != 0);
 }
 

@@ -26,6 +26,7 @@ int task_create(struct process *process, struct fd_table *files, struct fs_conte
                 const struct cred *cred, void (*entry)(void *), void *arg, struct task **out);
 void task_join_process(struct task *task); /* puts it on process->tasks */
 void task_destroy(struct task *task);      /* one that never ran */
+int task_own_files(struct task *task);     /* shares them with nobody from now on; -ENOMEM */
 
 /* exit.c: ends all other tasks of the running process, for exec. -EAGAIN: somebody else is at it.
  */

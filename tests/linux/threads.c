@@ -505,6 +505,41 @@ CHECK(nice_values)
     EXPECT_ERR(syscall(SYS_getpriority, PRIO_PROCESS, 999999), ESRCH);
 }
 
+static void *unshare_all(void *fd)
+{
+    if (syscall(SYS_unshare, CLONE_VM) != -1 || errno != EINVAL)
+        return "CLONE_VM with two threads";
+    if (syscall(SYS_unshare, CLONE_FS | CLONE_FILES | CLONE_SYSVSEM))
+        return "unshare";
+    umask(0777);
+    if (chdir("/") || close((int)(long)fd) || close((int)(long)fd) != -1)
+        return "chdir or close";
+    return NULL;
+}
+
+CHECK(unshare)
+{
+    char before[PATH_MAX], after[PATH_MAX];
+    int fd = open("/dev/null", O_RDONLY);
+    pthread_t thread;
+    void *wrong;
+    EXPECT(getcwd(before, sizeof before) != NULL);
+    umask(022);
+    EXPECT_EQ(pthread_create(&thread, NULL, unshare_all, (void *)(long)fd), 0);
+    EXPECT_EQ(pthread_join(thread, &wrong), 0);
+    EXPECT_STR(wrong ? wrong : "nothing", "nothing");
+    EXPECT(getcwd(after, sizeof after) != NULL);
+    EXPECT_STR(after, before);
+    EXPECT_EQ(umask(022), 022);
+    EXPECT_OK(close(fd));
+    EXPECT_OK(syscall(SYS_unshare, 0));
+    EXPECT_OK(syscall(SYS_unshare, CLONE_FS));
+    EXPECT_OK(syscall(SYS_unshare, CLONE_FILES));
+    EXPECT_ERR(syscall(SYS_unshare, 1), EINVAL);
+    EXPECT_ERR(syscall(SYS_unshare, CLONE_VFORK), EINVAL);
+    EXPECT_ERR(syscall(SYS_unshare, CLONE_SETTLS | CLONE_FS), EINVAL);
+}
+
 CHECK(set_tid_address_returns_the_thread)
 {
     static int word;

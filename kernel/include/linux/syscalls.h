@@ -28,7 +28,7 @@ const char *abi64_syscall_name(unsigned number);
 /* process.c, exec.c, clone.c, exit.c */
 extern syscall_fn sys_clone, sys_clone3, sys_execve, sys_execveat, sys_exit, sys_exit_group;
 extern syscall_fn sys_getpgid, sys_getpid, sys_getppid, sys_getsid, sys_gettid, sys_setpgid,
-    sys_setsid;
+    sys_setsid, sys_unshare;
 extern syscall_fn sys_set_tid_address, sys_wait4, sys_waitid, sys_pidfd_open, sys_pidfd_getfd;
 extern syscall_fn sys_pidfd_send_signal, sys_process_vm_readv, sys_process_vm_writev, sys_kcmp;
 

@@ -93,6 +93,7 @@ syscall_fn *const abi64_syscall_table[SYSCALL_COUNT] = {
     [__NR_set_tid_address] = sys_set_tid_address,
     [__NR_futex] = sys_futex,
     [__NR_set_robust_list] = sys_set_robust_list,
+    [__NR_unshare] = sys_unshare,
     [__NR_get_robust_list] = sys_get_robust_list,
     [__NR_nanosleep] = sys_nanosleep,
     [__NR_getitimer] = sys_getitimer,
