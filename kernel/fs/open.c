@@ -379,13 +379,14 @@ __cold int fs_read_text(const char *name, size_t limit, char **out)
         ssize_t got = object_read(inode->object, text, size, 0); /* stays with the path */
 
         error = got < 0 ? (int)got : 0;
-        if (error != 0)
-            kfree(text);
     } else if (error == 0) {
         error = -ENOMEM;
     }
     path_unref(&path);
-    *out = text;
+    if (error == 0)
+        *out = text;
+    else
+        kfree(text);
     return error;
 }
 
@@ -407,6 +408,7 @@ static int exec_check(const struct path *path)
 
 int fs_open_exec(const struct path *at, const char *name, unsigned lookup, struct file **out)
 {
+    struct file *file;
     struct path path;
     int error = path_lookup(at, name, lookup, &path);
 
@@ -417,13 +419,15 @@ int fs_open_exec(const struct path *at, const char *name, unsigned lookup, struc
         path_unref(&path);
         return error;
     }
-    error = fs_open_found(&path, O_RDONLY, out);
+    error = fs_open_found(&path, O_RDONLY, &file);
     if (error != 0)
         return error;
-    error = inode_deny_write((*out)->inode);
-    if (error == 0)
-        (*out)->access |= FILE_EXEC;
-    else
-        file_unref(*out);
-    return error;
+    error = inode_deny_write(file->inode);
+    if (error != 0) {
+        file_unref(file);
+        return error;
+    }
+    file->access |= FILE_EXEC;
+    *out = file;
+    return 0;
 }

@@ -2,27 +2,29 @@
 /* Memory pressure: what can be given up, and the cap on what cannot. */
 #include "frames.h"
 
+#include <arch/barrier.h>
 #include <core/panic.h>
 #include <core/work.h>
 #include <lib/compiler.h>
 #include <mm/object.h>
 #include <mm/pagecache.h>
 
-static struct memory_shrinker *shrinkers; /* added at start, never removed */
+static struct memory_shrinker *shrinkers; /* added by the boot, never removed */
 static atomic64_t pinned_pages;
 static uint64_t pinned_cap; /* 0: half of RAM */
 
 void memory_add_shrinker(struct memory_shrinker *shrinker)
 {
     shrinker->next = shrinkers;
-    shrinkers = shrinker;
+    smp_store_release(&shrinkers, shrinker); /* pairs with the load in memory_reclaim() */
 }
 
 uint64_t memory_reclaim(uint64_t pages)
 {
     uint64_t freed = pagecache_evict(pages);
 
-    for (struct memory_shrinker *s = shrinkers; s != NULL && freed < pages; s = s->next)
+    for (struct memory_shrinker *s = smp_load_acquire(&shrinkers); s != NULL && freed < pages;
+         s = s->next)
         freed += s->reclaim(s, pages - freed);
     return freed;
 }

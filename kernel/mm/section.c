@@ -132,7 +132,7 @@ struct page *memory_reserved_page(paddr_t pa)
         WRITE_ONCE(ready, align_down(pa, WINDOW_SIZE));
     }
     /* Loaded before the kernel ran, never written since, and memory_init() emptied the instruction
-     * caches. */
+     * caches; the vDSO's page is cleaned by who fills it. */
     if (unlikely(!(page->flags & PAGE_RESERVED)))
         WRITE_ONCE(page->flags, PAGE_RESERVED | PAGE_ICACHE_CLEAN); /* the only flags it ever has */
     return page;

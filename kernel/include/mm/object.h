@@ -74,8 +74,8 @@ void object_init(struct vm_object *object, const struct vm_object_ops *ops,
 void object_ref(struct vm_object *object);
 void object_unref(struct vm_object *object); /* may sleep */
 
-/* Copies bytes out of the object's pages: as many as lie before its end, or an error of its `get`.
- * May sleep. */
+/* Copies bytes out of the object's pages: as many as it has pages for (behind a file's end the last
+ * one holds zeroes), or an error of its `get`. May sleep. */
 ssize_t object_read(struct vm_object *object, void *to, size_t bytes, uint64_t pos);
 
 /*

@@ -324,12 +324,13 @@ static void unnamed_files(void **unused)
 
 static void executables(void **unused)
 {
-    struct file *exec, *file;
+    struct file *exec = NULL, *file;
 
     (void)unused;
     assert_int_equal(fs_open_exec(NULL, "/a/file", LOOKUP_FOLLOW, &exec), -EACCES);
     assert_int_equal(env_open("/a/program", O_WRONLY | O_CREAT, 0755, &file), 0);
     assert_int_equal(fs_open_exec(NULL, "/a/program", LOOKUP_FOLLOW, &exec), -ETXTBSY);
+    assert_null(exec);
     file_unref(file);
     assert_int_equal(fs_open_exec(NULL, "/a/program", LOOKUP_FOLLOW, &exec), 0);
     assert_int_equal(env_open("/a/program", O_WRONLY, 0, &file), -ETXTBSY);
