@@ -164,7 +164,7 @@ static int parse_manifest(struct start_plan *plan, char *text)
 {
     int error = 0;
 
-    if (!str_starts_with(text, MANIFEST_FIRST)) {
+    if (strncmp(text, MANIFEST_FIRST, strlen(MANIFEST_FIRST)) != 0) {
         log_error(MANIFEST_PATH ": it does not begin with " MANIFEST_FIRST);
         return -EINVAL;
     }
@@ -245,13 +245,15 @@ int start_plan_parse(struct start_plan *plan, char *manifest, char *bootargs)
 
 int start_plan_read(struct start_plan *plan)
 {
-    char *bootargs = kstrdup(fw_boot_arguments());
-    char *manifest = NULL;
-    int error = bootargs ? fs_read_text(MANIFEST_PATH, MANIFEST_SIZE_MAX, &manifest) : -ENOMEM;
+    const char *words = fw_boot_arguments();
+    char *manifest = NULL, *bootargs = NULL;
+    int error = fs_read_text(MANIFEST_PATH, MANIFEST_SIZE_MAX, &manifest);
 
-    if (error && error != -ENOENT) {
-        kfree(bootargs);
+    if (error && error != -ENOENT)
         return error;
+    if (*words && !(bootargs = kstrdup(words))) {
+        kfree(manifest);
+        return -ENOMEM;
     }
     return start_plan_parse(plan, manifest, bootargs);
 }
