@@ -130,18 +130,10 @@ const struct driver *device_find_driver_by_id(const struct bus *bus, uint32_t id
     return NULL;
 }
 
-/* Nodes of a kind stand together: what the one before had is often what this one has. */
-static bool same_compatible(const struct fw_node *a, const struct fw_node *b)
-{
-    return a != NULL && a->compatible_size == b->compatible_size &&
-           memcmp(fw_compatible_list(a), fw_compatible_list(b), b->compatible_size) == 0;
-}
-
 void device_match_all(void)
 {
     uint16_t last[PROBE_STAGES];
     unsigned count = fw_node_count();
-    const struct fw_node *before = NULL;
 
     build_table();
     for (unsigned stage = 0; stage < PROBE_STAGES; stage++)
@@ -152,8 +144,7 @@ void device_match_all(void)
 
         if (node->compatible == 0 || !fw_is_enabled(node))
             continue;
-        node->match = same_compatible(before, node) ? before->match : find_match(node);
-        before = node;
+        node->match = find_match(node);
         if (node->match == FW_NODE_NONE) {
             if (node->flags & FW_INTERRUPTS)
                 log_info("No driver for interrupt controller %s (%s)", fw_name(node),

@@ -181,11 +181,6 @@ const char *fw_property_string(const struct fw_node *node, const char *name)
     return fw_property_string_at(node, name, 0);
 }
 
-const char *fw_compatible_list(const struct fw_node *node)
-{
-    return (const char *)fw_tree.blob + node->compatible;
-}
-
 const char *fw_compatible(const struct fw_node *node, unsigned index)
 {
     if (node->compatible == 0)

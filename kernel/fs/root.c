@@ -18,17 +18,17 @@ void fs_init(void)
 /* The first mount of all becomes root and current directory of the first program. */
 static int mount_first(struct superblock *sb, const char *source)
 {
-    struct path root;
-    int error = fs_mount_super(sb, source, NULL, 0);
+    struct mount *mount = mount_create(sb, sb->root, source, 0);
+    struct path root = {mount, sb->root};
 
     superblock_unuse(sb);
-    if (error != 0)
-        return error;
-    root = (struct path){mount_at_index(0), sb->root};
-    dentry_ref(root.dentry);
-    fs_init_context.root = root;
-    fs_init_context.cwd = root;
+    if (mount == NULL)
+        return -ENOMEM;
+    (void)mount_attach(mount, NULL); /* where nothing is, nothing is in the way */
     path_ref(&root);
+    fs_init_context.root = root;
+    path_ref(&root);
+    fs_init_context.cwd = root;
     return 0;
 }
 

@@ -28,7 +28,7 @@
 
 syscall_fn *late_boot_calls[SYSCALL_COUNT];
 
-#define HEAD_START_NS (5 * NS_PER_MS)
+#define HEAD_START_NS (20 * NS_PER_MS)
 
 static struct waitq over_waitq = WAITQ_INIT;
 static bool over;

@@ -96,8 +96,6 @@ struct fw_node *fw_find_child(const struct fw_node *parent, const char *name);
 /* The first enabled node after `from` (NULL: any) with that string in its `compatible`. */
 struct fw_node *fw_find_compatible(const struct fw_node *from, const char *compatible);
 bool fw_is_compatible(const struct fw_node *node, const char *compatible);
-/* The whole value of `compatible`, compatible_size bytes; the node has one. */
-const char *fw_compatible_list(const struct fw_node *node);
 /* The index-th string of `compatible`, NULL past the end. */
 const char *fw_compatible(const struct fw_node *node, unsigned index);
 
