@@ -35,7 +35,7 @@ int blkdev_register(struct blkdev *dev)
     dev->minor = count++ * BLK_MINORS;
     waitq_init(&dev->room);
     waitq_init(&dev->finished);
-    *last = dev;
+    smp_store_release(last, dev); /* whole for fs_sync_all(), when a program ends beside the boot */
     last = &dev->next;
     log_info("%s: %lu sectors%s", dev->name, (unsigned long)dev->sector_count,
              dev->is_read_only ? ", read-only" : "");
