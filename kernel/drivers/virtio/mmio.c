@@ -77,6 +77,7 @@ static uint64_t mmio_features(struct virtio_device *device)
 
 static int mmio_accept(struct virtio_device *device, uint64_t features)
 {
+    set(device, STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER); /* a reset took them */
     set(device, DRIVER_FEATURES_SEL, 0);
     set(device, DRIVER_FEATURES, (uint32_t)features);
     if (device->version == 1)

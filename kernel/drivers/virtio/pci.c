@@ -122,7 +122,8 @@ static int vpci_accept(struct virtio_device *device, uint64_t features)
     void *common = v->common;
 
     if (v->vector_count != 0)
-        writew(0, common + CONFIG_VECTOR); /* a reset took it */
+        writew(0, common + CONFIG_VECTOR); /* a reset took it, as it did the status */
+    writeb(STATUS_ACKNOWLEDGE | STATUS_DRIVER, common + STATUS);
     writel(0, common + DRIVER_FEATURE_SELECT);
     writel((uint32_t)features, common + DRIVER_FEATURE);
     writel(1, common + DRIVER_FEATURE_SELECT);

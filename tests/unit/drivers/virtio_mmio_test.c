@@ -79,7 +79,7 @@ void fake_mmio_write(uintptr_t address, uint64_t value, unsigned size)
     assert_int_equal(size, 4);
     if (offset == 0x014 || offset == 0x024)
         reg.feature_select = (uint32_t)value;
-    else if (offset == 0x020)
+    else if (offset == 0x020 && (reg.status & 3) == 3) /* else it has no driver (section 3.1.1) */
         reg.accepted |= value << 32 * reg.feature_select;
     else if (offset == 0x064)
         reg.acknowledged |= (unsigned)value;
@@ -197,6 +197,10 @@ static void negotiates(void **state)
     assert_int_equal(found->ops->accept(found, BIT64(32) | BIT64(3)), 0);
     assert_true(reg.accepted == (BIT64(32) | BIT64(3)));
     assert_int_equal(reg.status, 11);
+    found->ops->reset(found);
+    reg.accepted = 0;
+    assert_int_equal(found->ops->accept(found, BIT64(32)), 0);
+    assert_true(reg.accepted == BIT64(32));
     reg.refuses = true;
     assert_int_equal(found->ops->accept(found, BIT64(32)), -EIO);
     stop();
