@@ -14,7 +14,7 @@
 #define ELF_PAGE   4096u
 #define ADDR_LIMIT ((uint64_t)1 << 48)
 
-enum { ET_EXEC = 2, ET_DYN = 3, EM_AARCH64 = 183 };
+enum { ET_EXEC = 2, ET_DYN = 3, EM_X86_64 = 62, EM_AARCH64 = 183 };
 enum { PT_LOAD = 1, PT_INTERP = 3, PT_PHDR = 6 };
 #define PT_GNU_STACK    0x6474e551u
 #define PT_GNU_PROPERTY 0x6474e553u
@@ -46,30 +46,40 @@ static int refuse(const char **reason, const char *why)
     return -ENOEXEC;
 }
 
-static const char *ident_fault(const struct elf_header *h)
+/* Rules are looked at together: bit n of `broken` stands for faults[n], of which the first is told.
+ */
+static int tell(unsigned broken, const char *const *faults, const char **reason)
 {
-    if (memcmp(h->ident, "\177ELF", 4) != 0)
-        return "it is not an ELF file";
-    if (h->ident[4] != 2)
-        return "it is a 32-bit ELF file";
-    if (h->ident[5] != 1)
-        return "it is big-endian";
-    if (h->ident[6] != 1 || h->version != 1)
-        return "its ELF version is unknown";
-    if (h->machine == 62)
-        return "it is for x86-64, not arm64";
-    if (h->machine != EM_AARCH64)
-        return "it is for another CPU than arm64";
-    if (h->type != ET_EXEC && h->type != ET_DYN)
-        return "it is neither an executable nor a shared object";
-    return NULL;
+    return broken ? refuse(reason, faults[__builtin_ctz(broken)]) : 0;
+}
+
+static int check_header(const struct elf_header *h, const char **reason)
+{
+    static const char *const faults[] = {
+        "it is not an ELF file",
+        "it is a 32-bit ELF file",
+        "it is big-endian",
+        "its ELF version is unknown",
+        "it is for x86-64, not arm64",
+        "it is for another CPU than arm64",
+        "it is neither an executable nor a shared object",
+        "its program headers have an unknown size",
+        "it has no program headers or too many",
+    };
+    unsigned broken = (memcmp(h->ident, "\177ELF", 4) != 0) << 0 | (h->ident[4] != 2) << 1 |
+                      (h->ident[5] != 1) << 2 | ((h->ident[6] != 1) | (h->version != 1)) << 3 |
+                      (h->machine == EM_X86_64) << 4 | (h->machine != EM_AARCH64) << 5 |
+                      ((h->type != ET_EXEC) & (h->type != ET_DYN)) << 6 |
+                      (h->phentsize != ELF_PHDR_SIZE) << 7 | (h->phnum - 1u >= ELF_MAX_PHDRS) << 8;
+
+    return tell(broken, faults, reason);
 }
 
 int elf_parse_header(const void *header, size_t header_bytes, uint64_t file_bytes,
                      uint64_t *phdr_offset, size_t *phdr_bytes, const char **reason)
 {
     struct elf_header h;
-    const char *fault;
+    int error;
 
     if (header_bytes < sizeof(h)) {
         if (header_bytes >= 4 && memcmp(header, "\177ELF", 4) == 0)
@@ -77,13 +87,9 @@ int elf_parse_header(const void *header, size_t header_bytes, uint64_t file_byte
         return refuse(reason, "it is not an ELF file");
     }
     memcpy(&h, header, sizeof(h));
-    fault = ident_fault(&h);
-    if (fault)
-        return refuse(reason, fault);
-    if (h.phentsize != ELF_PHDR_SIZE)
-        return refuse(reason, "its program headers have an unknown size");
-    if (h.phnum == 0 || h.phnum > ELF_MAX_PHDRS)
-        return refuse(reason, "it has no program headers or too many");
+    error = check_header(&h, reason);
+    if (error)
+        return error;
     *phdr_bytes = (size_t)h.phnum * ELF_PHDR_SIZE;
     if (h.phoff > file_bytes || *phdr_bytes > file_bytes - h.phoff)
         return refuse(reason, "it is truncated in the program headers");
@@ -99,22 +105,25 @@ static unsigned prot_of(uint32_t flags)
 static int check_load(const struct elf_image *image, const struct elf_phdr *p, uint64_t file_bytes,
                       const char **reason)
 {
-    const struct elf_segment *last =
-        image->segment_count ? &image->segments[image->segment_count - 1] : NULL;
+    static const char *const faults[] = {
+        "it has too many segments",
+        "a segment is larger in the file than in memory",
+        "it is truncated: a segment ends behind the end of the file",
+        "a segment is outside of the address space",
+        "a segment's address and offset do not agree",
+        "its segments overlap or are not in order",
+    };
+    unsigned count = image->segment_count;
+    const struct elf_segment *last = &image->segments[count ? count - 1 : 0]; /* zero: no bytes */
+    unsigned broken =
+        (count == ELF_MAX_SEGMENTS) << 0 | (p->filesz > p->memsz) << 1 |
+        ((p->filesz != 0) & ((p->offset > file_bytes) | (p->filesz > file_bytes - p->offset)))
+            << 2 |
+        ((p->vaddr >= ADDR_LIMIT) | (p->memsz > ADDR_LIMIT - p->vaddr)) << 3 |
+        ((p->vaddr - p->offset) % ELF_PAGE != 0) << 4 |
+        (p->vaddr < last->addr + last->mem_bytes) << 5;
 
-    if (image->segment_count == ELF_MAX_SEGMENTS)
-        return refuse(reason, "it has too many segments");
-    if (p->filesz > p->memsz)
-        return refuse(reason, "a segment is larger in the file than in memory");
-    if (p->filesz && (p->offset > file_bytes || p->filesz > file_bytes - p->offset))
-        return refuse(reason, "it is truncated: a segment ends behind the end of the file");
-    if (p->vaddr >= ADDR_LIMIT || p->memsz > ADDR_LIMIT - p->vaddr)
-        return refuse(reason, "a segment is outside of the address space");
-    if ((p->vaddr - p->offset) % ELF_PAGE != 0)
-        return refuse(reason, "a segment's address and offset do not agree");
-    if (last && p->vaddr < last->addr + last->mem_bytes)
-        return refuse(reason, "its segments overlap or are not in order");
-    return 0;
+    return tell(broken, faults, reason);
 }
 
 static int add_load(struct elf_image *image, const struct elf_phdr *p, uint64_t file_bytes,
