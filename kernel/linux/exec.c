@@ -274,6 +274,7 @@ static void end_program(struct task *task)
     signal_exec(task);
     fd_close_on_exec(task->files);
     task->process->dumpable = true;
+    task->process->private_barriers = task->process->core_barriers = false;
 }
 
 /* From here nothing fails. */

@@ -255,25 +255,38 @@ static void barrier_on_cpu(void *arg)
 
 long sys_membarrier(const reg_t arg[6])
 {
+    struct process *process = current_process();
+
     if (arg[1] != 0)
         return -EINVAL;
     switch ((int)arg[0]) {
     case MEMBARRIER_QUERY:
         return 127;
+    case MEMBARRIER_PRIVATE_EXPEDITED:
+        if (!READ_ONCE(process->private_barriers))
+            return -EPERM;
+        break;
+    case MEMBARRIER_PRIVATE_SYNC_CORE:
+        if (!READ_ONCE(process->core_barriers))
+            return -EPERM;
+        break;
     case MEMBARRIER_GLOBAL:
     case MEMBARRIER_GLOBAL_EXPEDITED:
-    case MEMBARRIER_PRIVATE_EXPEDITED:
-    case MEMBARRIER_PRIVATE_SYNC_CORE:
-        smp_mb();
-        ipi_call(&cpu_online_mask, barrier_on_cpu, NULL, true);
+        break;
+    case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED:
+        WRITE_ONCE(process->private_barriers, true);
+        return 0;
+    case MEMBARRIER_REGISTER_PRIVATE_SYNC_CORE:
+        WRITE_ONCE(process->core_barriers, true);
         return 0;
     case MEMBARRIER_REGISTER_GLOBAL_EXPEDITED:
-    case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED:
-    case MEMBARRIER_REGISTER_PRIVATE_SYNC_CORE:
         return 0;
     default:
         return -EINVAL;
     }
+    smp_mb();
+    ipi_call(&cpu_online_mask, barrier_on_cpu, NULL, true);
+    return 0;
 }
 
 /* Restartable sequences are not offered: C libraries do without. Not counted as absent, since every

@@ -551,6 +551,9 @@ CHECK(membarrier)
     int supported = (int)syscall(SYS_membarrier, 0, 0, 0);
     EXPECT(supported > 0);
     EXPECT_EQ(supported & (1 << 3), 1 << 3);
+    EXPECT_ERR(syscall(SYS_membarrier, 1 << 5, 0, 0), EPERM); /* not registered */
+    EXPECT_OK(syscall(SYS_membarrier, 1 << 6, 0, 0));
+    EXPECT_OK(syscall(SYS_membarrier, 1 << 5, 0, 0));
     EXPECT_OK(syscall(SYS_membarrier, 1 << 4, 0, 0));
     EXPECT_OK(syscall(SYS_membarrier, 1 << 3, 0, 0));
     EXPECT_OK(syscall(SYS_membarrier, 1, 0, 0));

@@ -115,6 +115,7 @@ struct process {
     uint64_t start_ns;
     uint64_t dead_utime_ns, dead_stime_ns; /* of tasks that ended */
     bool dumpable, no_new_privs, child_subreaper, thp_disabled;
+    bool private_barriers, core_barriers; /* what membarrier(2) was told to expect */
     uint32_t personality;
     uint32_t oom_score_adj;
 };
