@@ -27,7 +27,7 @@ QUIET = 'console=ttyAMA0 quiet panic=-1'
 LIMIT_S = 300
 
 # Different instructions that a boot of hello runs up to its line (boot-different in bench/counts).
-TRANSLATED = 20000
+TRANSLATED = 15000
 
 
 def qemu(memory=512):
