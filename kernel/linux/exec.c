@@ -8,6 +8,7 @@
 #include <arch/fpu.h>
 #include <arch/irqflags.h>
 #include <arch/pointer_auth.h>
+#include <arch/sve.h>
 #include <arch/sysreg.h>
 #include <arch/trap.h>
 #include <arch/uaccess.h>
@@ -273,6 +274,7 @@ static void end_program(struct task *task)
     timers_exec(task->process);
     signal_exec(task);
     fd_close_on_exec(task->files);
+    fpu_user_reset();
     task->process->dumpable = true;
     task->process->private_barriers = task->process->core_barriers = false;
 }
@@ -294,7 +296,7 @@ static void commit(struct exec *e, struct trapframe *frame)
     if (old)
         fs_close_exec(old);
     thread_set_name(&task->thread, last_component(e->shown));
-    fpu_user_reset();
+    sve_length_exec();
     new_keys();
     sysreg_write(tpidr_el0, 0);
     sysreg_write(tpidrro_el0, 0);

@@ -428,7 +428,6 @@ void fpu_user_reset(void)
     access_set(thread->cpu, ACCESS_NONE);
     irq_restore(flags);
     release(fpu);
-    sve_length_exec();
 }
 
 /*

@@ -76,8 +76,7 @@ int fpu_sve_load_user(vaddr_t from);
  */
 int fpu_inherit(struct thread *child);
 
-/* execve: the current thread's registers are zero again, its vector length that of a new program.
- */
+/* execve: the registers that the thread's program has used are zero again. */
 void fpu_user_reset(void);
 
 /* Frees the state of a thread that will not run again. */
