@@ -77,6 +77,7 @@ static bool is_kvm(void)
 {
     struct smccc_result id;
 
+    machine_find_psci();
     if (smccc_conduit() != SMCCC_HVC || psci_version() < 0x10000)
         return false;
     id = smccc_call(SMCCC_HVC, 0x8400000a /* PSCI_FEATURES */, SMCCC_VERSION, 0, 0);
@@ -120,6 +121,7 @@ void machine_log_banner(void)
 
     if (log_level() < LOG_INFO)
         return;
+    machine_find_psci();
     midr = (uint32_t)sysreg_read(midr_el1);
     log_info("%s, %s r%up%u, %u CPUs, hypervisor: %s, PSCI %u.%u", machine_model(),
              machine_cpu_name(midr), midr >> 20 & 0xf, midr & 0xf, dt_cpu_count(), hypervisor(),
@@ -141,12 +143,15 @@ static enum smccc_conduit conduit_of(const struct fw_node *node)
     return SMCCC_NONE;
 }
 
-void machine_init(void)
+void machine_find_psci(void)
 {
-    const struct fw_node *node = fw_find_compatible(NULL, "arm,psci-0.2");
     struct psci_functions old = {0};
     enum smccc_conduit conduit;
     bool is_old = false;
+
+    if (psci_available())
+        return;
+    const struct fw_node *node = fw_find_compatible(NULL, "arm,psci-0.2");
 
     if (node == NULL)
         node = fw_find_compatible(NULL, "arm,psci-1.0");
@@ -210,6 +215,7 @@ _Noreturn static void end(void (*board)(void), void (*psci)(void))
     console_flush();
     if (board != NULL)
         board();
+    machine_find_psci();
     if (psci_available())
         psci();
     cpu_halt(); /* nothing answers: at least the CPU sleeps */

@@ -13,6 +13,7 @@
 #include <core/lock.h>
 #include <core/log.h>
 #include <core/percpu.h>
+#include <device/machine.h>
 #include <device/rng.h>
 #include <lib/chacha20.h>
 #include <lib/endian.h>
@@ -217,6 +218,9 @@ static void mix_cpu(void)
 /* The firmware's or hypervisor's (Arm DEN 0098). */
 static void mix_firmware(void)
 {
+    machine_find_psci();
+    if (smccc_conduit() == SMCCC_NONE)
+        return;
     struct smccc_result result = smccc_call(smccc_conduit(), SMCCC_TRNG_VERSION, 0, 0, 0);
 
     if ((int32_t)result.x[0] < 0x10000)
@@ -259,7 +263,7 @@ void rng_init(uint8_t *seed, size_t size)
         memzero_explicit(seed, size);
     }
     mix_cpu();
-    if (!rng_is_seeded() && smccc_conduit() != SMCCC_NONE)
+    if (!rng_is_seeded())
         mix_firmware();
     if (!rng_is_seeded()) {
         mix_timing();

@@ -53,6 +53,7 @@ static void start_other_cpus(void)
 
     if (dt_cpu_count() < 2)
         return;
+    machine_find_psci();
     for (unsigned i = 0;; i++) {
         int error = dt_cpu(i, &cpu);
 
@@ -171,7 +172,6 @@ _Noreturn void kernel_main(void)
     console_configure(boot.bootargs);
     boot_tree_console(&boot);
     panic_set_handlers(console_panic_mode, panic_end);
-    machine_init();
     machine_log_banner();
 
     error = boot_tree_memory(&boot);

@@ -29,6 +29,8 @@ static void load(void)
 
 void pac_new_kernel_key(struct context *context)
 {
+    if (!cpu_has(CAP_PAUTH))
+        return;
     context->kernel_key[0] = thread_secret();
     context->kernel_key[1] = thread_secret();
 }

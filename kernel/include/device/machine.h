@@ -5,8 +5,9 @@
 
 #include <lib/types.h>
 
-/* After the tree was read: finds PSCI. */
-void machine_init(void);
+/* Looks for PSCI in the tree, unless it is found: whoever is about to call the firmware asks for
+ * it. */
+void machine_find_psci(void);
 
 /* The boot-time figures of abi/frame.h: called first of all, and when the first program is about to
  * run, which sends them to the host. */
