@@ -33,6 +33,7 @@ struct irq_line {
     uint64_t count[MAX_CPUS];   /* each written by its CPU alone */
 };
 
+/* Taken by calls: whoever needs it sets something up. */
 static struct spinlock irq_lock = SPINLOCK_INIT(RANK_IRQ);
 static struct list_node chips = LIST_INIT(chips);
 static struct irqchip *root_chip;
@@ -104,7 +105,7 @@ __cold int irq_request(unsigned irq, irq_handler_fn *handler, void *arg, const c
         return -ENOMEM;
     }
     *action = (struct irq_action){.handler = handler, .arg = arg, .name = name};
-    flags = spin_lock_irq(&irq_lock);
+    flags = spin_lock_irq_call(&irq_lock);
     line = chip->line[hw];
     if (line == NULL) {
         line = fresh;
@@ -115,7 +116,7 @@ __cold int irq_request(unsigned irq, irq_handler_fn *handler, void *arg, const c
     smp_store_release(&line->actions, action); /* pairs with the load in irq_dispatch */
     if (is_per_cpu(chip, hw) || (action->next == NULL && line->disable_depth == 0))
         chip->ops->unmask(chip, hw);
-    spin_unlock_irq(&irq_lock, flags);
+    spin_unlock_irq_call(&irq_lock, flags);
     kfree(fresh);
     return 0;
 }
@@ -135,7 +136,7 @@ __cold void irq_free(unsigned irq, void *arg)
 
     if (line == NULL)
         return;
-    flags = spin_lock_irq(&irq_lock);
+    flags = spin_lock_irq_call(&irq_lock);
     for (link = &line->actions; *link != NULL; link = &(*link)->next) {
         if ((*link)->arg == arg) {
             action = *link;
@@ -145,7 +146,7 @@ __cold void irq_free(unsigned irq, void *arg)
     }
     if (line->actions == NULL)
         chip->ops->mask(chip, hw);
-    spin_unlock_irq(&irq_lock, flags);
+    spin_unlock_irq_call(&irq_lock, flags);
     if (action != NULL) {
         defer_free(&action->deferred, free_action);
         defer_wait(); /* no handler that began before runs on */
@@ -163,7 +164,7 @@ static void change_line(unsigned irq, bool enable)
 
     if (chip == NULL)
         return;
-    flags = spin_lock_irq(&irq_lock);
+    flags = spin_lock_irq_call(&irq_lock);
     line = chip->line[hw];
     if (is_per_cpu(chip, hw))
         changes = true;
@@ -175,7 +176,7 @@ static void change_line(unsigned irq, bool enable)
         changes = line->disable_depth++ == 0;
     if (changes)
         (enable ? chip->ops->unmask : chip->ops->mask)(chip, hw);
-    spin_unlock_irq(&irq_lock, flags);
+    spin_unlock_irq_call(&irq_lock, flags);
 }
 
 void irq_enable_line(unsigned irq)
@@ -199,9 +200,9 @@ int irq_set_trigger(unsigned irq, enum irq_trigger trigger)
         return -EINVAL;
     if (chip->ops->set_trigger == NULL)
         return 0;
-    flags = spin_lock_irq(&irq_lock);
+    flags = spin_lock_irq_call(&irq_lock);
     error = chip->ops->set_trigger(chip, hw, trigger);
-    spin_unlock_irq(&irq_lock, flags);
+    spin_unlock_irq_call(&irq_lock, flags);
     return error;
 }
 
@@ -215,9 +216,9 @@ __cold int irq_set_affinity(unsigned irq, const struct cpumask *mask)
 
     if (chip == NULL || is_per_cpu(chip, hw) || cpu >= MAX_CPUS || !chip->ops->set_affinity)
         return -EINVAL;
-    flags = spin_lock_irq(&irq_lock);
+    flags = spin_lock_irq_call(&irq_lock);
     error = chip->ops->set_affinity(chip, hw, cpu);
-    spin_unlock_irq(&irq_lock, flags);
+    spin_unlock_irq_call(&irq_lock, flags);
     return error;
 }
 

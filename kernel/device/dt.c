@@ -233,7 +233,7 @@ static void add_node(struct scan *s, uint32_t name, uint32_t properties)
     node->address_cells = 2;
     node->size_cells = 1;
     node->flags = 0;
-    node->child = node->next = node->parent = node->next_phandle = FW_NODE_NONE;
+    node->child = node->next = node->parent = FW_NODE_NONE;
     node->match = node->next_in_stage = FW_NODE_NONE;
     node->device = NULL;
     node->irqchip = NULL;
@@ -411,22 +411,6 @@ static int read_header(struct scan *s, const void *blob, size_t mapped, uint32_t
     return 0;
 }
 
-/* Phandles 0 and all ones are no phandles (section 2.3.3). */
-static void index_phandles(void)
-{
-    struct fw_node *node;
-
-    memset(fw_tree.phandle, 0xff, sizeof(fw_tree.phandle)); /* FW_NODE_NONE */
-    fw_for_each (node) {
-        uint16_t *bucket = &fw_tree.phandle[node->phandle % PHANDLE_BUCKETS];
-
-        if (node->phandle == 0 || node->phandle == UINT32_MAX)
-            continue;
-        node->next_phandle = *bucket;
-        *bucket = (uint16_t)(node - fw_nodes.first);
-    }
-}
-
 static int scan_tree(struct scan *s, const void *blob, size_t size, uint32_t *total)
 {
     int error = read_header(s, blob, size, total);
@@ -463,7 +447,6 @@ int dt_read(const void *blob, size_t size, struct fw_node *nodes, unsigned capac
     fw_tree.strings_size = s.strings_size;
     fw_nodes = (struct fw_nodes){nodes, nodes + s.count};
     fw_tree.needed = needed;
-    index_phandles();
     return needed > s.count ? -ENOSPC : 0;
 }
 

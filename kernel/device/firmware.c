@@ -205,18 +205,22 @@ bool fw_is_compatible(const struct fw_node *node, const char *compatible)
 
 /* --- searches --- */
 
+/* Of duplicates the first counts. Tables of interrupts ask for the same one again and again. */
 struct fw_node *fw_find_phandle(uint32_t phandle)
 {
-    uint16_t found = FW_NODE_NONE;
+    struct fw_node *node = READ_ONCE(fw_tree.by_phandle);
 
-    if (fw_node_count() == 0 || phandle == 0)
+    if (node != NULL && node->phandle == phandle)
+        return node;
+    if (phandle == 0 || phandle == UINT32_MAX) /* no phandles (section 2.3.3) */
         return NULL;
-    for (uint16_t i = fw_tree.phandle[phandle % PHANDLE_BUCKETS]; i != FW_NODE_NONE;
-         i = fw_nodes.first[i].next_phandle) {
-        if (fw_nodes.first[i].phandle == phandle)
-            found = i; /* the chain runs backwards: of duplicates, the first in the tree counts */
+    fw_for_each (node) {
+        if (node->phandle == phandle) {
+            WRITE_ONCE(fw_tree.by_phandle, node);
+            return node;
+        }
     }
-    return fw_node_at(found);
+    return NULL;
 }
 
 /* A name in full wins over one that leaves out its unit address. */

@@ -12,16 +12,14 @@
 #define DT_NOP        4U
 #define DT_END        9U
 
-#define PHANDLE_BUCKETS 64
-
 /* The pass over the tree has checked that tokens, names and property sizes lie inside. */
 struct fw_tree {
     const uint8_t *blob;
     uint32_t size;
     uint32_t structure_end;
     uint32_t strings, strings_size;
-    unsigned needed; /* more than there are nodes: some were left out */
-    uint16_t phandle[PHANDLE_BUCKETS];
+    unsigned needed;            /* more than there are nodes: some were left out */
+    struct fw_node *by_phandle; /* the last that was looked for */
 };
 
 extern struct fw_tree fw_tree;

@@ -68,7 +68,7 @@ static inline void poison_set(const struct slab_cache *cache, void *object)
 
 static __cold void cache_ready(struct slab_cache *cache)
 {
-    reg_t flags = spin_lock_irq(&caches_lock);
+    reg_t flags = spin_lock_irq_call(&caches_lock);
 
     if (cache->id == 0) {
         uint32_t align = max_t(uint32_t, cache->align, 16);
@@ -86,7 +86,7 @@ static __cold void cache_ready(struct slab_cache *cache)
         ASSERT(cache_count < CACHES_MAX);
         smp_store_release(&cache->id, (uint16_t)cache_count++);
     }
-    spin_unlock_irq(&caches_lock, flags);
+    spin_unlock_irq_call(&caches_lock, flags);
 }
 
 struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align)

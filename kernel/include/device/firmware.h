@@ -27,7 +27,6 @@ enum fw_node_flags {
 
 struct fw_node {
     uint16_t parent, child, next; /* indices of nodes */
-    uint16_t next_phandle;        /* chain of the phandle index */
     uint32_t phandle;             /* 0: none */
     uint32_t name;                /* offset of the name in the tree */
     uint32_t properties;          /* offset of the first property */
