@@ -56,17 +56,17 @@ static int dir_block_get(struct inode *dir, uint64_t number, struct dir_block *b
 static int entry_name(struct inode *dir, const struct dir_block *block, unsigned i,
                       const char **text, size_t *length)
 {
-    unsigned start = block->entries[i].name_offset, end = block->length;
+    bool is_last = i + 1 == block->count;
+    unsigned start = block->entries[i].name_offset;
+    unsigned end = is_last ? block->length : block->entries[i + 1].name_offset;
 
-    if (i + 1 < block->count)
-        end = block->entries[i + 1].name_offset;
     if (start >= end || end > block->length || start < block->entries[0].name_offset)
         return erofs_complain(erofs_of(dir), erofs_inode_of(dir)->offset,
                               "a directory entry whose name lies nowhere");
     *text = block->text + start;
-    *length = i + 1 < block->count ? end - start : strnlen(*text, end - start);
-    if (*length == 0 || *length > NAME_MAX || memchr(*text, '/', *length) != NULL ||
-        memchr(*text, '\0', *length) != NULL)
+    *length = strnlen(*text, end - start);
+    if (*length == 0 || *length > NAME_MAX || (!is_last && *length < end - start) ||
+        memchr(*text, '/', *length) != NULL)
         return erofs_complain(erofs_of(dir), erofs_inode_of(dir)->offset,
                               "a directory entry with an impossible name");
     return 0;
