@@ -100,3 +100,4 @@ SECTIONS
 }
 
 ASSERT(__image_end - __image_start <= KERNEL_IMAGE_MAX, "the kernel is larger than its window")
+ASSERT(__image_end - __image_start <= 0x100000, "the kernel is larger than -mcmodel=tiny can reach (kernel/meson.build)")
