@@ -25,10 +25,17 @@
 #define IMAGE_FLAG_ANY_BASE (1u << 3)
 #define IMAGE_FLAGS         (IMAGE_FLAG_4K | IMAGE_FLAG_ANY_BASE)
 
+/*
+ * How far behind a 2 MiB-aligned address a loader that heeds the header puts the image; at such an
+ * address itself it runs as well. With 512 KiB, what QEMU puts at the start of RAM and all of a
+ * small guest lie in the same 2 MiB: one huge page for the host to clear.
+ */
+#define IMAGE_TEXT_OFFSET 0x80000
+
 struct image_header {
     uint32_t code0;
     uint32_t code1;
-    uint64_t text_offset; /* 0 */
+    uint64_t text_offset; /* IMAGE_TEXT_OFFSET */
     uint64_t image_size;  /* length in memory; the tool rewrites it when it appends a root */
     uint64_t flags;
     uint64_t res2;

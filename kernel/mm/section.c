@@ -2,13 +2,14 @@
 /*
  * Page structures on first use. A section is 128 MiB of RAM and its 2 MiB of structures; a window
  * is 2 MiB of RAM and its 32 KiB of structures. A whole section's structures are a block of its own
- * first frames, mapped at once; where RAM is cut by bank ends or reservations they come window by
- * window. Structures are zeroed when their window is first needed, so that start-up costs the same
- * with any amount of RAM.
+ * first frames, mapped at once; where RAM is cut by bank ends or reservations, and where the kernel
+ * lies, they come window by window. Structures are zeroed when their window is first needed, so
+ * that start-up costs the same with any amount of RAM.
  */
 #include "frames.h"
 #include "tables.h"
 
+#include <arch/boot.h>
 #include <arch/page_ops.h>
 #include <arch/pagetable.h>
 #include <lib/align.h>
@@ -40,12 +41,13 @@ static int map_structs(struct page *structs, paddr_t frames, size_t size)
     return error;
 }
 
-/* The structures of a section that is all RAM, in one block. */
+/* The structures of a section that is all RAM, in one block; not of the kernel's own section, since
+ * small programs need none but it, and little of that. */
 static bool map_section(paddr_t section)
 {
     paddr_t frames;
 
-    if (!memory_is_ram(section, SECTION_SIZE))
+    if (boot_entry.image - section < SECTION_SIZE || !memory_is_ram(section, SECTION_SIZE))
         return false;
     frames = ranges_take(HUGE_SIZE, HUGE_SIZE, section, section + SECTION_SIZE);
     if (frames == 0)

@@ -4,7 +4,6 @@
 
 #include "frames.h"
 
-#include <arch/boot.h>
 #include <arch/fixmap.h>
 #include <arch/page_ops.h>
 #include <arch/pagetable.h>
@@ -20,14 +19,10 @@ static bool started;
 static const struct thread *growing; /* holds page_lock and maps page structures */
 static atomic64_t count;
 
-/* Behind the image, in its last 2 MiB: what is before it stays whole, for page structures. A host
- * that backs a guest by huge pages then clears fewer of them. */
 int tables_start(unsigned frames, uintptr_t *offset)
 {
     pool.count = frames;
-    pool.base = ranges_take(frames * PAGE_SIZE, PAGE_SIZE, image_phys(__image_end), LINEAR_SIZE);
-    if (pool.base == 0)
-        pool.base = ranges_take(frames * PAGE_SIZE, PAGE_SIZE, 0, LINEAR_SIZE);
+    pool.base = ranges_take(frames * PAGE_SIZE, PAGE_SIZE, 0, LINEAR_SIZE);
     *offset = fixmap_address(FIXMAP_TABLES) - pool.base;
     return pool.base != 0 ? 0 : -ENOMEM;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From the loader's jump to C in the high half. The entry contract is Linux's (booting.rst): MMU
- * off, x0 = device tree, any exception level, any 2 MiB-aligned address. Callee-saved registers carry
- * what is known until there is memory that caches agree on:
+ * off, x0 = device tree, any exception level, at a 2 MiB-aligned address or IMAGE_TEXT_OFFSET behind
+ * one. Callee-saved registers carry what is known until there is memory that caches agree on:
  *
  *   x19 device tree   x20 exception level of the entry   x21 image, physical   x22 image, virtual
  */
@@ -37,7 +37,7 @@
 _start:
     b       primary_entry
     nop
-    .quad   0                               /* text_offset */
+    .quad   0x80000                         /* IMAGE_TEXT_OFFSET of abi/image.h */
     .long   __image_size, 0                 /* image_size, appended root excluded */
     .quad   0xa                             /* little-endian, 4 KiB pages, any base */
     .quad   0, 0, 0
