@@ -57,11 +57,15 @@ struct scan {
     unsigned capacity, count, needed;
     bool partial; /* keep only what is needed before drivers */
     unsigned depth;
-    unsigned skip_depth; /* 0, or the depth of a node that is left out with all below */
-    bool has_child;      /* the open node has had one: no property may follow */
-    uint16_t open[DT_DEPTH_MAX];
-    uint16_t last_child[DT_DEPTH_MAX];
-    uint8_t cache[NAME_CACHE]; /* names repeat: enum known_name by their offset */
+    unsigned skip_depth;   /* 0, or the depth of a node that is left out with all below */
+    uint32_t names;        /* strings_size, or 0 where no property may be: outside of the root,
+                              after a child */
+    struct fw_node *noted; /* the open node, or `left_out` for one that is */
+    struct fw_node left_out;
+    uint16_t root;
+    uint16_t open[DT_DEPTH_MAX + 1];  /* the parent of nodes at each depth */
+    uint16_t *link[DT_DEPTH_MAX + 1]; /* where the next node of each depth is noted */
+    uint8_t cache[NAME_CACHE];        /* names repeat: enum known_name by their offset */
 };
 
 static int bad(uint32_t offset, const char *text)
@@ -142,10 +146,9 @@ static void note_property(struct fw_node *node, enum known_name name, const uint
         }
         break;
     case NAME_ADDRESS_CELLS:
-        node->address_cells = cell_count(value, size);
-        break;
     case NAME_SIZE_CELLS:
-        node->size_cells = cell_count(value, size);
+        *(name == NAME_ADDRESS_CELLS ? &node->address_cells : &node->size_cells) =
+            cell_count(value, size);
         break;
     case NAME_STATUS:
         if (!value_is(value, size, "okay") && !value_is(value, size, "ok"))
@@ -171,12 +174,12 @@ static __noinline int bad_property(const struct scan *s, uint32_t at)
 {
     if (s->depth == 0)
         return bad(at, "property outside of a node");
-    if (s->has_child)
-        return bad(at, "property after a child node");
     if (s->end - at < sizeof(struct dt_property))
         return bad(at, "property is cut off");
     if (word_at(s, at + 8) >= s->strings_size)
         return bad(at, "name of a property is outside of the strings");
+    if (s->names == 0)
+        return bad(at, "property after a child node");
     return bad(at, "value of a property is longer than the tree");
 }
 
@@ -215,7 +218,7 @@ static bool is_wanted(const struct scan *s, const char *name)
         return false;
     if (!s->partial || s->depth == 1)
         return true;
-    parent = (const char *)s->blob + s->node[s->open[s->depth - 1]].name;
+    parent = (const char *)s->blob + s->node[s->open[s->depth]].name;
     return strcmp(parent, "cpus") == 0 || strcmp(parent, "reserved-memory") == 0 ||
            name_starts(name, "serial") || name_starts(name, "uart") || name_starts(name, "pl011");
 }
@@ -233,27 +236,22 @@ static void add_node(struct scan *s, uint32_t name, uint32_t properties)
     node->address_cells = 2;
     node->size_cells = 1;
     node->flags = 0;
-    node->child = node->next = node->parent = FW_NODE_NONE;
+    node->child = node->next = FW_NODE_NONE;
     node->match = node->next_in_stage = FW_NODE_NONE;
     node->device = NULL;
     node->irqchip = NULL;
-    if (s->depth > 0) {
-        uint16_t parent = s->open[s->depth - 1], before = s->last_child[s->depth - 1];
-
-        node->parent = parent;
-        if (before == FW_NODE_NONE)
-            s->node[parent].child = index;
-        else
-            s->node[before].next = index;
-        s->last_child[s->depth - 1] = index;
-    }
-    s->open[s->depth] = index;
-    s->last_child[s->depth] = FW_NODE_NONE;
+    node->parent = s->open[s->depth];
+    *s->link[s->depth] = index;
+    s->link[s->depth] = &node->next;
+    s->open[s->depth + 1] = index;
+    s->link[s->depth + 1] = &node->child;
+    s->noted = node;
 }
 
 static int scan_begin_node(struct scan *s)
 {
     uint32_t name = s->at + 4, end = name_end(s, name);
+    bool is_kept;
 
     if (end == 0)
         return bad(s->at, "name of a node does not end");
@@ -261,19 +259,17 @@ static int scan_begin_node(struct scan *s)
         return bad(s->at, "second root node");
     if (s->depth == DT_DEPTH_MAX)
         return bad(s->at, "nodes are nested too deeply");
-    if (s->skip_depth == 0 && !is_wanted(s, (const char *)s->blob + name))
-        s->skip_depth = s->depth + 1;
-    if (s->skip_depth == 0) {
-        s->needed++;
-        if (s->count < s->capacity)
-            add_node(s, name, end);
-        else
+    is_kept = s->skip_depth == 0 && is_wanted(s, (const char *)s->blob + name);
+    s->needed += is_kept | s->partial; /* a partial list says the room for a whole one */
+    if (is_kept && s->count < s->capacity) {
+        add_node(s, name, end);
+    } else {
+        s->noted = &s->left_out;
+        if (s->skip_depth == 0)
             s->skip_depth = s->depth + 1;
-    } else if (s->partial) {
-        s->needed++; /* the room for a whole list */
     }
     s->depth++;
-    s->has_child = false;
+    s->names = s->strings_size;
     s->at = end;
     return 0;
 }
@@ -285,7 +281,7 @@ static int scan_end_node(struct scan *s)
     if (s->skip_depth == s->depth)
         s->skip_depth = 0;
     s->depth--;
-    s->has_child = true;
+    s->names = 0;
     s->at += 4;
     return 0;
 }
@@ -299,10 +295,6 @@ static inline int scan_properties(struct scan *s)
 {
     const uint8_t *blob = s->blob;
     uint32_t at = s->at, end = s->end;
-    bool allowed = s->depth > 0 && !s->has_child;
-    uint32_t strings_size = allowed ? s->strings_size : 0; /* 0: no name is good */
-    struct fw_node *node = allowed && s->skip_depth == 0 ? &s->node[s->open[s->depth - 1]] : NULL;
-
     while (end - at >= sizeof(struct dt_property)) {
         const struct dt_property *property = (const void *)(blob + at);
         uint32_t size, name, value = at + (uint32_t)sizeof(*property);
@@ -312,14 +304,9 @@ static inline int scan_properties(struct scan *s)
         size = be32_to_cpu(property->size);
         name = be32_to_cpu(property->name);
         /* The rest of the block is whole words (read_header): what fits does so padded, too. */
-        if (name >= strings_size || size > end - value)
+        if (name >= s->names || size > end - value)
             return bad_property(s, at);
-        if (node != NULL) {
-            enum known_name known = look_up_name(s, name);
-
-            if (known != NAME_OTHER)
-                note_property(node, known, property->value, value, size);
-        }
+        note_property(s->noted, look_up_name(s, name), property->value, value, size);
         at = value + align_up(size, 4U);
     }
     s->at = at;
@@ -371,8 +358,9 @@ uint32_t dt_total_size(const void *blob)
 /* Is [offset, offset + size) inside of the tree, and aligned? */
 static bool block_fits(uint32_t total, uint32_t offset, uint32_t size, uint32_t align)
 {
-    return is_aligned(offset, align) && offset >= DT_HEADER_SIZE && offset <= total &&
-           size <= total - offset;
+    /* One comparison: where `offset` lies beyond the end the difference means nothing. */
+    return is_aligned(offset, align) & (offset >= DT_HEADER_SIZE) & (offset <= total) &
+           (size <= total - offset);
 }
 
 /* Checks the header and sets up the scan's blocks. */
@@ -401,6 +389,8 @@ static int read_header(struct scan *s, const void *blob, size_t mapped, uint32_t
         return bad(12, "strings block is outside of the tree");
     if (!block_fits(total, be32_to_cpu(header->reservations), 16, 8))
         return bad(16, "memory reservations are outside of the tree");
+    s->open[0] = FW_NODE_NONE;
+    s->link[0] = &s->root;
     s->blob = blob;
     s->at = structure;
     s->end = structure + structure_size;

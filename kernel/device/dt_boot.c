@@ -76,9 +76,9 @@ static void read_memory_reservations(struct dt_boot *boot)
     }
 }
 
-static void read_reserved_memory(struct dt_boot *boot)
+static void read_reserved_memory(struct dt_boot *boot, const struct fw_node *root)
 {
-    struct fw_node *list = fw_find_child(fw_root(), "reserved-memory"), *node;
+    struct fw_node *list = fw_find_child(root, "reserved-memory"), *node;
 
     if (list == NULL)
         return;
@@ -146,18 +146,18 @@ static void read_console(struct dt_boot *boot, const struct fw_node *chosen)
 
 void dt_boot_info(struct dt_boot *boot)
 {
-    struct fw_node *chosen;
+    struct fw_node *root = fw_root(), *chosen;
     const char *bootargs;
 
     memset(boot, 0, sizeof(*boot));
     boot->bootargs = "";
     boot->console_options = "";
-    if (fw_root() == NULL)
+    if (root == NULL)
         return;
     read_memory(boot);
     read_memory_reservations(boot);
-    read_reserved_memory(boot);
-    chosen = fw_find_child(fw_root(), "chosen");
+    read_reserved_memory(boot, root);
+    chosen = fw_find_child(root, "chosen");
     if (chosen == NULL)
         return;
     bootargs = fw_property_string(chosen, "bootargs");

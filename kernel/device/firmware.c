@@ -432,11 +432,11 @@ static unsigned interrupt_cells(const struct fw_node *controller)
  */
 static struct fw_node *interrupt_parent(const struct fw_node *node)
 {
+    struct fw_node *parent;
     uint32_t phandle;
 
-    for (; node != NULL; node = fw_parent(node)) {
-        struct fw_node *parent = fw_parent(node);
-
+    for (; node != NULL; node = parent) {
+        parent = fw_parent(node);
         if (fw_property_u32(node, "interrupt-parent", &phandle) == 0) {
             parent = fw_find_phandle(phandle);
             if (parent == NULL)
