@@ -60,11 +60,11 @@ uint64_t clock_realtime_ns(void)
 
 void clock_set_realtime_ns(uint64_t ns)
 {
-    reg_t flags = spin_lock_irq(&clock_lock);
+    reg_t flags = spin_lock_irq_call(&clock_lock);
 
     realtime_offset_ns = ns - clock_monotonic_ns();
     generation++;
-    spin_unlock_irq(&clock_lock, flags);
+    spin_unlock_irq_call(&clock_lock, flags);
     if (on_change != NULL)
         on_change();
 }

@@ -26,7 +26,6 @@ void clockevent_register(const struct clockevent_ops *ops, uint64_t frequency_hz
 {
     clock_set_frequency(frequency_hz);
     clockevent = ops;
-    clockevent_cpu_init();
 }
 
 void clockevent_cpu_init(void)

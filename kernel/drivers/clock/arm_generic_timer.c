@@ -76,9 +76,10 @@ static uint64_t find_frequency(const struct device *device)
     return FREQUENCY_ASSUMED;
 }
 
+/* irq_request() unmasks the line on this CPU, timer_cpu_init() on the others. */
 static int timer_probe(struct device *device)
 {
-    int irq = device_irq_named(device, "virt"), error;
+    int irq = device_irq_named(device, "virt");
 
     if (irq == -ENOENT)
         irq = device_irq(device, VIRTUAL_TIMER_INDEX);
@@ -87,8 +88,7 @@ static int timer_probe(struct device *device)
     timer_irq = (unsigned)irq;
     timer_stop();
     clockevent_register(&timer_ops, find_frequency(device));
-    error = irq_request(timer_irq, timer_handler, NULL, "timer");
-    return error;
+    return irq_request(timer_irq, timer_handler, NULL, "timer");
 }
 
 static const struct match timer_match[] = {

@@ -29,7 +29,7 @@
 
 static struct {
     void *distributor, *cpu_interface;
-    paddr_t distributor_phys, cpu_interface_phys;
+    paddr_t distributor_phys, cpu_interface_phys; /* for EL3 only */
     uint8_t cpu_mask[GICV2_CPUS]; /* the CPU's bit in ITARGETSR and SGIR, by logical number */
 } gic;
 
@@ -164,9 +164,10 @@ static __cold int gicv2_probe(struct device *device)
         return -ENODEV;
     gic.distributor = device_map_registers(device, 0, 0x1000);
     gic.cpu_interface = device_map_registers(device, 1, GICC_SIZE);
-    if (gic.distributor == NULL || gic.cpu_interface == NULL ||
-        device_registers(device, 0, &gic.distributor_phys, &size) != 0 ||
-        device_registers(device, 1, &gic.cpu_interface_phys, &size) != 0)
+    if (gic.distributor == NULL || gic.cpu_interface == NULL)
+        return -EINVAL;
+    if (el3_is_ours() && (device_registers(device, 0, &gic.distributor_phys, &size) != 0 ||
+                          device_registers(device, 1, &gic.cpu_interface_phys, &size) != 0))
         return -EINVAL;
     gicv2_chip.line_count = gicd_line_count(gic.distributor);
     gicd_open_to_nonsecure(gic.distributor_phys, gicv2_chip.line_count, GICD_CTLR_ENABLE_BOTH);

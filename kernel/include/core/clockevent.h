@@ -10,13 +10,14 @@ struct clockevent_ops {
     void (*set)(uint64_t count);
     /* No interrupt until the next set(). */
     void (*stop)(void);
-    /* On each CPU before its first set(). */
+    /* On each CPU but the first, before its first set(). */
     void (*cpu_init)(void);
 };
 
 /*
  * Registers the one driver; its interrupt handler calls timer_interrupt(). `frequency_hz` is that
- * of the counter which clock_counter() reads, and is known from then on to clock.h.
+ * of the counter which clock_counter() reads, and is known from then on to clock.h. The driver has
+ * readied this CPU itself.
  */
 void clockevent_register(const struct clockevent_ops *ops, uint64_t frequency_hz);
 
