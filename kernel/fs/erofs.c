@@ -97,19 +97,28 @@ static int read_header(struct erofs *fs, uint64_t offset, struct erofs_inode_ext
             return erofs_complain(fs, offset, "an inode cut off by the end of the image");
         return erofs_copy(fs, offset, header, sizeof(*header));
     }
-    *header = (struct erofs_inode_extended){
-        .format = format,
-        .xattr_count = compact.xattr_count,
-        .mode = compact.mode,
-        .size = compact.size,
-        .where = compact.where,
-        .uid = compact.uid,
-        .gid = compact.gid,
-        .mtime = fs->build_time,
-        .mtime_nsec = fs->build_time_nsec,
-        .nlink = compact.nlink,
-    };
+    header->format = format;
+    header->xattr_count = compact.xattr_count;
+    header->mode = compact.mode;
+    header->size = compact.size;
+    header->where = compact.where;
+    header->uid = compact.uid;
+    header->gid = compact.gid;
+    header->mtime = fs->build_time;
+    header->mtime_nsec = fs->build_time_nsec;
+    header->nlink = compact.nlink;
     return 0;
+}
+
+/* Sets of types of inodes. */
+#define TYPE_BIT(type) (1u << ((type) >> 12))
+#define WITH_DATA      (TYPE_BIT(S_IFREG) | TYPE_BIT(S_IFDIR) | TYPE_BIT(S_IFLNK))
+#define WITHOUT_DATA \
+    (TYPE_BIT(S_IFCHR) | TYPE_BIT(S_IFBLK) | TYPE_BIT(S_IFIFO) | TYPE_BIT(S_IFSOCK))
+
+static bool is_among(uint16_t mode, unsigned types)
+{
+    return (types & TYPE_BIT(mode)) != 0;
 }
 
 static int check_header(struct erofs *fs, uint64_t offset,
@@ -127,23 +136,13 @@ static int check_header(struct erofs *fs, uint64_t offset,
     }
     if (layout > EROFS_CHUNK_BASED)
         return erofs_complain(fs, offset, "an inode with an unknown layout");
-    switch (header->mode & S_IFMT) {
-    case S_IFREG:
-    case S_IFDIR:
-    case S_IFLNK:
-        if (header->size > (uint64_t)INT64_MAX)
-            return erofs_complain(fs, offset, "a file of impossible size");
-        if (S_ISLNK(header->mode) && (header->size == 0 || header->size >= PATH_MAX))
-            return erofs_complain(fs, offset, "a symbolic link of impossible length");
-        return 0;
-    case S_IFCHR:
-    case S_IFBLK:
-    case S_IFIFO:
-    case S_IFSOCK:
-        return 0;
-    default:
+    if (!is_among(header->mode, WITH_DATA | WITHOUT_DATA))
         return erofs_complain(fs, offset, "an inode of unknown type");
-    }
+    if (is_among(header->mode, WITH_DATA) && header->size > (uint64_t)INT64_MAX)
+        return erofs_complain(fs, offset, "a file of impossible size");
+    if (S_ISLNK(header->mode) && (header->size == 0 || header->size >= PATH_MAX))
+        return erofs_complain(fs, offset, "a symbolic link of impossible length");
+    return 0;
 }
 
 /* Device numbers are stored as new_encode_dev() packs them. */
@@ -168,7 +167,7 @@ static int fill_inode(struct erofs *fs, struct erofs_inode *own,
     inode->atime = inode->ctime = inode->btime = inode->mtime;
     if (type == S_IFCHR || type == S_IFBLK)
         inode->rdev = decode_device(header->where);
-    if (type != S_IFREG && type != S_IFDIR && type != S_IFLNK)
+    if (!is_among(header->mode, WITH_DATA))
         return 0;
     inode->size = header->size;
     inode->blocks = (header->size + 511) / 512;
@@ -184,7 +183,7 @@ static int fill_inode(struct erofs *fs, struct erofs_inode *own,
 
 int erofs_inode_get(struct erofs *fs, uint64_t nid, struct inode **out)
 {
-    struct erofs_inode_extended header = {0};
+    struct erofs_inode_extended header;
     struct erofs_inode *own;
     struct inode *known;
     uint64_t offset = fs->meta_offset + nid * EROFS_SLOT;
@@ -239,26 +238,26 @@ static const struct super_ops erofs_super_ops = {
     .release = erofs_release,
 };
 
-static int check_checksum(struct erofs *fs, const struct erofs_super *super)
+/* Of `super` with a checksum of zero and what is behind it in its block. */
+static int check_checksum(struct erofs *fs, struct erofs_super *super)
 {
-    struct erofs_super copy = *super;
     size_t rest = fs->block_size - (EROFS_SUPER_OFFSET % fs->block_size);
     struct erofs_piece piece;
-    uint32_t crc;
+    uint32_t told = super->checksum, crc;
     int error;
 
     if (!(super->feature_compat & EROFS_COMPAT_CHECKSUM))
         return 0;
-    if (rest < sizeof(copy) || !erofs_has(fs, EROFS_SUPER_OFFSET, rest))
+    if (rest < sizeof(*super) || !erofs_has(fs, EROFS_SUPER_OFFSET, rest))
         return erofs_complain(fs, EROFS_SUPER_OFFSET, "the superblock is cut off");
     error = erofs_get(fs, EROFS_SUPER_OFFSET, rest, &piece);
     if (error != 0)
         return error;
-    copy.checksum = 0;
-    crc = crc32c(~0u, &copy, sizeof(copy));
-    crc = crc32c(crc, piece.data + sizeof(copy), rest - sizeof(copy));
+    super->checksum = 0;
+    crc = crc32c(~0u, super, sizeof(*super));
+    crc = crc32c(crc, piece.data + sizeof(*super), rest - sizeof(*super));
     erofs_put(&piece);
-    if (crc != super->checksum)
+    if (crc != told)
         return erofs_complain(fs, EROFS_SUPER_OFFSET, "the superblock's checksum is wrong");
     return 0;
 }
@@ -286,9 +285,11 @@ static int check_features(const struct erofs *fs, const struct erofs_super *supe
 
 static int read_super(struct erofs *fs)
 {
-    struct erofs_super super = {0};
-    int error = erofs_copy(fs, EROFS_SUPER_OFFSET, &super, sizeof(super));
+    struct erofs_super super;
+    int error;
 
+    super.magic = 0; /* of an image that is too short */
+    error = erofs_copy(fs, EROFS_SUPER_OFFSET, &super, sizeof(super));
     if (error != 0 && error != -EUCLEAN) {
         log_error("erofs: the root's superblock cannot be read: error %d", -error);
         return error;

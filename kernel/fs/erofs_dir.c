@@ -99,15 +99,13 @@ static int find_block(struct inode *dir, const struct name *name, struct dir_blo
         if (error == 0)
             error = entry_name(dir, &candidate, 0, &text, &length);
         if (error == 0 && compare(name, text, length) >= 0) {
-            struct dir_block before = *block;
-
             low = middle + 1;
+            dir_block_put(block);
             *block = candidate;
-            candidate = before;
         } else {
             high = middle;
+            dir_block_put(&candidate);
         }
-        dir_block_put(&candidate);
     }
     return error != 0 ? error : block->text != NULL ? 0 : -ENOENT;
 }

@@ -234,7 +234,8 @@ int tmpfs_inode_over(struct tmpfs *fs, struct inode *lower, struct inode **out)
     own->inode.mtime = lower->mtime;
     own->inode.ctime = lower->ctime;
     own->inode.btime = lower->btime;
-    own->lower_size = S_ISREG(lower->mode) ? lower->size : 0;
+    if (S_ISREG(lower->mode))
+        own->lower_size = lower->size;
     *out = icache_add(&own->inode);
     if (*out != &own->inode)
         inode_unref(&own->inode);

@@ -144,8 +144,9 @@ static uint64_t hwcap_collect(const struct hwcap *table, size_t count)
     uint64_t bits = 0;
 
     for (size_t i = 0; i < count; i++) {
-        if (id_field(table[i].which, table[i].shift) >= table[i].least)
-            bits |= 1UL << table[i].bit;
+        bool has = id_field(table[i].which, table[i].shift) >= table[i].least;
+
+        bits |= (uint64_t)has << table[i].bit;
     }
     return bits;
 }
