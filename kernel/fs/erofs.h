@@ -54,7 +54,7 @@ static inline struct erofs_inode *erofs_inode_of(const struct inode *inode)
 
 static inline bool erofs_has(const struct erofs *fs, uint64_t offset, uint64_t length)
 {
-    return offset <= fs->size && length <= fs->size - offset;
+    return (offset <= fs->size) & (length <= fs->size - offset);
 }
 
 /* A piece of the image that stays at hand until erofs_put(). */

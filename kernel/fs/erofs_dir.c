@@ -35,7 +35,7 @@ static int dir_block_get(struct inode *dir, uint64_t number, struct dir_block *b
     if (error != 0)
         return error;
     length = min(length, (uint64_t)fs->block_size);
-    if (where == EROFS_NOWHERE || length < sizeof(struct erofs_dirent))
+    if ((where == EROFS_NOWHERE) | (length < sizeof(struct erofs_dirent)))
         return erofs_complain(fs, own->offset, "a directory block that is too short");
     error = erofs_get(fs, where, length, &block->piece);
     if (error != 0)
@@ -44,7 +44,7 @@ static int dir_block_get(struct inode *dir, uint64_t number, struct dir_block *b
     block->text = (const char *)block->piece.data;
     block->length = (unsigned)length;
     first = block->entries[0].name_offset;
-    if (first == 0 || first % sizeof(struct erofs_dirent) != 0 || first > length) {
+    if ((first == 0) | (first % sizeof(struct erofs_dirent) != 0) | (first > length)) {
         dir_block_put(block);
         return erofs_complain(fs, own->offset, "a directory block whose names start nowhere");
     }
@@ -60,7 +60,7 @@ static int entry_name(struct inode *dir, const struct dir_block *block, unsigned
     unsigned start = block->entries[i].name_offset;
     unsigned end = is_last ? block->length : block->entries[i + 1].name_offset;
 
-    if (start >= end || end > block->length || start < block->entries[0].name_offset)
+    if ((start >= end) | (end > block->length) | (start < block->entries[0].name_offset))
         return erofs_complain(erofs_of(dir), erofs_inode_of(dir)->offset,
                               "a directory entry whose name lies nowhere");
     *text = block->text + start;

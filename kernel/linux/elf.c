@@ -193,8 +193,8 @@ static void find_phdrs(struct elf_image *image, uint64_t phoff, size_t phdr_byte
     for (unsigned i = 0; i < image->segment_count; i++) {
         const struct elf_segment *s = &image->segments[i];
 
-        if (phoff >= s->offset && phoff - s->offset <= s->file_bytes &&
-            phdr_bytes <= s->file_bytes - (phoff - s->offset)) {
+        if ((phoff >= s->offset) & (phoff - s->offset <= s->file_bytes) &
+            (phdr_bytes <= s->file_bytes - (phoff - s->offset))) {
             image->phdr_addr = s->addr + (phoff - s->offset);
             return;
         }
@@ -207,7 +207,8 @@ static bool entry_is_code(const struct elf_image *image)
     for (unsigned i = 0; i < image->segment_count; i++) {
         const struct elf_segment *s = &image->segments[i];
 
-        if ((s->prot & 4) && image->entry >= s->addr && image->entry - s->addr < s->mem_bytes)
+        if (((s->prot & 4) != 0) & (image->entry >= s->addr) &
+            (image->entry - s->addr < s->mem_bytes))
             return image->entry % 4 == 0;
     }
     return false;

@@ -121,8 +121,9 @@ static int collect(struct exec_args *args, const struct start_plan *plan, const 
 }
 
 /* Tries name in each directory of the program's own PATH. */
-static int run_by_path(struct start_plan *plan, struct exec_request *request,
-                       struct exec_args *args, struct trapframe *frame, const char **reason)
+static __noinline int run_by_path(struct start_plan *plan, struct exec_request *request,
+                                  struct exec_args *args, struct trapframe *frame,
+                                  const char **reason)
 {
     const char *directories = start_plan_env(plan, "PATH"), *name = request->name;
     int error = -ENOENT;

@@ -76,15 +76,25 @@ static size_t name_length(const char *variable)
     return strcspn(variable, "=");
 }
 
-/* The last entry of a key, of PLAN_ENV the one of a variable, or NULL. */
-static struct plan_entry *find(const struct start_plan *plan, enum plan_key key, const char *name,
-                               size_t length)
+/* The last entry of a key, or NULL. */
+static struct plan_entry *find(const struct start_plan *plan, enum plan_key key)
+{
+    for (unsigned i = plan->count; i-- > 0;) {
+        if (plan->entry[i].key == key)
+            return &plan->entry[i];
+    }
+    return NULL;
+}
+
+/* The last entry of a variable, or NULL. */
+static struct plan_entry *find_variable(const struct start_plan *plan, const char *name,
+                                        size_t length)
 {
     for (unsigned i = plan->count; i-- > 0;) {
         struct plan_entry *e = &plan->entry[i];
 
-        if (e->key == key &&
-            (!name || (name_length(e->value) == length && memcmp(e->value, name, length) == 0)))
+        if (e->key == PLAN_ENV && name_length(e->value) == length &&
+            memcmp(e->value, name, length) == 0)
             return e;
     }
     return NULL;
@@ -92,7 +102,7 @@ static struct plan_entry *find(const struct start_plan *plan, enum plan_key key,
 
 const char *start_plan_value(const struct start_plan *plan, enum plan_key key)
 {
-    const struct plan_entry *e = find(plan, key, NULL, 0);
+    const struct plan_entry *e = find(plan, key);
 
     return e ? e->value : NULL;
 }
@@ -111,7 +121,7 @@ const char *start_plan_file(const struct start_plan *plan)
 const char *start_plan_env(const struct start_plan *plan, const char *name)
 {
     size_t length = strlen(name);
-    const struct plan_entry *e = find(plan, PLAN_ENV, name, length);
+    const struct plan_entry *e = find_variable(plan, name, length);
 
     return e && e->value[length] ? e->value + length + 1 : NULL;
 }
@@ -122,7 +132,7 @@ static int set_variable(struct start_plan *plan, char *variable)
     size_t length = name_length(variable);
     struct plan_entry *e;
 
-    while ((e = find(plan, PLAN_ENV, variable, length)))
+    while ((e = find_variable(plan, variable, length)))
         e->key = PLAN_KEYS;
     return variable[length] ? add(plan, PLAN_ENV, variable) : 0;
 }
@@ -185,7 +195,7 @@ static void take_back(struct start_plan *plan, enum plan_key key)
 {
     struct plan_entry *e;
 
-    while ((e = find(plan, key, NULL, 0)))
+    while ((e = find(plan, key)))
         e->key = PLAN_KEYS;
 }
 

@@ -96,32 +96,27 @@ void vdso_init(void)
     object_init(&vdso_object, &vdso_ops, OBJECT_IN_PLACE);
 }
 
-static int map(struct vmspace *vs, vaddr_t at, uint64_t offset, unsigned prot, const char *name)
-{
-    struct vm_request request = {
-        .hint = at,
-        .len = PAGE_SIZE,
-        .prot = prot,
-        .max_prot = prot,
-        .flags = VM_FIXED | VM_NOREPLACE,
-        .object = &vdso_object,
-        .offset = offset,
-        .name = name,
-    };
-
-    return vm_map_request(vs, &request, &at);
-}
-
 int vdso_map(struct vmspace *vs, vaddr_t *base)
 {
-    vaddr_t at = vs->mmap_top - 2 * PAGE_SIZE; /* free: it comes first */
-    int error = map(vs, at, 0, VM_READ, "[vvar]");
-    if (!error)
-        error = map(vs, at + PAGE_SIZE, PAGE_SIZE,
-                    VM_READ | VM_EXEC | (cpu_has(CAP_BTI) ? VM_BTI : 0), "[vdso]");
-    if (!error)
-        *base = at + PAGE_SIZE;
-    return error;
+    struct vm_request request = {
+        .hint = vs->mmap_top - 2 * PAGE_SIZE, /* free: it comes first */
+        .len = PAGE_SIZE,
+        .prot = VM_READ,
+        .max_prot = VM_READ,
+        .flags = VM_FIXED | VM_NOREPLACE,
+        .object = &vdso_object,
+        .name = "[vvar]",
+    };
+    int error = vm_map_request(vs, &request, base);
+
+    if (error)
+        return error;
+    request.hint += PAGE_SIZE;
+    request.prot = VM_READ | VM_EXEC | (cpu_has(CAP_BTI) ? VM_BTI : 0);
+    request.max_prot = request.prot;
+    request.offset = PAGE_SIZE;
+    request.name = "[vdso]";
+    return vm_map_request(vs, &request, base);
 }
 
 vaddr_t vdso_sigreturn(void)
