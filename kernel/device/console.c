@@ -360,60 +360,74 @@ static void add_sink(void)
 
 /* --- start ------------------------------------------------------------------------------------ */
 
-static void configure_terminals(struct console_options *options, const char *bootargs)
-{
-    size_t length;
-    const char *letters = parse_option(bootargs, BOOTARGS_TTY, &length);
+/* Each takes the value of one option; an option that is not given leaves what is there. */
 
-    for (unsigned i = 0; i < 3; i++)
-        options->is_terminal[i] = letters == NULL || memchr(letters, "ioe"[i], length) != NULL;
+static void set_nonce(const char *value, size_t length)
+{
+    struct console_options *options = &console.options;
+
+    if (length == FRAME_NONCE_LENGTH) {
+        memcpy(options->nonce, value, FRAME_NONCE_LENGTH);
+        options->has_nonce = true;
+    } else {
+        log_error("remora.nonce has %zu characters, expected %u; console frames are off", length,
+                  FRAME_NONCE_LENGTH);
+    }
 }
 
-static void configure_window(struct console_options *options, const char *bootargs)
+static void set_stderr(const char *value, size_t length)
 {
-    size_t length;
-    const char *size = parse_option(bootargs, BOOTARGS_SIZE, &length), *rest;
+    console.options.stderr_frame = str_equal_n(value, length, "frame");
+}
+
+static void set_terminals(const char *letters, size_t length)
+{
+    for (unsigned i = 0; i < 3; i++)
+        console.options.is_terminal[i] = memchr(letters, "ioe"[i], length) != NULL;
+}
+
+static void set_window(const char *size, size_t length)
+{
+    const char *rest;
     uint32_t rows, columns;
 
-    if (size == NULL || parse_u32(size, 10, &rows, &rest) != 0 || *rest != 'x' ||
+    (void)length; /* a number ends where the option does */
+    if (parse_u32(size, 10, &rows, &rest) != 0 || *rest != 'x' ||
         parse_u32(rest + 1, 10, &columns, &rest) != 0 || rows > UINT16_MAX || columns > UINT16_MAX)
         return;
-    options->rows = (uint16_t)rows;
-    options->columns = (uint16_t)columns;
+    console.options.rows = (uint16_t)rows;
+    console.options.columns = (uint16_t)columns;
 }
 
-static enum log_level configured_level(const char *bootargs, enum log_level otherwise)
+static void set_level(const char *level, size_t length)
 {
     static const char names[4][8] = {"error", "warn", "info", "debug"};
-    size_t length;
-    const char *level = parse_option(bootargs, BOOTARGS_LOG, &length);
 
-    for (unsigned i = 0; level != NULL && i < ARRAY_SIZE(names); i++) {
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
         if (str_equal_n(level, length, names[i]))
-            return (enum log_level)i;
+            sink.level = (enum log_level)i;
     }
-    return otherwise;
 }
 
 void console_configure(const char *bootargs)
 {
-    struct console_options *options = &console.options;
-    size_t length;
-    const char *value = parse_option(bootargs, BOOTARGS_NONCE, &length);
+    static const struct {
+        char name[16];
+        void (*set)(const char *value, size_t length);
+    } known[] = {
+        {BOOTARGS_NONCE, set_nonce}, {BOOTARGS_STDERR, set_stderr}, {BOOTARGS_TTY, set_terminals},
+        {BOOTARGS_SIZE, set_window}, {BOOTARGS_LOG, set_level},
+    };
 
-    memset(options, 0, sizeof(*options));
-    if (value != NULL && length == FRAME_NONCE_LENGTH) {
-        memcpy(options->nonce, value, FRAME_NONCE_LENGTH);
-        options->has_nonce = true;
-    } else if (value != NULL) {
-        log_error("remora.nonce has %zu characters, expected %u; console frames are off", length,
-                  FRAME_NONCE_LENGTH);
+    console.options = (struct console_options){.is_terminal = {true, true, true}};
+    sink.level = LOG_WARN;
+    for (unsigned i = 0; i < ARRAY_SIZE(known); i++) {
+        size_t length;
+        const char *value = parse_option(bootargs, known[i].name, &length);
+
+        if (value != NULL)
+            known[i].set(value, length);
     }
-    value = parse_option(bootargs, BOOTARGS_STDERR, &length);
-    options->stderr_frame = value != NULL && str_equal_n(value, length, "frame");
-    configure_terminals(options, bootargs);
-    configure_window(options, bootargs);
-    sink.level = configured_level(bootargs, LOG_WARN);
     log_set_level(sink.level);
 }
 
