@@ -93,9 +93,11 @@ static uint16_t find_string(const char *text)
 
 static uint16_t find_match(const struct fw_node *node)
 {
-    const char *text;
+    const char *text = fw_compatible(node, 0), *end;
 
-    for (unsigned i = 0; (text = fw_compatible(node, i)) != NULL; i++) {
+    if (text == NULL) /* or a list without an end */
+        return FW_NODE_NONE;
+    for (end = text + node->compatible_size; text < end; text += strlen(text) + 1) {
         uint16_t index = find_string(text);
 
         if (index != FW_NODE_NONE)
@@ -132,14 +134,15 @@ const struct driver *device_find_driver_by_id(const struct bus *bus, uint32_t id
 
 void device_match_all(void)
 {
-    uint16_t last[PROBE_STAGES];
-    unsigned count = fw_node_count();
+    uint16_t *link[PROBE_STAGES]; /* where the next node of each stage is noted */
+    struct fw_node *node;
 
     build_table();
-    for (unsigned stage = 0; stage < PROBE_STAGES; stage++)
-        stage_first[stage] = last[stage] = FW_NODE_NONE;
-    for (unsigned i = 0; i < count; i++) {
-        struct fw_node *node = fw_node_at(i);
+    for (unsigned stage = 0; stage < PROBE_STAGES; stage++) {
+        stage_first[stage] = FW_NODE_NONE;
+        link[stage] = &stage_first[stage];
+    }
+    for (unsigned i = 0; (node = fw_node_at(i)) != NULL; i++) {
         enum probe_stage stage;
 
         if (node->compatible == 0 || !fw_is_enabled(node))
@@ -152,11 +155,8 @@ void device_match_all(void)
             continue;
         }
         stage = matches[node->match].driver->stage;
-        if (last[stage] == FW_NODE_NONE)
-            stage_first[stage] = (uint16_t)i;
-        else
-            fw_node_at(last[stage])->next_in_stage = (uint16_t)i;
-        last[stage] = (uint16_t)i;
+        *link[stage] = (uint16_t)i;
+        link[stage] = &node->next_in_stage;
     }
 }
 
