@@ -95,27 +95,32 @@ void log_message(enum log_level level, const char *format, ...)
     spin_unlock_irq(&log_lock, flags);
 }
 
+/* What is in the ring, line by line; with the log's lock. */
+static __noinline void write_ring_to(struct log_sink *sink)
+{
+    char line[LINE_MAX];
+    uint64_t at = ring_end > RING_SIZE ? ring_end - RING_SIZE : 0;
+
+    while (at < ring_end) {
+        size_t length = 0;
+
+        while (at < ring_end && length < LINE_MAX) {
+            line[length++] = ring[at++ % RING_SIZE];
+            if (line[length - 1] == '\n')
+                break;
+        }
+        sink->write(sink, line, length);
+    }
+}
+
 void log_add_sink(struct log_sink *sink, bool replay)
 {
-    reg_t flags = spin_lock_irq(&log_lock);
+    reg_t flags = spin_lock_irq_call(&log_lock);
 
     list_add_tail(&sinks, &sink->node);
-    if (replay) {
-        char line[LINE_MAX];
-        uint64_t at = ring_end > RING_SIZE ? ring_end - RING_SIZE : 0;
-
-        while (at < ring_end) {
-            size_t length = 0;
-
-            while (at < ring_end && length < LINE_MAX) {
-                line[length++] = ring[at++ % RING_SIZE];
-                if (line[length - 1] == '\n')
-                    break;
-            }
-            sink->write(sink, line, length);
-        }
-    }
-    spin_unlock_irq(&log_lock, flags);
+    if (replay && ring_end != 0)
+        write_ring_to(sink);
+    spin_unlock_irq_call(&log_lock, flags);
 }
 
 void log_remove_sink(struct log_sink *sink)

@@ -78,8 +78,7 @@ static void absorb(const uint8_t *from, size_t size)
     for (unsigned i = 0; i < size; i++)
         pool.key[i] ^= from[i];
     step_key(pool.key, rest);
-    for (unsigned i = 0; i < sizeof(count); i++)
-        pool.key[i] ^= (uint8_t)(count >> 8 * i);
+    store_le64(pool.key, load_le64(pool.key) ^ count);
     pool.key[KEY_BYTES - 1] ^= (uint8_t)size;
     memzero_explicit(rest, sizeof(rest));
 }
@@ -134,10 +133,12 @@ static void generate(struct generator *generator, uint8_t *to, size_t size)
 static void fill_run(uint8_t *to, size_t size)
 {
     reg_t flags = irq_save();
-    struct generator *generator = this_generator(), local = {0};
+    struct generator *generator = this_generator(), local;
 
-    if (unlikely(generator == NULL))
+    if (unlikely(generator == NULL)) {
+        memset(&local, 0, sizeof(local));
         generator = &local; /* out of memory: a key for this once */
+    }
     if (unlikely(generator->generation != READ_ONCE(pool.generation)))
         take_key(generator);
     if (size > SPARE_BYTES) {

@@ -65,25 +65,16 @@ int gic_set_trigger(void *registers, unsigned hw, enum irq_trigger trigger)
     return 0;
 }
 
-static enum irq_trigger trigger_of_flags(uint32_t flags)
-{
-    switch (flags & 0xf) {
-    case 1:
-        return IRQ_EDGE_RISING;
-    case 2:
-        return IRQ_EDGE_FALLING;
-    case 4:
-        return IRQ_LEVEL_HIGH;
-    case 8:
-        return IRQ_LEVEL_LOW;
-    default:
-        return IRQ_TRIGGER_NONE;
-    }
-}
-
 int gic_translate(struct irqchip *chip, const uint32_t *cell, unsigned count, unsigned *hw,
                   enum irq_trigger *trigger)
 {
+    static const uint8_t trigger_of[16] = {
+        [1] = IRQ_EDGE_RISING,
+        [2] = IRQ_EDGE_FALLING,
+        [4] = IRQ_LEVEL_HIGH,
+        [8] = IRQ_LEVEL_LOW,
+    };
+
     if (count < 3)
         return -EINVAL;
     if (cell[0] == 0 && cell[1] < chip->line_count - GIC_PRIVATE)
@@ -92,6 +83,6 @@ int gic_translate(struct irqchip *chip, const uint32_t *cell, unsigned count, un
         *hw = GIC_SGI_COUNT + cell[1];
     else
         return -EINVAL;
-    *trigger = trigger_of_flags(cell[2]);
+    *trigger = (enum irq_trigger)trigger_of[cell[2] & 0xf];
     return 0;
 }
