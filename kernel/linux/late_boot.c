@@ -20,13 +20,13 @@
 #include <core/thread.h>
 #include <core/timer.h>
 #include <core/wait.h>
-#include <lib/string.h>
 
 #include "abi64/numbers.h"
 #include "proc.h"
 #include "process_internal.h"
 
-syscall_fn *late_boot_calls[SYSCALL_COUNT];
+static syscall_fn *const no_calls[SYSCALL_COUNT];
+syscall_fn *const *late_boot_calls = no_calls;
 
 #define HEAD_START_NS (20 * NS_PER_MS)
 
@@ -95,7 +95,6 @@ void late_boot_wait(void)
 static bool is_guarded(unsigned number)
 {
     switch (number) {
-    case __NR_brk:
     case __NR_exit:
     case __NR_exit_group:
     case __NR_getrandom:
@@ -121,5 +120,5 @@ void late_boot_before_call(unsigned number)
         return;
     if (terminal != NULL)
         console_place_streams(current_files(), terminal);
-    memcpy(late_boot_calls, abi64_syscall_table, sizeof(late_boot_calls));
+    late_boot_calls = abi64_syscall_table;
 }

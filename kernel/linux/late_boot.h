@@ -10,9 +10,9 @@
 #include <lib/compiler.h>
 #include <linux/syscalls.h>
 
-/* What trap_syscall() looks into: the table of calls, empty until the program has what the boot did
- * beside it. */
-extern syscall_fn *late_boot_calls[];
+/* What trap_syscall() looks into: an empty table until the program has what the boot did beside it,
+ * then the table of calls. */
+extern syscall_fn *const *late_boot_calls;
 
 /* Here and now, or in a thread. One of them once; process 1's thread, before it is a program. */
 void late_boot_run(void (*finish)(void));
@@ -21,7 +21,7 @@ void late_boot_start(void (*finish)(void));
 bool late_boot_is_over(void);
 void late_boot_wait(void); /* until it is over. May sleep */
 
-/* Before call `number` of the program, while late_boot_calls is empty. May sleep. */
+/* Before call `number` of the program, while late_boot_calls is the empty table. May sleep. */
 void late_boot_before_call(unsigned number);
 
 #endif
