@@ -111,11 +111,11 @@ static bool below_reserve(unsigned order)
 /* Interrupts are off. A run of neighbours where there is one, lowest on top. */
 static void stock_fill(struct page_cpu *stock, unsigned flags)
 {
-    spin_lock(&page_lock);
+    spin_lock_call(&page_lock);
     unsigned batch = stock_batch, order = log2_floor(batch);
 
     if ((flags & PAGE_USER) && below_reserve(order)) {
-        spin_unlock(&page_lock);
+        spin_unlock_call(&page_lock);
         return;
     }
     struct page *run = take_or_grow(order);
@@ -129,15 +129,15 @@ static void stock_fill(struct page_cpu *stock, unsigned flags)
             break;
         stock->page[stock->count++] = page;
     }
-    spin_unlock(&page_lock);
+    spin_unlock_call(&page_lock);
 }
 
 static void stock_drain(struct page_cpu *stock, unsigned keep)
 {
-    spin_lock(&page_lock);
+    spin_lock_call(&page_lock);
     while (stock->count > keep)
         buddy_free(stock->page[--stock->count], 0);
-    spin_unlock(&page_lock);
+    spin_unlock_call(&page_lock);
 }
 
 static struct page *alloc_single(unsigned flags)
@@ -157,11 +157,11 @@ static struct page *alloc_single(unsigned flags)
 static struct page *alloc_block(unsigned order, unsigned flags)
 {
     struct page *page = NULL;
-    reg_t irq = spin_lock_irq(&page_lock);
+    reg_t irq = spin_lock_irq_call(&page_lock);
 
     if (!((flags & PAGE_USER) && below_reserve(order)))
         page = take_or_grow(order);
-    spin_unlock_irq(&page_lock, irq);
+    spin_unlock_irq_call(&page_lock, irq);
     return page;
 }
 

@@ -102,14 +102,14 @@ struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align
     return cache;
 }
 
-/* A slab with all objects free, on no list. */
-static struct page *slab_make(struct slab_cache *cache)
+/* Adds a slab with all objects free; the cache's lock is held. */
+static bool slab_make(struct slab_cache *cache)
 {
     struct page *page = page_alloc(cache->order, PAGE_ATOMIC);
     uint8_t *object;
 
     if (page == NULL)
-        return NULL;
+        return false;
     if (cache->order > 0)
         page_make_compound(page, cache->order);
     page->flags |= PAGE_SLAB;
@@ -124,7 +124,10 @@ static struct page *slab_make(struct slab_cache *cache)
     poison_set(cache, object);
     *(void **)object = NULL;
     atomic64_add(1L << cache->order, &slab_pages);
-    return page;
+    cache->slabs++;
+    cache->empty_slabs++;
+    list_add(&cache->partial, &page->list);
+    return true;
 }
 
 static void slab_unmake(struct slab_cache *cache, struct page *page)
@@ -157,20 +160,13 @@ static __noinline void *stock_fill(struct slab_cache *cache)
     if (unlikely(smp_load_acquire(&cache->id) == 0))
         cache_ready(cache);
     stock = &this_cpu()->slabs->stock[cache->id];
-    spin_lock(&cache->lock);
-    if (list_empty(&cache->partial)) {
-        spin_unlock(&cache->lock);
-        struct page *page = slab_make(cache);
-
-        if (page == NULL)
-            return NULL;
-        spin_lock(&cache->lock);
-        cache->slabs++;
-        cache->empty_slabs++;
-        list_add(&cache->partial, &page->list);
+    spin_lock_call(&cache->lock);
+    if (list_empty(&cache->partial) && !slab_make(cache)) {
+        spin_unlock_call(&cache->lock);
+        return NULL;
     }
     take_slab(cache, list_first_entry(&cache->partial, struct page, list), stock);
-    spin_unlock(&cache->lock);
+    spin_unlock_call(&cache->lock);
     object = stock->first;
     stock->first = *(void **)object;
     stock->count--;

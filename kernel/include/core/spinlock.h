@@ -95,7 +95,7 @@ static inline void spin_unlock_irq(struct spinlock *lock, reg_t flags)
         preempt_check();
 }
 
-/* The same as functions of their own: files compiled for size call them. */
+/* The same as functions of their own: files compiled for size call them, and what runs rarely. */
 void spin_lock_call(struct spinlock *lock);
 void spin_unlock_call(struct spinlock *lock);
 reg_t spin_lock_irq_call(struct spinlock *lock);

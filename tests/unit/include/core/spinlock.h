@@ -15,4 +15,9 @@ reg_t spin_lock_irq(struct spinlock *lock);
 void spin_unlock_irq(struct spinlock *lock, reg_t flags);
 bool spin_held(const struct spinlock *lock);
 
+#define spin_lock_call       spin_lock
+#define spin_unlock_call     spin_unlock
+#define spin_lock_irq_call   spin_lock_irq
+#define spin_unlock_irq_call spin_unlock_irq
+
 #endif
