@@ -181,21 +181,26 @@ static int open_device(struct file *file)
     return error;
 }
 
+static int cut_to_nothing(struct file *file)
+{
+    struct attr_change cut = {.set = ATTR_SIZE | ATTR_MTIME | ATTR_MTIME_NOW, .size = 0};
+    int error = inode_truncate(file->inode, &cut, cred_current());
+
+    if (error == 0)
+        file_notify(file, IN_MODIFY);
+    return error;
+}
+
 static int open_regular(struct file *file, unsigned flags, bool created)
 {
     struct inode *inode = file->inode;
-    struct attr_change cut = {.set = ATTR_SIZE | ATTR_MTIME | ATTR_MTIME_NOW, .size = 0};
     int error = 0;
 
     file->ops = inode->file_ops;
     if (inode->ops->open != NULL)
         error = inode->ops->open(inode, file);
     if (error == 0 && (flags & O_TRUNC) && !created && inode->ops->setattr != NULL)
-        error = inode_truncate(inode, &cut, cred_current());
-    else
-        return error;
-    if (error == 0)
-        file_notify(file, IN_MODIFY);
+        error = cut_to_nothing(file);
     return error;
 }
 

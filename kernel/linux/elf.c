@@ -91,7 +91,7 @@ int elf_parse_header(const void *header, size_t header_bytes, uint64_t file_byte
     if (error)
         return error;
     *phdr_bytes = (size_t)h.phnum * ELF_PHDR_SIZE;
-    if (h.phoff > file_bytes || *phdr_bytes > file_bytes - h.phoff)
+    if ((h.phoff > file_bytes) | (*phdr_bytes > file_bytes - h.phoff))
         return refuse(reason, "it is truncated in the program headers");
     *phdr_offset = h.phoff;
     return 0;
@@ -144,7 +144,7 @@ static int add_load(struct elf_image *image, const struct elf_phdr *p, uint64_t 
         .prot = prot_of(p->flags),
     };
     /* A wrong p_align is ignored, as Linux does. */
-    if (p->align > image->align && (p->align & (p->align - 1)) == 0)
+    if ((p->align > image->align) & ((p->align & (p->align - 1)) == 0))
         image->align = p->align;
     return 0;
 }
@@ -226,7 +226,7 @@ static int finish(struct elf_image *image, const struct elf_header *h, size_t ph
     image->end = align_up(last->addr + last->mem_bytes, ELF_PAGE);
     if (image->end > ADDR_LIMIT)
         return refuse(reason, "a segment is outside of the address space");
-    if (!image->is_pie && image->first < ELF_PAGE)
+    if (!image->is_pie & (image->first < ELF_PAGE))
         return refuse(reason, "it wants to be at address 0");
     image->entry = h->entry;
     if (!entry_is_code(image))
