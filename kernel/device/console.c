@@ -26,17 +26,17 @@
 #define STALL_MAX   50000000U /* polls without progress before output is given up */
 
 struct console console = {.lock = SPINLOCK_INIT(RANK_CONSOLE)};
+struct waitq console_room = WAITQ_INIT;
 
 static struct {
     uint8_t *ring;       /* NULL before console_init */
     uint32_t head, tail; /* next to fill, next to send; they only grow */
     bool notified;       /* the device calls when there is room */
-    struct waitq room;
     void (*early_write)(void *registers, const char *text, size_t size);
     void *early_registers;
     const struct fw_node *early_node;
     bool has_sink;
-} out = {.room = WAITQ_INIT};
+} out;
 
 const struct console_options *console_options(void)
 {
@@ -86,7 +86,7 @@ static void write_polled(const uint8_t *from, size_t size)
     unsigned stall = 0;
 
     if (console.device == NULL) {
-        if (out.early_write != NULL && out.early_registers != NULL)
+        if (out.early_write != NULL)
             out.early_write(out.early_registers, (const char *)from, size);
         return;
     }
@@ -169,7 +169,7 @@ void console_output_ready(struct console_device *device)
     has_room = ring_free() >= OUTPUT_SIZE / 2;
     unlock_output(flags);
     if (has_room)
-        waitq_wake(&out.room, UINT32_MAX, 0);
+        waitq_wake(&console_room, UINT32_MAX, 0);
 }
 
 /* --- frames ----------------------------------------------------------------------------------- */
@@ -216,7 +216,7 @@ void console_frame(char type, const void *payload, size_t size, bool may_sleep)
         }
         unlock_output(flags);
         if (!done)
-            wait_event(&out.room, can_take(size + FRAME_OVERHEAD), WAIT_FOREVER,
+            wait_event(&console_room, can_take(size + FRAME_OVERHEAD), WAIT_FOREVER,
                        WAIT_UNINTERRUPTIBLE);
     } while (!done);
 }
@@ -291,7 +291,7 @@ ssize_t console_write_type(char type, const void *from, size_t size, bool nowait
             return (ssize_t)done;
         if (nowait)
             return -EAGAIN;
-        error = wait_event(&out.room, can_take(PART_MAX + FRAME_OVERHEAD), WAIT_FOREVER,
+        error = wait_event(&console_room, can_take(PART_MAX + FRAME_OVERHEAD), WAIT_FOREVER,
                            WAIT_INTERRUPTIBLE);
         if (error != 0)
             return error;
@@ -318,7 +318,7 @@ bool console_can_write(void)
 
 struct waitq *console_output_waitq(void)
 {
-    return &out.room;
+    return &console_room;
 }
 
 size_t console_output_pending(void)
@@ -431,18 +431,19 @@ void console_configure(const char *bootargs)
     log_set_level(sink.level);
 }
 
-bool console_early_init(const struct fw_node *node, void *registers)
+void console_early_init(const struct fw_node *node, void *registers)
 {
     const struct match *match;
     const struct driver *driver = device_find_driver(node, &match);
 
-    if (driver == NULL || driver->early_write == NULL || registers == NULL)
-        return false;
+    if (driver == NULL || driver->early_write == NULL)
+        return;
+    if (driver->early_init != NULL)
+        driver->early_init(registers, match);
     out.early_registers = registers;
     out.early_write = driver->early_write;
     out.early_node = node;
     add_sink();
-    return true;
 }
 
 const struct fw_node *console_early_find(void)
@@ -462,9 +463,9 @@ const struct fw_node *console_early_find(void)
     return NULL;
 }
 
-void console_early_remap(void *registers)
+bool console_has_output(void)
 {
-    out.early_registers = registers;
+    return out.early_write != NULL;
 }
 
 int console_init(void)
@@ -473,11 +474,6 @@ int console_init(void)
     if (out.ring == NULL)
         return -ENOMEM;
     return console_input_init();
-}
-
-bool console_has_device(void)
-{
-    return console.device != NULL;
 }
 
 void console_register(struct console_device *device)

@@ -14,6 +14,7 @@ struct console {
 };
 
 extern struct console console;
+extern struct waitq console_room; /* who waits for room for output */
 
 /* As console_write, in frames of `type` unless that is 0. */
 ssize_t console_write_type(char type, const void *from, size_t size, bool nowait);

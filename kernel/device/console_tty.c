@@ -5,8 +5,6 @@
 #include <abi/frame.h>
 #include <device/tty.h>
 
-static struct tty tty;
-
 static char frame_type(void)
 {
     return console.options.has_nonce && !console.options.is_terminal[1] ? FRAME_TTY : 0;
@@ -50,6 +48,8 @@ static const struct tty_ops terminal_ops = {
     .can_write = terminal_can_write,
 };
 
+static struct tty tty = TTY_INIT(&terminal_ops, &console_room);
+
 struct tty *console_tty(void)
 {
     return &tty;
@@ -57,10 +57,7 @@ struct tty *console_tty(void)
 
 int console_tty_init(void)
 {
-    int error = tty_init(&tty, &terminal_ops);
-
-    tty.output = console_output_waitq();
     tty.winsize.rows = console.options.rows;
     tty.winsize.columns = console.options.columns;
-    return error;
+    return tty_init_input(&tty);
 }

@@ -22,39 +22,17 @@
 #include <lib/string.h>
 #include <mm/slab.h>
 
-int tty_init(struct tty *tty, const struct tty_ops *ops)
+int tty_init_input(struct tty *tty)
 {
-    memset(tty, 0, sizeof(*tty));
-    tty->ops = ops;
-    waitq_init(&tty->readable);
-    waitq_init(&tty->writable);
-    tty->output = &tty->writable;
-    spin_init(&tty->lock, RANK_TTY);
     tty->input = kmalloc(TTY_INPUT_SIZE);
     tty->line_end = kzalloc(TTY_INPUT_SIZE / 8);
-    if (tty->input == NULL || tty->line_end == NULL)
-        return -ENOMEM;
-    tty->termios = (struct tty_termios){
-        .iflag = TTY_ICRNL | TTY_IXON,
-        .oflag = TTY_OPOST | TTY_ONLCR,
-        .cflag = TTY_B38400 | TTY_CS8 | TTY_CREAD,
-        .lflag = TTY_ISIG | TTY_ICANON | TTY_ECHO | TTY_ECHOE | TTY_ECHOK | TTY_ECHOCTL |
-                 TTY_ECHOKE | TTY_IEXTEN,
-        .cc = {[TTY_VINTR] = 3,
-               [TTY_VQUIT] = 0x1c,
-               [TTY_VERASE] = DELETE,
-               [TTY_VKILL] = 0x15,
-               [TTY_VEOF] = 4,
-               [TTY_VMIN] = 1,
-               [TTY_VSTART] = 0x11,
-               [TTY_VSTOP] = 0x13,
-               [TTY_VSUSP] = 0x1a,
-               [TTY_VREPRINT] = 0x12,
-               [TTY_VDISCARD] = 0x0f,
-               [TTY_VWERASE] = 0x17,
-               [TTY_VLNEXT] = 0x16},
-    };
-    return 0;
+    return tty->input != NULL && tty->line_end != NULL ? 0 : -ENOMEM;
+}
+
+int tty_init(struct tty *tty, const struct tty_ops *ops)
+{
+    *tty = (struct tty)TTY_INIT(ops, &tty->writable);
+    return tty_init_input(tty);
 }
 
 /* --- output ----------------------------------------------------------------------------------- */

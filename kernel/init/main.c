@@ -77,7 +77,12 @@ static void find_devices(void)
     if (done)
         return;
     done = true;
-    device_probe(PROBE_DEVICE);
+    if (console_init() != 0) {
+        log_error("No memory for the console");
+        machine_exit_status(125);
+    }
+    for (enum probe_stage stage = PROBE_CONSOLE; stage < PROBE_STAGES; stage++)
+        device_probe(stage);
     memory_check_mappings();
     device_log_all();
 }
@@ -93,7 +98,7 @@ static bool program_needs_all(void)
         if (parse_option(fw_boot_arguments(), words[i], &length) != NULL)
             return true;
     }
-    return !console_has_device() || !rng_is_seeded() || log_level() >= LOG_INFO;
+    return !console_has_output() || !rng_is_seeded() || log_level() >= LOG_INFO;
 }
 
 /* In process 1, before it is a program. */
@@ -136,16 +141,12 @@ static const struct first_program first_program = {
 /* The second half of boot, with memory: on a stack with a guard page. */
 static void start_machine(void)
 {
-    int error = console_init();
-
-    if (error != 0)
-        panic("no memory for the console (%d)", error);
     rng_init(boot.seed, boot.seed_size);
 
     device_match_all();
     device_probe(PROBE_IRQCHIP);
     device_probe(PROBE_TIMER);
-    device_probe(PROBE_CONSOLE);
+    device_probe(PROBE_CLOCK);
     irq_enable();
 
     start_other_cpus();

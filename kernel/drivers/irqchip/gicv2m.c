@@ -135,7 +135,7 @@ static const struct match v2m_match[] = {
 static const struct driver gicv2m = {
     .name = "gicv2m",
     .bus = &firmware_bus,
-    .stage = PROBE_IRQCHIP,
+    .stage = PROBE_MSI,
     .match = v2m_match,
     .probe = v2m_probe,
 };

@@ -483,7 +483,7 @@ static const struct match its_match[] = {
 static const struct driver gicv3_its = {
     .name = "gicv3_its",
     .bus = &firmware_bus,
-    .stage = PROBE_IRQCHIP,
+    .stage = PROBE_MSI,
     .match = its_match,
     .probe = its_probe,
 };

@@ -33,7 +33,7 @@ static const struct match pl031_match[] = {
 static const struct driver pl031 = {
     .name = "pl031",
     .bus = &firmware_bus,
-    .stage = PROBE_CONSOLE,
+    .stage = PROBE_CLOCK,
     .match = pl031_match,
     .probe = pl031_probe,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * PrimeCell UART PL011 (Arm DDI 0183) and the SBSA generic UART (Arm DEN 0029 appendix B), which is
- * its data, flag and interrupt registers alone. Speed and format stay as the firmware set them.
+ * its data, flag and interrupt registers alone. Speed stays as the firmware set it.
  * Words of 32 bits are used throughout: SBSA UARTs may take no others.
  */
 #include <arch/mmio.h>
@@ -136,7 +136,23 @@ static void pl011_interrupt(void *arg)
         console_output_ready(&uart->console);
 }
 
-/* Relies on nothing but what the firmware left: room in the FIFO, a byte. */
+/* LCR_H may change only while the UART is off and idle (section 3.3.8). */
+static void set_up(void *registers, uint32_t fifo)
+{
+    wait_drained(registers);
+    writel_relaxed(0, registers + UARTCR);
+    writel_relaxed(UARTLCR_H_WLEN | fifo, registers + UARTLCR_H);
+    writel_relaxed(UARTCR_UARTEN | UARTCR_TXE | UARTCR_RXE, registers + UARTCR);
+}
+
+/* With the FIFO on, so that it keeps what is typed before there is a handler. */
+static void pl011_early_init(void *registers, const struct match *match)
+{
+    if (match->data != NULL)
+        set_up(registers, UARTLCR_H_FEN);
+}
+
+/* Room in the FIFO, a byte. */
 static void pl011_early_write(void *registers, const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
@@ -157,20 +173,16 @@ static bool fifo_is_wanted(void)
     return value == NULL || !str_equal_n(value, length, "off");
 }
 
-/* LCR_H may change only while the UART is off and idle (section 3.3.8). */
-static void set_up(struct pl011 *uart)
+/* What SBSA asks for at least; a PL011 says it. */
+static unsigned find_fifo_depth(void *registers, const struct match *match)
 {
-    bool fifo = fifo_is_wanted();
-    unsigned revision = readl_relaxed(uart->registers + UARTPID2) >> 4 & 0xf;
-
-    wait_drained(uart->registers);
-    writel_relaxed(0, uart->registers + UARTCR);
-    writel_relaxed(UARTLCR_H_WLEN | (fifo ? UARTLCR_H_FEN : 0), uart->registers + UARTLCR_H);
-    writel_relaxed(UARTCR_UARTEN | UARTCR_TXE | UARTCR_RXE, uart->registers + UARTCR);
-    if (fifo)
-        uart->fifo_depth = revision >= 3 ? 32 : 16;
-    else
-        uart->fifo_depth = 1;
+    if (match->data == NULL)
+        return 32;
+    if (!fifo_is_wanted()) {
+        set_up(registers, 0);
+        return 1;
+    }
+    return (readl_relaxed(registers + UARTPID2) >> 4 & 0xf) >= 3 ? 32 : 16;
 }
 
 static int pl011_probe(struct device *device)
@@ -189,11 +201,10 @@ static int pl011_probe(struct device *device)
         goto free;
     uart->console = (struct console_device){
         .name = device->name, .ops = &pl011_ops, .node = device->node, .data = uart};
-    uart->fifo_depth = 32; /* what SBSA asks for at least */
+    uart->fifo_depth = find_fifo_depth(uart->registers, device->match);
     writel_relaxed(0, uart->registers + UARTIMSC);
-    if (device->match->data != NULL)
-        set_up(uart);
-    writel_relaxed(INTERRUPT_ALL, uart->registers + UARTICR);
+    /* What was received before stays pending: it is taken as soon as the console wants input. */
+    writel_relaxed(INTERRUPT_ALL & ~(INTERRUPT_RX | INTERRUPT_RT), uart->registers + UARTICR);
     device->data = uart;
     error = irq_request((unsigned)irq, pl011_interrupt, uart, device->name);
     if (error != 0)
@@ -217,6 +228,7 @@ static const struct driver pl011 = {
     .stage = PROBE_CONSOLE,
     .match = pl011_match,
     .probe = pl011_probe,
+    .early_init = pl011_early_init,
     .early_write = pl011_early_write,
 };
 DRIVER(pl011);

@@ -72,17 +72,14 @@ void console_configure(const char *bootargs);
 const struct console_options *console_options(void);
 
 /* Output by polling through `registers`, the mapped registers of `node`, by its driver's
- * early_write; becomes a sink of the log, which is replayed. False if no driver knows the node. */
-bool console_early_init(const struct fw_node *node, void *registers);
+ * early_write; becomes a sink of the log, which is replayed. Nothing if no driver knows the node. */
+void console_early_init(const struct fw_node *node, void *registers);
 /* The first node, in document order, whose driver has an early console; NULL. */
 const struct fw_node *console_early_find(void);
-/* Moves the early console's registers to another mapping; NULL: it writes no more. */
-void console_early_remap(void *registers);
-
-/* Buffers and the terminal; kmalloc works, no driver is probed yet. -ENOMEM. */
+/* Whether there is an early console: the program's streams have where to go. */
+bool console_has_output(void);
+/* Buffers and the terminal's input, before a driver is probed. -ENOMEM. */
 int console_init(void);
-/* Whether a driver has registered one: the program's streams have where to go. */
-bool console_has_device(void);
 
 /* --- streams of the program --------------------------------------------------------------------
  */

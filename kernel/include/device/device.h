@@ -20,8 +20,11 @@ struct match {
 enum probe_stage {
     PROBE_IRQCHIP, /* no interrupts, no timers yet */
     PROBE_TIMER,   /* interrupts can be requested, time stands still */
-    PROBE_CONSOLE, /* and the clock of the day */
-    PROBE_DEVICE,  /* everything works; may sleep. Beside the first program, where it can be */
+    PROBE_CLOCK,   /* the clock of the day: what the first program may have to have ends here */
+    PROBE_CONSOLE, /* from here on everything works; may sleep. Beside the program, where it can be
+                    */
+    PROBE_MSI,     /* who takes message interrupts, for the devices */
+    PROBE_DEVICE,
     PROBE_STAGES,
 };
 
@@ -39,8 +42,10 @@ struct driver {
     /* 0: the device is the driver's; -EAGAIN: what it depends on is not there yet, try again later
      * in this stage; -ENODEV: not here after all, silently; else logged. */
     int (*probe)(struct device *device);
-    /* Consoles only: sends text by polling, through registers that nothing has initialised but the
-     * firmware; before drivers, and when the kernel dies. */
+    /* Consoles only, before drivers: sends text by polling. The registers of the one that is used
+     * are readied first, if `early_init` is not NULL; what is received from then on waits for
+     * probe(). */
+    void (*early_init)(void *registers, const struct match *match);
     void (*early_write)(void *registers, const char *text, size_t size);
 };
 
@@ -65,7 +70,7 @@ struct device {
 
 /* Matches every node once; the tree has been read. */
 void device_match_all(void);
-/* Probes what is matched for a stage. Boot CPU; before PROBE_DEVICE, interrupts off. */
+/* Probes what is matched for a stage. Before PROBE_CONSOLE: boot CPU, interrupts off. */
 void device_probe(enum probe_stage stage);
 /* Drivers that are built in, devices found, nodes that no driver claims: to the log, level debug.
  */

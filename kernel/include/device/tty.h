@@ -119,7 +119,29 @@ struct tty {
     unsigned long *line_end;   /* bitmap: this byte ends a line */
 };
 
-/* `input` memory is allocated; -ENOMEM. Starts with Linux's initial termios. */
+/* Linux's initial termios. */
+#define TTY_TERMIOS_INIT                                                                  \
+    {                                                                                     \
+        .iflag = TTY_ICRNL | TTY_IXON, .oflag = TTY_OPOST | TTY_ONLCR,                    \
+        .cflag = TTY_B38400 | TTY_CS8 | TTY_CREAD,                                        \
+        .lflag = TTY_ISIG | TTY_ICANON | TTY_ECHO | TTY_ECHOE | TTY_ECHOK | TTY_ECHOCTL | \
+                 TTY_ECHOKE | TTY_IEXTEN,                                                 \
+        .cc = {[TTY_VINTR] = 3,       [TTY_VQUIT] = 0x1c,    [TTY_VERASE] = 0x7f,         \
+               [TTY_VKILL] = 0x15,    [TTY_VEOF] = 4,        [TTY_VMIN] = 1,              \
+               [TTY_VSTART] = 0x11,   [TTY_VSTOP] = 0x13,    [TTY_VSUSP] = 0x1a,          \
+               [TTY_VREPRINT] = 0x12, [TTY_VDISCARD] = 0x0f, [TTY_VWERASE] = 0x17,        \
+               [TTY_VLNEXT] = 0x16},                                                      \
+    }
+
+/* A terminal that can be written to; `output_` is the queue that becomes struct tty's `output`. */
+#define TTY_INIT(ops_, output_)                                                             \
+    {                                                                                       \
+        .ops = (ops_), .readable = WAITQ_INIT, .writable = WAITQ_INIT, .output = (output_), \
+        .lock = SPINLOCK_INIT(RANK_TTY), .termios = TTY_TERMIOS_INIT                        \
+    }
+/* Makes it one that takes input, too: before anything else is done with it but writing. -ENOMEM. */
+int tty_init_input(struct tty *tty);
+/* Both, with its own `writable` as `output`. */
 int tty_init(struct tty *tty, const struct tty_ops *ops);
 
 /* Interrupt context. Characters from the line; returns how many were taken (fewer: no room). */
