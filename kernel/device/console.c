@@ -262,13 +262,14 @@ void console_panic_mode(void)
 
 /* --- streams ---------------------------------------------------------------------------------- */
 
-/* Longest part of one write that goes into one frame, or under the lock at a time. */
-#define PART_MAX 2048
+/* Longest part of one write that goes into one frame, or under the lock at a time; by polling. */
+#define PART_MAX   2048
+#define POLLED_MAX 128
 
 /* Frames around the bytes if `type` is a letter. Returns what was taken, 0 if there is no room. */
 static size_t try_write(char type, const uint8_t *from, size_t size)
 {
-    size_t part = min(size, (size_t)PART_MAX);
+    size_t part = min(size, (size_t)(console.device != NULL ? PART_MAX : POLLED_MAX));
     reg_t flags = lock_output();
 
     if (type == 0)

@@ -71,8 +71,8 @@ struct console_options {
 void console_configure(const char *bootargs);
 const struct console_options *console_options(void);
 
-/* Output by polling through `registers`, the mapped registers of `node`, by its driver's
- * early_write; becomes a sink of the log, which is replayed. Nothing if no driver knows the node. */
+/* Output by polling through `registers`, the mapped registers of `node`, by its driver's early_init
+ * and early_write; becomes a sink of the log, which is replayed. Nothing if no driver knows it. */
 void console_early_init(const struct fw_node *node, void *registers);
 /* The first node, in document order, whose driver has an early console; NULL. */
 const struct fw_node *console_early_find(void);

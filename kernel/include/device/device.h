@@ -21,8 +21,7 @@ enum probe_stage {
     PROBE_IRQCHIP, /* no interrupts, no timers yet */
     PROBE_TIMER,   /* interrupts can be requested, time stands still */
     PROBE_CLOCK,   /* the clock of the day: what the first program may have to have ends here */
-    PROBE_CONSOLE, /* from here on everything works; may sleep. Beside the program, where it can be
-                    */
+    PROBE_CONSOLE, /* from here on calls may sleep; beside the first program, where it can be */
     PROBE_MSI,     /* who takes message interrupts, for the devices */
     PROBE_DEVICE,
     PROBE_STAGES,
