@@ -57,7 +57,7 @@ bench: everything
 	@bench/run --build $(BUILD)
 
 check:
-	@scripts/check
+	@tests/run check
 
 format:
 	@scripts/format
