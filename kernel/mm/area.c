@@ -49,6 +49,13 @@ struct vm_area *area_previous(const struct vm_area *area)
     return node == NULL ? NULL : area_of(node);
 }
 
+struct vm_area *area_before(struct vmspace *vs, const struct vm_area *area)
+{
+    struct rb_node *node = area != NULL ? rb_prev(&area->node) : rb_last(&vs->areas);
+
+    return node == NULL ? NULL : area_of(node);
+}
+
 struct vm_area *area_find(struct vmspace *vs, vaddr_t addr)
 {
     struct vm_area *area = READ_ONCE(vs->cached), *best = NULL;
@@ -326,17 +333,10 @@ static struct vm_area *first_from(struct vmspace *vs, vaddr_t addr)
     return area;
 }
 
-static struct vm_area *last_area(struct vmspace *vs)
-{
-    struct rb_node *node = rb_last(&vs->areas);
-
-    return node == NULL ? NULL : area_of(node);
-}
-
 vaddr_t area_find_gap(struct vmspace *vs, size_t len, size_t align, vaddr_t floor, vaddr_t top)
 {
     struct vm_area *above = first_from(vs, top);
-    struct vm_area *below = above != NULL ? area_previous(above) : last_area(vs);
+    struct vm_area *below = area_before(vs, above);
     vaddr_t low = max(below == NULL ? 0 : below->end, floor), high = top;
     size_t want = len + (align - PAGE_SIZE);
 

@@ -18,6 +18,8 @@ struct vm_area *area_find(struct vmspace *vs,
                           vaddr_t addr); /* holds addr, or the next above; NULL */
 struct vm_area *area_next(const struct vm_area *area);
 struct vm_area *area_previous(const struct vm_area *area);
+/* The one below `area`, or the last of all for NULL; NULL: none. */
+struct vm_area *area_before(struct vmspace *vs, const struct vm_area *area);
 
 /* Links a filled-in area (start, end, object...) into the tree and its object's list; accounts it.
  */

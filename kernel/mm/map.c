@@ -49,16 +49,12 @@ void vm_free_tables(struct vmspace *vs, vaddr_t first, vaddr_t end, vaddr_t floo
 /* Small holes keep their table: the next mapping will want it. */
 static void free_tables_around(struct vmspace *vs, vaddr_t start, vaddr_t end)
 {
-    struct vm_area *next = area_find(vs, start);
-    struct vm_area *previous = NULL;
+    struct vm_area *next, *previous;
 
     if (end - start < HUGE_SIZE)
         return;
-    if (next != NULL) {
-        previous = area_previous(next);
-    } else if (vs->areas.node != NULL) {
-        previous = rb_entry(rb_last(&vs->areas), struct vm_area, node);
-    }
+    next = area_find(vs, start);
+    previous = area_before(vs, next);
     vm_free_tables(vs, start, end, previous == NULL ? 0 : previous->end,
                    next == NULL ? USER_TOP : next->start);
 }
@@ -186,31 +182,6 @@ static int check_limits(struct vmspace *vs, const struct vm_area *area)
     return 0;
 }
 
-/* Extends the neighbour that `area` would be merged with: no structure, no references. */
-static bool extend_neighbour(struct vmspace *vs, const struct vm_area *area)
-{
-    struct vm_area *above = area_find(vs, area->start);
-    struct vm_area *below = NULL;
-
-    if (above != NULL && area_can_merge(area, above)) {
-        below = area_previous(above);
-        if (below == NULL || !area_can_merge(below, area)) {
-            area_resize(vs, above, area->start, above->end);
-            return true;
-        }
-        return false; /* fills a hole: area_merge joins the three */
-    }
-    if (above != NULL)
-        below = area_previous(above);
-    else if (vs->areas.node != NULL)
-        below = rb_entry(rb_last(&vs->areas), struct vm_area, node);
-    if (below != NULL && area_can_merge(below, area)) {
-        area_resize(vs, below, below->start, area->end);
-        return true;
-    }
-    return false;
-}
-
 static void area_fill(struct vm_area *area, struct vmspace *vs, const struct vm_request *request,
                       vaddr_t start, size_t len)
 {
@@ -228,12 +199,21 @@ static void area_fill(struct vm_area *area, struct vmspace *vs, const struct vm_
     list_init(&area->object_link);
 }
 
+/* Extends the one neighbour that `wanted` can be merged with, if there is just one: no structure,
+ * no references. */
 static int add_area(struct vmspace *vs, const struct vm_area *wanted, struct list_node *dead)
 {
-    struct vm_area *area;
+    struct vm_area *above = area_find(vs, wanted->start), *below = area_before(vs, above), *area;
+    bool joins_above = above != NULL && area_can_merge(wanted, above);
+    bool joins_below = below != NULL && area_can_merge(below, wanted);
 
-    if (extend_neighbour(vs, wanted))
+    if (joins_above != joins_below) {
+        if (joins_above)
+            area_resize(vs, above, wanted->start, above->end);
+        else
+            area_resize(vs, below, below->start, wanted->end);
         return 0;
+    }
     area = slab_alloc(&area_cache);
     if (area == NULL)
         return -ENOMEM;
@@ -243,7 +223,8 @@ static int add_area(struct vmspace *vs, const struct vm_area *wanted, struct lis
     if (area->owner != NULL)
         area->owner_ops->ref(area->owner);
     area_insert(vs, area);
-    area_merge(vs, area, dead);
+    if (joins_above) /* it fills a hole */
+        area_merge(vs, area, dead);
     return 0;
 }
 
