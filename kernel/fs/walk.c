@@ -289,15 +289,15 @@ int walk_follow(struct walk *walk, const struct path *dir, bool *jumped)
     return 0;
 }
 
-/* Into a component that more follows upon. */
-static int walk_through(struct walk *walk, const struct name *name)
+/* Into a component that more follows upon, in walk->last. */
+static int walk_through(struct walk *walk)
 {
     struct path dir = walk->path;
     struct dentry *child;
     bool jumped;
     int error;
 
-    error = dentry_lookup(dir.dentry, name, (walk->flags & LOOKUP_CACHED) != 0, &child);
+    error = dentry_lookup(dir.dentry, &walk->last, (walk->flags & LOOKUP_CACHED) != 0, &child);
     if (error != 0)
         return error;
     if (child->inode == NULL) {
@@ -322,20 +322,18 @@ static void walk_hold(struct walk *walk)
     walk->path_held = true;
 }
 
-/* Names that dentry_peek may pass: no dots in front, more to come behind. */
+/* Names that dentry_peek may pass: not . and .. */
 static bool plain_component(const char *text, struct name *name)
 {
     uint32_t hash = 0, len = 0;
     unsigned char c;
 
-    if (text[0] == '.')
-        return false;
     while ((c = (unsigned char)text[len]) != '/' && c != '\0') {
         hash = (hash + c) * 0x9e3779b1u; /* name_hash */
         len++;
     }
     *name = (struct name){text, len, hash};
-    return len <= NAME_MAX;
+    return len <= NAME_MAX && component_type(name) == LAST_NAME;
 }
 
 /* Nothing but slashes: the name before is the last one and must be a directory. */
@@ -369,18 +367,22 @@ static bool settle_at(struct walk *walk, struct dentry *at, uint32_t sequence)
     return true;
 }
 
+/* How far a quick walk came. */
+enum quick { QUICK_LAST, QUICK_NAME, QUICK_NOT };
+
 /*
  * Goes as far as cached directories lead, without taking references on the way: no links, mount
- * points, dots or odd permissions. True if the last component was reached and is in walk->last;
- * the walk proper goes on from where this ends.
+ * points, dots or odd permissions. QUICK_LAST: to the last component, which is in walk->last;
+ * QUICK_NAME: to one that more follows upon and that is to be looked up, there too;
+ * QUICK_NOT: the walk proper goes on from where this ends.
  */
-static bool walk_quickly(struct walk *walk)
+static enum quick walk_quickly(struct walk *walk)
 {
+    struct name *name = &walk->last;
     struct dentry *at = walk->path.dentry, *child;
     const char *rest = walk->rest;
-    bool last = false;
+    enum quick result = QUICK_NOT;
     uint32_t sequence;
-    struct name name;
 
     defer_read_begin();
     sequence = rename_read_begin();
@@ -390,71 +392,78 @@ static bool walk_quickly(struct walk *walk)
         while (*rest == '/')
             rest++;
         if (*rest == '\0' || !S_ISDIR(dir->mode) || (dir->mode & 0111) != 0111 ||
-            dir->ops->permission != NULL || !plain_component(rest, &name))
+            dir->ops->permission != NULL || !plain_component(rest, name))
             break;
-        if (name.text[name.len] == '\0') {
-            last = true;
+        if (name->text[name->len] == '\0') {
+            result = QUICK_LAST;
             break;
         }
-        child = dentry_peek(at, &name);
+        if (is_trailing(name->text + name->len))
+            break;
+        child = dentry_peek(at, name);
         if (child == NULL || child->inode == NULL || !S_ISDIR(child->inode->mode) ||
-            dentry_is_mounted(child))
+            dentry_is_mounted(child)) {
+            result = QUICK_NAME;
             break;
-        if (is_trailing(name.text + name.len))
-            break;
+        }
         at = child;
-        rest = name.text + name.len;
+        rest = name->text + name->len;
     }
     if (at == walk->path.dentry)
         defer_read_end();
     else if (!settle_at(walk, at, sequence))
-        return false;
+        return QUICK_NOT;
     walk->rest = rest;
-    if (!last)
-        return false;
-    walk->last = name;
+    if (result == QUICK_NOT)
+        return result;
     walk->last_type = LAST_NAME;
-    walk->rest += name.len;
-    return true;
+    walk->rest = name->text + name->len;
+    return result;
+}
+
+/* One component, looked at with care: 0, 1 when it is the last one (or there is none left), or an
+ * error. */
+static int next_slowly(struct walk *walk)
+{
+    struct inode *dir = path_inode(&walk->path);
+    int error;
+
+    if (!more_components(walk)) {
+        walk->last_type = LAST_NONE;
+        return 1;
+    }
+    if (!S_ISDIR(dir->mode))
+        return -ENOTDIR;
+    if ((dir->mode & 0111) != 0111 || dir->ops->permission != NULL) {
+        error = inode_permission(dir, MAY_EXEC, walk->cred);
+        if (error != 0)
+            return error;
+    }
+    error = next_component(walk, &walk->last);
+    if (error != 0)
+        return error;
+    walk->last_type = component_type(&walk->last);
+    return at_last(walk);
 }
 
 int walk_to_last(struct walk *walk)
 {
-    struct name name;
-    int error;
+    for (;;) {
+        enum quick quick = walk->links == NULL ? walk_quickly(walk) : QUICK_NOT;
+        int result = 0;
 
-    if (walk->links == NULL && walk_quickly(walk)) {
         walk_hold(walk);
-        return 0;
-    }
-    walk_hold(walk);
-    while (more_components(walk)) {
-        struct inode *dir = path_inode(&walk->path);
-
-        if (!S_ISDIR(dir->mode))
-            return -ENOTDIR;
-        if ((dir->mode & 0111) != 0111 || dir->ops->permission != NULL) {
-            error = inode_permission(dir, MAY_EXEC, walk->cred);
-            if (error != 0)
-                return error;
-        }
-        error = next_component(walk, &name);
-        if (error != 0)
-            return error;
-        walk->last_type = component_type(&name);
-        if (at_last(walk)) {
-            walk->last = name;
+        if (quick == QUICK_NOT)
+            result = next_slowly(walk);
+        if (quick == QUICK_LAST || result > 0)
             return 0;
-        }
-        if (likely(walk->last_type == LAST_NAME))
-            error = walk_through(walk, &name);
-        else if (walk->last_type == LAST_DOTDOT)
-            error = walk_dotdot(walk);
-        if (error != 0)
-            return error;
+        if (result == 0 && likely(walk->last_type == LAST_NAME))
+            result = walk_through(walk);
+        else if (result == 0 && walk->last_type == LAST_DOTDOT)
+            result = walk_dotdot(walk);
+        if (result != 0)
+            return result;
     }
-    walk->last_type = LAST_NONE;
-    return 0;
 }
 
 /* The last component, when it has a name: `*again` when it was a link that leads to another. */
