@@ -83,21 +83,16 @@ static const struct inode_ops erofs_other_ops = {
 static int read_header(struct erofs *fs, uint64_t offset, struct erofs_inode_extended *header)
 {
     struct erofs_inode_compact compact;
-    uint16_t format;
-    int error;
+    int error = erofs_copy(fs, offset, &compact, sizeof(compact));
+    bool is_extended = error == 0 && (compact.format & 1);
 
-    if (!erofs_has(fs, offset, sizeof(compact)))
+    if (is_extended)
+        error = erofs_copy(fs, offset, header, sizeof(*header));
+    if (error == -EUCLEAN)
         return erofs_complain(fs, offset, "an inode outside the image");
-    error = erofs_copy(fs, offset, &compact, sizeof(compact));
-    if (error != 0)
+    if (error != 0 || is_extended)
         return error;
-    format = compact.format;
-    if (format & 1) {
-        if (!erofs_has(fs, offset, sizeof(*header)))
-            return erofs_complain(fs, offset, "an inode cut off by the end of the image");
-        return erofs_copy(fs, offset, header, sizeof(*header));
-    }
-    header->format = format;
+    header->format = compact.format;
     header->xattr_count = compact.xattr_count;
     header->mode = compact.mode;
     header->size = compact.size;
@@ -121,28 +116,31 @@ static bool is_among(uint16_t mode, unsigned types)
     return (types & TYPE_BIT(mode)) != 0;
 }
 
+/* Rules are looked at together: bit n of `broken` stands for faults[n], of which the first is told.
+ */
 static int check_header(struct erofs *fs, uint64_t offset,
                         const struct erofs_inode_extended *header)
 {
+    static const char *const faults[] = {
+        "a compressed file, which is not supported; make the image without compression",
+        "an inode with unknown format bits",
+        "an inode with an unknown layout",
+        "an inode of unknown type",
+        "a file of impossible size",
+        "a symbolic link of impossible length",
+    };
     unsigned layout = (header->format >> 1) & 7;
+    unsigned broken =
+        ((layout == EROFS_COMPRESSED_FULL) | (layout == EROFS_COMPRESSED_COMPACT)) << 0 |
+        ((header->format & ~0xfu) != 0) << 1 | (layout > EROFS_CHUNK_BASED) << 2 |
+        !is_among(header->mode, WITH_DATA | WITHOUT_DATA) << 3 |
+        (is_among(header->mode, WITH_DATA) & (header->size > (uint64_t)INT64_MAX)) << 4 |
+        (S_ISLNK(header->mode) & (header->size - 1 >= PATH_MAX - 1)) << 5;
 
-    if (header->format & ~0xfu)
-        return erofs_complain(fs, offset, "an inode with unknown format bits");
-    if (layout == EROFS_COMPRESSED_FULL || layout == EROFS_COMPRESSED_COMPACT) {
-        erofs_complain(fs, offset,
-                       "a compressed file, which is not supported; make the image "
-                       "without compression");
-        return -EOPNOTSUPP;
-    }
-    if (layout > EROFS_CHUNK_BASED)
-        return erofs_complain(fs, offset, "an inode with an unknown layout");
-    if (!is_among(header->mode, WITH_DATA | WITHOUT_DATA))
-        return erofs_complain(fs, offset, "an inode of unknown type");
-    if (is_among(header->mode, WITH_DATA) && header->size > (uint64_t)INT64_MAX)
-        return erofs_complain(fs, offset, "a file of impossible size");
-    if (S_ISLNK(header->mode) && (header->size == 0 || header->size >= PATH_MAX))
-        return erofs_complain(fs, offset, "a symbolic link of impossible length");
-    return 0;
+    if (broken == 0)
+        return 0;
+    erofs_complain(fs, offset, faults[__builtin_ctz(broken)]);
+    return broken & 1 ? -EOPNOTSUPP : -EUCLEAN;
 }
 
 /* Device numbers are stored as new_encode_dev() packs them. */

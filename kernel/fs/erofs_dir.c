@@ -59,14 +59,16 @@ static int entry_name(struct inode *dir, const struct dir_block *block, unsigned
     bool is_last = i + 1 == block->count;
     unsigned start = block->entries[i].name_offset;
     unsigned end = is_last ? block->length : block->entries[i + 1].name_offset;
+    unsigned n = 0, room = end - start;
 
     if ((start >= end) | (end > block->length) | (start < block->entries[0].name_offset))
         return erofs_complain(erofs_of(dir), erofs_inode_of(dir)->offset,
                               "a directory entry whose name lies nowhere");
     *text = block->text + start;
-    *length = strnlen(*text, end - start);
-    if (*length == 0 || *length > NAME_MAX || (!is_last && *length < end - start) ||
-        memchr(*text, '/', *length) != NULL)
+    while (n < room && (*text)[n] != '\0' && (*text)[n] != '/')
+        n++;
+    *length = n;
+    if (n - 1 >= NAME_MAX || (n < room && (!is_last || (*text)[n] == '/')))
         return erofs_complain(erofs_of(dir), erofs_inode_of(dir)->offset,
                               "a directory entry with an impossible name");
     return 0;
@@ -81,33 +83,44 @@ static int compare(const struct name *name, const char *text, size_t length)
     return name->len < length ? -1 : name->len > length;
 }
 
-/* The last block whose first name is not after `name`: 0 and *block, or -ENOENT. */
+/* How the name stands to the first one of a block. */
+static int compare_first(struct inode *dir, uint64_t number, const struct name *name, int *order)
+{
+    struct dir_block block = {0};
+    const char *text;
+    size_t length;
+    int error = dir_block_get(dir, number, &block);
+
+    if (error == 0)
+        error = entry_name(dir, &block, 0, &text, &length);
+    if (error == 0)
+        *order = compare(name, text, length);
+    dir_block_put(&block);
+    return error;
+}
+
+/* The last block whose first name is not after `name`, or the first block: 0 and *block, or
+ * -ENOENT. */
 static int find_block(struct inode *dir, const struct name *name, struct dir_block *block)
 {
     uint64_t low = 0,
              high = (dir->size + erofs_of(dir)->block_size - 1) >> erofs_of(dir)->block_bits;
-    int error = 0;
 
     *block = (struct dir_block){0};
-    while (low < high && error == 0) {
+    if (high == 0)
+        return -ENOENT;
+    while (high - low > 1) {
         uint64_t middle = low + (high - low) / 2;
-        struct dir_block candidate = {0};
-        const char *text;
-        size_t length;
+        int order = 0, error = compare_first(dir, middle, name, &order);
 
-        error = dir_block_get(dir, middle, &candidate);
-        if (error == 0)
-            error = entry_name(dir, &candidate, 0, &text, &length);
-        if (error == 0 && compare(name, text, length) >= 0) {
-            low = middle + 1;
-            dir_block_put(block);
-            *block = candidate;
-        } else {
+        if (error != 0)
+            return error;
+        if (order >= 0)
+            low = middle;
+        else
             high = middle;
-            dir_block_put(&candidate);
-        }
     }
-    return error != 0 ? error : block->text != NULL ? 0 : -ENOENT;
+    return dir_block_get(dir, low, block);
 }
 
 /* The number of the inode that the block has under the name. */

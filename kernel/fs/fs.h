@@ -119,7 +119,8 @@ void path_follow_mounts(struct path *path);
 bool path_leave_mount(struct path *path);
 /* -EROFS for a read-only mount or file system. */
 int mount_may_write(const struct path *path);
-/* One reference; uses sb. `root` is its top, or for a bind mount a directory or file of it. */
+/* One reference; takes over a use of sb, even if there is no memory for it. `root` is its top, or
+ * for a bind mount a directory or file of it. */
 struct mount *mount_create(struct superblock *sb, struct dentry *root, const char *source,
                            unsigned flags);
 /* Takes over the reference unless it fails; `where` NULL: the first mount of all. */
@@ -161,7 +162,7 @@ struct blkdev;
 int erofs_mount_ram(paddr_t image, uint64_t size, struct superblock **out);
 int erofs_mount_disk(struct blkdev *disk, struct superblock **out);
 int tmpfs_make(uint64_t limit_bytes, const struct inode_init *root, struct superblock **out);
-/* A tmpfs over `lower`, of which it is one more user (tmpfs.h). */
+/* A tmpfs over `lower`, whose use it takes over, even if it fails (tmpfs.h). */
 int overlay_make(struct superblock *lower, const char *type, uint64_t limit_bytes,
                  struct superblock **out);
 void tmpfs_register(void);

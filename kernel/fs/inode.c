@@ -24,8 +24,6 @@ struct fs_time fs_time_now(void)
 void inode_init(struct inode *inode, struct superblock *sb, const struct inode_ops *ops,
                 uint32_t mode, uint64_t ino)
 {
-    struct fs_time now = fs_time_now();
-
     inode->ops = ops;
     inode->sb = sb;
     atomic_inc(&sb->refs);
@@ -33,8 +31,12 @@ void inode_init(struct inode *inode, struct superblock *sb, const struct inode_o
     inode->mode = mode;
     inode->nlink = 1;
     inode->ino = ino;
-    inode->atime = inode->mtime = inode->ctime = inode->btime = now;
     rwlock_init(&inode->lock, RANK_INODE);
+}
+
+void inode_times_now(struct inode *inode)
+{
+    inode->atime = inode->mtime = inode->ctime = inode->btime = fs_time_now();
 }
 
 /* st_dev of file systems without a device: major 0, minors counted up. */

@@ -28,7 +28,6 @@ static int loose_mount(struct mount **out)
         error = tmpfs_make(0, &root, &sb);
     if (loose == NULL && error == 0) {
         loose = mount_create(sb, sb->root, "none", MOUNT_LOOSE);
-        superblock_unuse(sb);
         error = loose != NULL ? 0 : -ENOMEM;
     }
     mutex_unlock(&loose_lock);
@@ -119,6 +118,7 @@ int path_for_file(struct file *file, struct path *out)
         return -ENOMEM;
     inode_init(&held->inode, out->mount->sb, &held_ops,
                file->ops->mode != 0 ? file->ops->mode : S_IFREG | 0600, file->id);
+    inode_times_now(&held->inode);
     held->inode.uid = cred_current()->fsuid;
     held->inode.gid = cred_current()->fsgid;
     held->file = file;

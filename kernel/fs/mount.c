@@ -47,10 +47,7 @@ void mount_ref(struct mount *mount)
 
 static void mount_free_deferred(struct deferred *deferred)
 {
-    struct mount *mount = container_of(deferred, struct mount, deferred);
-
-    kfree(mount->source);
-    kfree(mount);
+    kfree(container_of(deferred, struct mount, deferred));
 }
 
 void mount_unref(struct mount *mount)
@@ -77,20 +74,18 @@ void path_unref(const struct path *path)
 struct mount *mount_create(struct superblock *sb, struct dentry *root, const char *source,
                            unsigned flags)
 {
-    struct mount *mount = kzalloc(sizeof(*mount));
+    size_t bytes = strlen(source) + 1;
+    struct mount *mount = kzalloc(sizeof(*mount) + bytes);
 
-    if (mount == NULL)
-        return NULL;
-    mount->source = kstrdup(source);
-    if (mount->source == NULL) {
-        kfree(mount);
+    if (mount == NULL) {
+        superblock_unuse(sb);
         return NULL;
     }
+    memcpy(mount->source, source, bytes);
     atomic_set(&mount->refs, 1);
     list_init(&mount->all);
     mount->flags = flags;
     mount->sb = sb;
-    superblock_use(sb);
     mount->root = dentry_ref(root);
     return mount;
 }
@@ -259,9 +254,11 @@ static const struct fs_type *type_find(const char *name)
 int fs_mount_super(struct superblock *sb, const char *source, const struct path *where,
                    unsigned flags)
 {
-    struct mount *mount = mount_create(sb, sb->root, source, flags & MS_PER_MOUNT);
+    struct mount *mount;
     int error;
 
+    superblock_use(sb);
+    mount = mount_create(sb, sb->root, source, flags & MS_PER_MOUNT);
     if (mount == NULL)
         return -ENOMEM;
     error = mount_attach(mount, where);
@@ -300,6 +297,7 @@ static int mount_bind(const char *source, const struct path *where, unsigned fla
     error = path_lookup(NULL, source, LOOKUP_FOLLOW, &from);
     if (error != 0)
         return error;
+    superblock_use(from.mount->sb);
     mount = mount_create(from.mount->sb, from.dentry, from.mount->source,
                          from.mount->flags & ~MOUNT_LOOSE);
     error = mount != NULL ? mount_attach(mount, where) : -ENOMEM;

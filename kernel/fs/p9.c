@@ -176,6 +176,7 @@ static int make_inode(struct p9 *fs, uint32_t fid, struct inode **out)
     own->fid = fid;
     atomic_set(&own->created_fid, (int32_t)P9_NO_FID);
     inode_init(inode, &fs->sb, &p9_other_ops, 0, 0);
+    inode_times_now(inode);
     error = refresh_locked(own);
     if (error != 0) {
         inode->mode = 0;

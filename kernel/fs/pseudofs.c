@@ -286,6 +286,7 @@ static int inode_make(struct superblock *sb, const struct pseudo_entry *entry,
     own->node = node;
     own->entry = *entry;
     inode_init(&own->inode, sb, ops_for(entry), entry->mode, ino);
+    inode_times_now(&own->inode);
     own->inode.size = entry->size;
     own->inode.file_ops = &pseudo_file_ops;
     if (S_ISDIR(entry->mode)) {

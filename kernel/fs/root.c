@@ -15,13 +15,13 @@ void fs_init(void)
     mount_init();
 }
 
-/* The first mount of all becomes root and current directory of the first program. */
+/* The first mount of all becomes root and current directory of the first program. Takes over the
+ * use of `sb`. */
 static int mount_first(struct superblock *sb, const char *source)
 {
     struct mount *mount = mount_create(sb, sb->root, source, 0);
     struct path root = {mount, sb->root};
 
-    superblock_unuse(sb);
     if (mount == NULL)
         return -ENOMEM;
     (void)mount_attach(mount, NULL); /* where nothing is, nothing is in the way */
@@ -79,10 +79,7 @@ static int mount_over(struct superblock *lower, uint64_t overlay_limit)
     struct superblock *overlay;
     int error = overlay_make(lower, "overlay", overlay_limit, &overlay);
 
-    superblock_unuse(lower); /* the overlay has its own use of it */
-    if (error == 0)
-        error = mount_first(overlay, "overlay");
-    return error;
+    return error != 0 ? error : mount_first(overlay, "overlay");
 }
 
 int fs_mount_root(paddr_t image, uint64_t size, uint64_t overlay_limit)

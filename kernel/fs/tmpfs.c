@@ -150,16 +150,9 @@ static const struct inode_ops tmpfs_node_ops = {
 
 static const struct inode_ops *ops_for(uint32_t mode)
 {
-    switch (mode & S_IFMT) {
-    case S_IFDIR:
-        return &tmpfs_dir_ops;
-    case S_IFREG:
-        return &tmpfs_regular_ops;
-    case S_IFLNK:
-        return &tmpfs_link_ops;
-    default:
-        return &tmpfs_node_ops;
-    }
+    const struct inode_ops *other = S_ISLNK(mode) ? &tmpfs_link_ops : &tmpfs_node_ops;
+
+    return S_ISDIR(mode) ? &tmpfs_dir_ops : S_ISREG(mode) ? &tmpfs_regular_ops : other;
 }
 
 static struct tmpfs_inode *inode_alloc(struct tmpfs *fs, uint32_t mode, uint64_t ino)
@@ -190,6 +183,7 @@ int tmpfs_inode_new(struct tmpfs *fs, const struct inode_init *init, struct inod
     if (own == NULL)
         return -ENOMEM;
     own->counted = true;
+    inode_times_now(&own->inode);
     if (atomic64_add_return(1, &fs->used_inodes) > fs->limit_inodes) {
         inode_unref(&own->inode);
         return -ENOSPC;
@@ -381,9 +375,10 @@ int overlay_make(struct superblock *lower, const char *type, uint64_t limit_byte
         lower->ops->statfs(lower, &info);
     /* Numbers of new inodes start beyond those of the lower ones. */
     fs = instance_alloc(type, limit_bytes, info.blocks * (lower->block_size / 32u) + 0x10000);
-    if (fs == NULL)
+    if (fs == NULL) {
+        superblock_unuse(lower);
         return -ENOMEM;
-    superblock_use(lower);
+    }
     fs->lower = lower;
     fs->sb.magic = strcmp(type, "overlay") == 0 ? OVERLAY_MAGIC : TMPFS_MAGIC;
     fs->sb.flags = lower->flags & SB_NO_NEGATIVE;

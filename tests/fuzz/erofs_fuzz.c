@@ -149,7 +149,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct path found;
 
         budget = 300;
-        superblock_unuse(sb);
         visit(&root, 0);
         if (path_lookup(&root, "no-such-name", 0, &found) == 0)
             path_unref(&found);

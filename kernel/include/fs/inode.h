@@ -225,9 +225,11 @@ struct inode {
 #define INODE_TMPFILE     32u  /* made by O_TMPFILE: may still be linked */
 #define INODE_SEALS       16u  /* memfd: fcntl(F_ADD_SEALS) applies */
 
-/* Sets what is generic; one reference; takes one of sb. Times are now, nlink 1. Does not sleep. */
+/* Sets what is generic of a zeroed inode; one reference; takes one of sb. nlink is 1. Does not
+ * sleep. */
 void inode_init(struct inode *inode, struct superblock *sb, const struct inode_ops *ops,
                 uint32_t mode, uint64_t ino);
+void inode_times_now(struct inode *inode);
 static inline struct inode *inode_ref(struct inode *inode)
 {
     atomic_inc(&inode->refs);

@@ -39,8 +39,8 @@ struct mount {
     struct dentry *mountpoint; /* in parent */
     struct list_node all;      /* every field from parent on: mount_lock */
     struct mount *hash_next;
-    char *source; /* "none", "/dev/vda" */
     struct deferred deferred;
+    char source[]; /* "none", "/dev/vda" */
 };
 
 /* A file system type: mount(2) finds it by name, /proc/filesystems lists it. */
