@@ -283,6 +283,13 @@ int fd_add(struct fd_table *table, struct file *file, unsigned limit, bool cloex
     return number;
 }
 
+void fd_append(struct fd_table *table, unsigned number, struct file *file)
+{
+    take_locked(table, number, false);
+    table->slots->slot[number] = file;
+    table->next = number + 1;
+}
+
 static struct file *remove_locked(struct fd_table *table, unsigned number)
 {
     struct file *file = number < table->slots->size ? table->slots->slot[number] : NULL;

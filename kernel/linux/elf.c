@@ -30,12 +30,12 @@ struct elf_header {
     uint64_t entry, phoff, shoff;
     uint32_t flags;
     uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
+} __packed; /* as it lies in the file, at any address */
 
 struct elf_phdr {
     uint32_t type, flags;
     uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
+} __packed;
 
 _Static_assert(sizeof(struct elf_header) == ELF_HEADER_SIZE, "Elf64_Ehdr");
 _Static_assert(sizeof(struct elf_phdr) == ELF_PHDR_SIZE, "Elf64_Phdr");
@@ -78,28 +78,27 @@ static int check_header(const struct elf_header *h, const char **reason)
 int elf_parse_header(const void *header, size_t header_bytes, uint64_t file_bytes,
                      uint64_t *phdr_offset, size_t *phdr_bytes, const char **reason)
 {
-    struct elf_header h;
+    const struct elf_header *h = header;
     int error;
 
-    if (header_bytes < sizeof(h)) {
+    if (header_bytes < sizeof(*h)) {
         if (header_bytes >= 4 && memcmp(header, "\177ELF", 4) == 0)
             return refuse(reason, "it is truncated in the ELF header");
         return refuse(reason, "it is not an ELF file");
     }
-    memcpy(&h, header, sizeof(h));
-    error = check_header(&h, reason);
+    error = check_header(h, reason);
     if (error)
         return error;
-    *phdr_bytes = (size_t)h.phnum * ELF_PHDR_SIZE;
-    if ((h.phoff > file_bytes) | (*phdr_bytes > file_bytes - h.phoff))
+    *phdr_bytes = (size_t)h->phnum * ELF_PHDR_SIZE;
+    if ((h->phoff > file_bytes) | (*phdr_bytes > file_bytes - h->phoff))
         return refuse(reason, "it is truncated in the program headers");
-    *phdr_offset = h.phoff;
+    *phdr_offset = h->phoff;
     return 0;
 }
 
 static unsigned prot_of(uint32_t flags)
 {
-    return (flags & PF_R ? 1u : 0) | (flags & PF_W ? 2u : 0) | (flags & PF_X ? 4u : 0);
+    return (flags & PF_R) >> 2 | (flags & PF_W) | (flags & PF_X) << 2;
 }
 
 static int check_load(const struct elf_image *image, const struct elf_phdr *p, uint64_t file_bytes,
@@ -238,24 +237,21 @@ static int finish(struct elf_image *image, const struct elf_header *h, size_t ph
 int elf_parse(struct elf_image *image, const void *header, const void *phdrs, size_t phdr_bytes,
               uint64_t file_bytes, const char **reason)
 {
-    struct elf_header h;
+    const struct elf_header *h = header;
+    const struct elf_phdr *p = phdrs;
     int error;
 
-    memcpy(&h, header, sizeof(h));
     memset(image, 0, sizeof(*image));
-    image->is_pie = h.type == ET_DYN;
+    image->is_pie = h->type == ET_DYN;
     image->align = ELF_PAGE;
     image->phdr_count = (unsigned)(phdr_bytes / ELF_PHDR_SIZE);
     /* Without PT_GNU_STACK arm64 Linux maps the stack without execute permission as well. */
     for (unsigned i = 0; i < image->phdr_count; i++) {
-        struct elf_phdr p;
-
-        memcpy(&p, (const uint8_t *)phdrs + (size_t)i * ELF_PHDR_SIZE, sizeof(p));
-        error = add_phdr(image, &p, file_bytes, reason);
+        error = add_phdr(image, &p[i], file_bytes, reason);
         if (error)
             return error;
     }
-    return finish(image, &h, phdr_bytes, reason);
+    return finish(image, h, phdr_bytes, reason);
 }
 
 #define NT_GNU_PROPERTY_TYPE_0 5u

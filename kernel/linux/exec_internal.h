@@ -48,7 +48,8 @@ struct exec_file {
 
 #define EXEC_HEAD 512u
 
-/* Opens it and reads its first bytes, head_bytes of at most EXEC_HEAD, which parse is to see. */
+/* Opens it into a zeroed or closed `f` and reads its first bytes, head_bytes of at most EXEC_HEAD,
+ * which parse is to see. */
 int exec_file_open(struct exec_file *f, uint8_t *head, const struct path *at, const char *name,
                    unsigned lookup, const char **reason);
 int exec_file_parse(struct exec_file *f, const uint8_t *head, const char **reason);

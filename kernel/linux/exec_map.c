@@ -26,7 +26,6 @@ int exec_file_open(struct exec_file *f, uint8_t *head, const struct path *at, co
     ssize_t got;
     int error;
 
-    memset(f, 0, sizeof(*f));
     *reason = NULL;
     error = fs_open_exec(at, name, lookup, &f->file);
     if (error)

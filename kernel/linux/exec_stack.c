@@ -48,6 +48,7 @@ enum {
 
 #define USER_CLOCK_TICKS 100
 #define STACK_AT_START   (128u << 10)
+#define AUXV_ENTRIES     21
 
 static const char platform[] = "aarch64";
 
@@ -56,44 +57,38 @@ struct placement {
     size_t pointer_bytes;
 };
 
-/* Linux's. */
-static const uint8_t auxv_order[] = {
-    AT_SYSINFO_EHDR, AT_MINSIGSTKSZ, AT_HWCAP,  AT_PAGESZ, AT_CLKTCK, AT_PHDR,     AT_PHENT,
-    AT_PHNUM,        AT_BASE,        AT_FLAGS,  AT_ENTRY,  AT_UID,    AT_EUID,     AT_GID,
-    AT_EGID,         AT_SECURE,      AT_RANDOM, AT_HWCAP2, AT_EXECFN, AT_PLATFORM, AT_NULL,
-};
-#define AUXV_ENTRIES ARRAY_SIZE(auxv_order)
-
+/* In Linux's order. */
 static void fill_auxv(struct exec_layout *layout, const struct exec_file *program,
                       vaddr_t interp_base, const struct placement *p)
 {
     const struct elf_image *image = &program->image;
     const struct cred *cred = cred_current();
-    const uint64_t value[AT_MINSIGSTKSZ + 1] = {
-        [AT_SYSINFO_EHDR] = layout->vdso,
-        [AT_MINSIGSTKSZ] = abi64_minsigstksz(),
-        [AT_HWCAP] = features_hwcap(),
-        [AT_PAGESZ] = PAGE_SIZE,
-        [AT_CLKTCK] = USER_CLOCK_TICKS,
-        [AT_PHDR] = image->phdr_addr ? image->phdr_addr + program->bias : 0,
-        [AT_PHENT] = ELF_PHDR_SIZE,
-        [AT_PHNUM] = image->phdr_count,
-        [AT_BASE] = interp_base,
-        [AT_ENTRY] = image->entry + program->bias,
-        [AT_UID] = cred->uid,
-        [AT_EUID] = cred->euid,
-        [AT_GID] = cred->gid,
-        [AT_EGID] = cred->egid,
-        [AT_RANDOM] = p->random,
-        [AT_HWCAP2] = features_hwcap2(),
-        [AT_EXECFN] = p->execfn,
-        [AT_PLATFORM] = p->platform,
+    const uint64_t auxv[AUXV_ENTRIES][2] = {
+        {AT_SYSINFO_EHDR, layout->vdso},
+        {AT_MINSIGSTKSZ, abi64_minsigstksz()},
+        {AT_HWCAP, features_hwcap()},
+        {AT_PAGESZ, PAGE_SIZE},
+        {AT_CLKTCK, USER_CLOCK_TICKS},
+        {AT_PHDR, image->phdr_addr ? image->phdr_addr + program->bias : 0},
+        {AT_PHENT, ELF_PHDR_SIZE},
+        {AT_PHNUM, image->phdr_count},
+        {AT_BASE, interp_base},
+        {AT_FLAGS, 0},
+        {AT_ENTRY, image->entry + program->bias},
+        {AT_UID, cred->uid},
+        {AT_EUID, cred->euid},
+        {AT_GID, cred->gid},
+        {AT_EGID, cred->egid},
+        {AT_SECURE, 0},
+        {AT_RANDOM, p->random},
+        {AT_HWCAP2, features_hwcap2()},
+        {AT_EXECFN, p->execfn},
+        {AT_PLATFORM, p->platform},
+        {AT_NULL, 0},
     };
 
-    for (unsigned i = 0; i < AUXV_ENTRIES; i++) {
-        layout->auxv[2 * i] = auxv_order[i];
-        layout->auxv[2 * i + 1] = value[auxv_order[i]];
-    }
+    _Static_assert(sizeof(auxv) <= sizeof(layout->auxv), "room for the vector");
+    memcpy(layout->auxv, auxv, sizeof(auxv));
     layout->auxv_count = AUXV_ENTRIES;
 }
 

@@ -103,21 +103,27 @@ static int set_user(struct task *task, const struct start_plan *plan)
     return 0;
 }
 
-static int collect(struct exec_args *args, const struct start_plan *plan, const char *file)
+static int collect_all(struct exec_args *args, unsigned *count, const struct start_plan *plan,
+                       enum plan_key key)
 {
-    unsigned *counts[] = {[PLAN_ARG] = &args->argc, [PLAN_ENV] = &args->envc};
     int error = 0;
 
-    exec_args_init(args, process_limit(RLIMIT_STACK));
-    if (!start_plan_value(plan, PLAN_ARG))
-        error = exec_args_add(args, &args->argc, file);
-    for (enum plan_key key = PLAN_ARG; key <= PLAN_ENV; key++) {
-        for (unsigned i = 0; !error && i < plan->count; i++) {
-            if (plan->entry[i].key == key)
-                error = exec_args_add(args, counts[key], plan->entry[i].value);
-        }
+    for (unsigned i = 0; !error && i < plan->count; i++) {
+        if (plan->entry[i].key == key)
+            error = exec_args_add(args, count, plan->entry[i].value);
     }
     return error;
+}
+
+static int collect(struct exec_args *args, const struct start_plan *plan, const char *file)
+{
+    int error;
+
+    exec_args_init(args, process_limit(RLIMIT_STACK));
+    error = collect_all(args, &args->argc, plan, PLAN_ARG);
+    if (!error && args->argc == 0)
+        error = exec_args_add(args, &args->argc, file);
+    return error ? error : collect_all(args, &args->envc, plan, PLAN_ENV);
 }
 
 /* Tries name in each directory of the program's own PATH. */

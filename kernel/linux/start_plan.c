@@ -68,22 +68,13 @@ static int add(struct start_plan *plan, enum plan_key key, char *value)
         plan->capacity = capacity;
     }
     plan->entry[plan->count++] = (struct plan_entry){key, value};
+    plan->value[key] = value;
     return 0;
 }
 
 static size_t name_length(const char *variable)
 {
     return strcspn(variable, "=");
-}
-
-/* The last entry of a key, or NULL. */
-static struct plan_entry *find(const struct start_plan *plan, enum plan_key key)
-{
-    for (unsigned i = plan->count; i-- > 0;) {
-        if (plan->entry[i].key == key)
-            return &plan->entry[i];
-    }
-    return NULL;
 }
 
 /* The last entry of a variable, or NULL. */
@@ -98,13 +89,6 @@ static struct plan_entry *find_variable(const struct start_plan *plan, const cha
             return e;
     }
     return NULL;
-}
-
-const char *start_plan_value(const struct start_plan *plan, enum plan_key key)
-{
-    const struct plan_entry *e = find(plan, key);
-
-    return e ? e->value : NULL;
 }
 
 const char *start_plan_file(const struct start_plan *plan)
@@ -180,12 +164,12 @@ static int parse_manifest(struct start_plan *plan, char *text)
     }
     text += strlen(MANIFEST_FIRST);
     while (!error && *text) {
-        size_t length = strcspn(text, "\n"), key_length = strcspn(text, "=\n");
-        char *next = text + length + (text[length] == '\n');
+        char *end = text + strcspn(text, "\n"), *next = end + (*end == '\n');
+        char *equals = memchr(text, '=', (size_t)(end - text));
 
-        if (key_length < length && key_length < sizeof(names[0].manifest))
-            error =
-                take_line(plan, text, key_length, text + key_length + 1, length - key_length - 1);
+        if (equals && equals - text < (ssize_t)sizeof(names[0].manifest))
+            error = take_line(plan, text, (size_t)(equals - text), equals + 1,
+                              (size_t)(end - equals - 1));
         text = next;
     }
     return error;
@@ -193,10 +177,11 @@ static int parse_manifest(struct start_plan *plan, char *text)
 
 static void take_back(struct start_plan *plan, enum plan_key key)
 {
-    struct plan_entry *e;
-
-    while ((e = find(plan, key)))
-        e->key = PLAN_KEYS;
+    plan->value[key] = NULL;
+    for (unsigned i = 0; i < plan->count; i++) {
+        if (plan->entry[i].key == key)
+            plan->entry[i].key = PLAN_KEYS;
+    }
 }
 
 /* What a word of bootargs says: one value, or those of a list. */

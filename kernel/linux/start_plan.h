@@ -20,7 +20,8 @@ struct plan_entry {
 struct start_plan {
     struct plan_entry *entry; /* in the order in which they were said */
     unsigned count, capacity;
-    char *manifest, *bootargs; /* the texts that the values lie in */
+    const char *value[PLAN_KEYS]; /* what was said of each key last, NULL: nothing */
+    char *manifest, *bootargs;    /* the texts that the values lie in */
     uint32_t uid, gid;
     uint32_t groups[PLAN_GROUPS_MAX];
     unsigned group_count;
@@ -32,7 +33,10 @@ int start_plan_read(struct start_plan *plan);
 void start_plan_free(struct start_plan *plan); /* and the plan itself */
 
 /* The value that counts, NULL: nothing was said. */
-const char *start_plan_value(const struct start_plan *plan, enum plan_key key);
+static inline const char *start_plan_value(const struct start_plan *plan, enum plan_key key)
+{
+    return plan->value[key];
+}
 
 /* The file to execute, else the first argument; NULL: nothing says what to run. */
 const char *start_plan_file(const struct start_plan *plan);

@@ -396,12 +396,10 @@ int console_open_streams(struct fd_table *table)
     console_tty()->foreground = current_process()->pgid;
     for (unsigned number = 0; number < 3; number++) {
         struct file *file = open_stream(number);
-        int error = file != NULL ? fd_add(table, file, 3, false) : -ENOMEM;
 
-        if (error < 0 && file != NULL)
-            file_unref(file);
-        if (error < 0)
-            return error;
+        if (file == NULL)
+            return -ENOMEM;
+        fd_append(table, number, file);
     }
     return 0;
 }

@@ -104,6 +104,10 @@ void fd_cancel(struct fd_table *table, unsigned number);
 /* fd_reserve and fd_install in one. On error the reference stays with the caller. */
 int fd_add(struct fd_table *table, struct file *file, unsigned limit, bool cloexec);
 
+/* Fills a table that is being set up, whose numbers below a small `number` are used and no others.
+ * Takes over the reference. */
+void fd_append(struct fd_table *table, unsigned number, struct file *file);
+
 /* close: 0, -EBADF, or what flush said (the descriptor is gone in any case). May sleep. */
 int fd_close(struct fd_table *table, unsigned number);
 
