@@ -68,7 +68,7 @@ void defer_free(struct deferred *deferred, void (*run)(struct deferred *deferred
     bool many = queued - done >= BATCH_SIZE;
 
     spin_unlock_irq(&queue_lock, flags);
-    if (!started)
+    if (!READ_ONCE(started))
         return;
     if (many && !READ_ONCE(batch_due))
         batch_timer_fired(NULL);
@@ -150,6 +150,12 @@ int defer_init(void)
     if (error != 0)
         return error;
     thread_start_asleep(&reclaimer);
-    started = true;
+    WRITE_ONCE(started, true);
+    reg_t flags = spin_lock_irq(&queue_lock); /* who comes after it sees `started` */
+    bool waits = queue_first != NULL;
+
+    spin_unlock_irq(&queue_lock, flags);
+    if (waits)
+        batch_timer_fired(NULL);
     return 0;
 }

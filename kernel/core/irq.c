@@ -42,7 +42,7 @@ static atomic64_t unexpected = ATOMIC_INIT(0);
 
 int irqchip_register(struct irqchip *chip)
 {
-    chip->line = kzalloc_array(chip->line_count, sizeof(*chip->line));
+    chip->line = kzalloc(chip->line_count * sizeof(*chip->line));
     if (chip->line == NULL)
         return -ENOMEM;
     chip->first_irq = next_irq;

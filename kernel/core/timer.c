@@ -112,15 +112,13 @@ static bool take_out(struct timer *timer)
 
 void timer_start(struct timer *timer, uint64_t deadline_ns)
 {
-    bool claimed;
-
-    do {
-        take_out(timer);
+    for (;;) {
         reg_t flags = irq_save();
         struct cpu *cpu = this_cpu();
 
         spin_lock(&cpu->timers.lock);
-        claimed = claim(timer, cpu);
+        bool claimed = claim(timer, cpu);
+
         if (claimed) {
             timer->deadline_ns = deadline_ns;
             insert(cpu, timer);
@@ -128,7 +126,10 @@ void timer_start(struct timer *timer, uint64_t deadline_ns)
         }
         spin_unlock(&cpu->timers.lock);
         irq_restore(flags);
-    } while (unlikely(!claimed));
+        if (claimed)
+            return;
+        take_out(timer); /* it was set already */
+    }
 }
 
 /* Is `fire` of this timer running on another CPU? */

@@ -9,12 +9,6 @@
 #include <core/thread.h>
 #include <core/wait.h>
 
-void waitq_init(struct waitq *queue)
-{
-    spin_init(&queue->lock, RANK_WAITQ);
-    list_init(&queue->waiters);
-}
-
 bool waiter_wake_thread(struct waiter *waiter, unsigned events)
 {
     struct thread *thread = waiter->thread;

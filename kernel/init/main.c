@@ -5,6 +5,7 @@
 #include "root.h"
 
 #include <abi/bootargs.h>
+#include <arch/alternative.h>
 #include <arch/boot.h>
 #include <arch/early.h>
 #include <arch/features.h>
@@ -77,8 +78,8 @@ static void find_devices(void)
     if (done)
         return;
     done = true;
-    if (console_init() != 0) {
-        log_error("No memory for the console");
+    if (defer_init() != 0 || work_init_worker() != 0 || console_init() != 0) {
+        log_error("No memory for the kernel's threads and the console's buffers");
         machine_exit_status(125);
     }
     for (enum probe_stage stage = PROBE_CONSOLE; stage < PROBE_STAGES; stage++)
@@ -151,13 +152,15 @@ static void start_machine(void)
 
     start_other_cpus();
     alternatives_apply();
-    image_guard_text();
-    features_cpu_enable();
+    if (cpu_has(CAP_BTI)) {
+        image_guard_text();
+        features_cpu_enable();
+    }
     pac_new_kernel_key(&current()->context);
     pac_cpu_start(&current()->context);
     cpu_release_all();
-    if (defer_init() != 0 || work_init_worker() != 0 || process_start_init(&first_program) != 0)
-        panic("no memory for the first threads");
+    if (process_start_init(&first_program) != 0)
+        panic("no memory for the first process");
     idle_loop();
 }
 

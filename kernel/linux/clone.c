@@ -87,7 +87,6 @@ int task_create(struct process *process, struct fd_table *files, struct fs_conte
     task->process = process;
     process_ref(process);
     task->files = files;
-    fd_table_ref(files);
     task->fs = fs_context_ref(fs);
     task->cred = cred_ref(cred);
     task->timer_slack_ns = 50000;
@@ -247,7 +246,9 @@ static long make_thread(const struct trapframe *frame, const struct clone_reques
     struct task *task;
     long result = -ENOMEM;
 
-    if (!(request->flags & CLONE_FILES))
+    if (request->flags & CLONE_FILES)
+        fd_table_ref(files);
+    else
         files = fd_table_copy(files);
     if (!(request->flags & CLONE_FS))
         fs = fs_context_copy(fs);
@@ -259,11 +260,11 @@ static long make_thread(const struct trapframe *frame, const struct clone_reques
             result = start_task(task, request);
         if (result < 0)
             task_destroy(task);
+    } else if (files) {
+        fd_table_unref(files);
     }
     if (result < 0)
         kfree(start);
-    if (files && files != parent->files)
-        fd_table_unref(files);
     if (fs && fs != parent->fs)
         fs_context_unref(fs);
     return result;

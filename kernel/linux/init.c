@@ -259,8 +259,6 @@ int process_start_init(const struct first_program *first)
         return error; /* the caller gives up */
     thread_set_name(&task->thread, "init");
     task_join_process(task);
-    fd_table_unref(files);
-    process_unref(process);
     thread_start_first(&task->thread);
     return 0;
 }

@@ -141,7 +141,6 @@ struct process *process_create(void)
 
     if (!process)
         return NULL;
-    atomic_set(&process->refs, 1);
     spin_init(&process->lock, RANK_TASKS);
     spin_init(&process->signal_lock, RANK_SIGNAL);
     list_init(&process->tasks);
@@ -182,11 +181,11 @@ void task_join_process(struct task *task)
 {
     struct process *process = task->process;
     reg_t flags = spin_lock_irq(&process->lock);
-    reg_t inner = spin_lock_irq(&process->signal_lock);
 
+    spin_lock(&process->signal_lock);
     list_add_tail(&process->tasks, &task->sibling);
     process->task_count++;
-    spin_unlock_irq(&process->signal_lock, inner);
+    spin_unlock(&process->signal_lock);
     spin_unlock_irq(&process->lock, flags);
 }
 

@@ -10,7 +10,7 @@
 struct trapframe;
 
 /* process.c */
-struct process *process_create(void); /* no tasks, no number yet; NULL: no memory */
+struct process *process_create(void); /* no tasks, references, number yet; NULL: no memory */
 int process_publish(struct process *process, struct task *first);
 struct process *process_next(int pid);
 int task_number(struct task *task); /* gives it a tid and makes it findable; -EAGAIN */
@@ -21,7 +21,8 @@ void task_take_pid(struct task *task);
 int process_space(int pid, struct vmspace **out);
 
 /* clone.c: a task of `process` that will call entry(arg) on its own kernel stack; -ENOMEM. It holds
- * references to process, files, fs and cred, and is neither numbered nor started. */
+ * references to process, fs and cred and takes over the caller's to files; it is neither numbered
+ * nor started. */
 int task_create(struct process *process, struct fd_table *files, struct fs_context *fs,
                 const struct cred *cred, void (*entry)(void *), void *arg, struct task **out);
 void task_join_process(struct task *task); /* puts it on process->tasks */

@@ -7,10 +7,8 @@
  * high half with final permissions (read-only data writable until it is relocated), and the block
  * it runs from one to one.
  */
-#include <arch/alternative.h>
 #include <arch/boot.h>
 #include <arch/early.h>
-#include <arch/features.h>
 #include <arch/fixmap.h>
 #include <arch/memory_map.h>
 #include <arch/pte.h>
@@ -151,8 +149,6 @@ void image_guard_text(void)
 {
     size_t count = (size_t)(__text_end - __image_start) / 4096;
 
-    if (!cpu_has(CAP_BTI))
-        return;
     for (size_t page = 0; page < count; page++)
         WRITE_ONCE(image_l3[page], image_l3[page] | PTE_GUARDED);
     dsb(ishst);

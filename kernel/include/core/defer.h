@@ -28,7 +28,9 @@ void defer_wait(void);
 /* This CPU holds no reading section now: called by the scheduler and on entry from a program. */
 void defer_quiescent(void);
 
-/* Creates the reclaimer, which first runs when a batch is due; what was deferred before waits. */
+/* Creates the reclaimer, which first runs when a batch is due; what was deferred before is due
+ * then.
+ */
 int defer_init(void);
 
 #endif

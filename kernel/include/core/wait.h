@@ -42,7 +42,11 @@ struct waiter {
     bool woken;     /* set by waiter_wake_thread(), which also takes an exclusive one off */
 };
 
-void waitq_init(struct waitq *queue);
+static inline void waitq_init(struct waitq *queue)
+{
+    spin_init(&queue->lock, RANK_WAITQ);
+    list_init(&queue->waiters);
+}
 
 /* A waiter that wakes the current thread. */
 void waiter_init(struct waiter *waiter);

@@ -28,10 +28,6 @@ void tty_signal(struct tty *terminal, int signal)
     last_signal = signal;
 }
 
-void waitq_init(struct waitq *queue)
-{
-}
-
 unsigned waitq_wake(struct waitq *queue, unsigned max, unsigned events)
 {
     wakes++;

@@ -97,11 +97,6 @@ void page_free(struct page *page, unsigned order)
 
 /* ---- waiting ---- */
 
-void waitq_init(struct waitq *queue)
-{
-    list_init(&queue->waiters);
-}
-
 bool waiter_wake_thread(struct waiter *waiter, unsigned events)
 {
     (void)events;

@@ -60,11 +60,6 @@ uint64_t clock_realtime_ns(void)
     return ns += 1000;
 }
 
-void waitq_init(struct waitq *queue)
-{
-    memset(queue, 0, sizeof(*queue));
-}
-
 unsigned waitq_wake(struct waitq *queue, unsigned max, unsigned events)
 {
     (void)queue;

@@ -107,11 +107,6 @@ static void run_work(void)
     }
 }
 
-void waitq_init(struct waitq *queue)
-{
-    list_init(&queue->waiters);
-}
-
 unsigned waitq_wake(struct waitq *queue, unsigned max, unsigned events)
 {
     (void)queue;
