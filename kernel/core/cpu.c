@@ -35,9 +35,6 @@ static unsigned count = 1;
 static struct cpu boot_cpu;
 static struct run_queue boot_queue;
 
-/* TPIDR_EL1 points here from the first C code on (boot.S). */
-struct thread boot_thread;
-
 unsigned cpu_count(void)
 {
     return count;
@@ -56,18 +53,13 @@ static void cpu_prepare(struct cpu *cpu, unsigned id, uint64_t mpidr, struct run
     queue->running = idle;
     idle->cpu = cpu;
     idle->state = THREAD_RUNNABLE;
-    idle->sched.policy = SCHED_IDLE;
-    idle->preempt_count = 0;
     cpu_table[id] = cpu;
 }
 
 void cpu_init_boot(void)
 {
     boot_thread.cpu = &boot_cpu;
-    boot_thread.preempt_count = 1;
     cpu_prepare(&boot_cpu, 0, cpu_mpidr(), &boot_queue, &boot_thread);
-    thread_init(&boot_thread, "idle/0");
-    boot_thread.preempt_count = 0;
     boot_cpu.online = true;
     cpumask_set(&cpu_online_mask, 0);
     features_cpu_init();

@@ -132,12 +132,6 @@ static inline void sleeping_released(const void *lock)
 }
 #endif
 
-void spin_init(struct spinlock *lock, enum lock_rank rank)
-{
-    lock->locked = 0;
-    lock->rank = rank;
-}
-
 void spin_wait(struct spinlock *lock)
 {
     do {

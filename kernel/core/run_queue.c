@@ -16,7 +16,7 @@ static const uint32_t weight_by_nice[40] = {
 
 void queue_init(struct run_queue *queue, struct cpu *cpu)
 {
-    *queue = (struct run_queue){.cpu = cpu, .fair = RB_ROOT};
+    queue->cpu = cpu;
     spin_init(&queue->lock, RANK_RUNQUEUE);
     for (unsigned i = 0; i <= SCHED_RT_PRIORITY_MAX; i++)
         list_init(&queue->rt[i]);

@@ -16,7 +16,7 @@
 #include <mm/kwindow.h>
 #include <mm/slab.h>
 
-struct list_node thread_list = LIST_INIT(thread_list);
+struct list_node thread_list = LIST_INIT(boot_thread.all_node);
 struct spinlock thread_list_lock = SPINLOCK_INIT(RANK_RUNQUEUE);
 
 static void sleep_timer_fired(struct timer *timer)
@@ -24,16 +24,24 @@ static void sleep_timer_fired(struct timer *timer)
     thread_wake(container_of(timer, struct thread, sleep_timer));
 }
 
+/* What thread_init() makes of others, but for the canary: there are no random numbers yet. */
+struct thread boot_thread = {
+    .name = "idle/0",
+    .sched = {.policy = SCHED_NORMAL, .affinity = CPUMASK_ALL},
+    .sleep_timer = {.fire = sleep_timer_fired},
+    .all_node = LIST_INIT(thread_list),
+};
+
 void thread_set_name(struct thread *thread, const char *name)
 {
     strscpy(thread->name, name, sizeof(thread->name));
 }
 
-/* The fields that every thread needs, the boot thread included. */
+/* The fields that every thread needs. */
 void thread_init(struct thread *thread, const char *name)
 {
     thread_set_name(thread, name);
-    thread->stack_canary = thread_secret() & ~(reg_t)0xff; /* a NUL ends strings */
+    thread_new_canary(thread);
     thread->preempt_count = 1; /* given back by sched_thread_entered() */
     thread->sched.policy = SCHED_NORMAL;
     memset(&thread->sched.affinity, 0xff, sizeof(thread->sched.affinity));

@@ -129,16 +129,13 @@ static void take_seed(struct dt_boot *boot, const struct fw_node *chosen, const 
 
 static void read_console(struct dt_boot *boot, const struct fw_node *chosen)
 {
-    const char *path = fw_property_string(chosen, "stdout-path"), *options;
+    const char *path = fw_property_string(chosen, "stdout-path");
 
     if (path == NULL)
         path = fw_property_string(chosen, "linux,stdout-path");
     if (path == NULL)
         return;
     boot->console = fw_find_path(path);
-    options = strchr(path, ':');
-    if (options != NULL)
-        boot->console_options = options + 1;
     if (boot->console == NULL)
         log_warn("/chosen/stdout-path is '%s', which names no node; looking for a UART instead",
                  path);
@@ -151,7 +148,6 @@ void dt_boot_info(struct dt_boot *boot)
 
     memset(boot, 0, sizeof(*boot));
     boot->bootargs = "";
-    boot->console_options = "";
     if (root == NULL)
         return;
     read_memory(boot);

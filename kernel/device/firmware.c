@@ -246,6 +246,16 @@ struct fw_node *fw_find_child(const struct fw_node *parent, const char *name)
     return find_child(parent, name, strlen(name));
 }
 
+/* Up to a slash, ':' or NUL. */
+static size_t component_length(const char *path)
+{
+    size_t length = 0;
+
+    while (path[length] != '/' && path[length] != ':' && path[length] != '\0')
+        length++;
+    return length;
+}
+
 /* Walks `path` (components between slashes) down from `node`, up to NUL or ':'. */
 static struct fw_node *walk(struct fw_node *node, const char *path)
 {
@@ -254,7 +264,7 @@ static struct fw_node *walk(struct fw_node *node, const char *path)
 
         while (*path == '/')
             path++;
-        length = strcspn(path, "/:");
+        length = component_length(path);
         if (length == 0)
             break;
         node = find_child(node, path, length);
@@ -266,12 +276,13 @@ static struct fw_node *walk(struct fw_node *node, const char *path)
 struct fw_node *fw_find_path(const char *path)
 {
     struct fw_node *root = fw_root(), *aliases;
-    size_t length = strcspn(path, "/:");
     const char *target;
     char alias[32];
+    size_t length;
 
     if (root == NULL || *path == '/')
         return walk(root, path);
+    length = component_length(path);
     aliases = fw_find_child(root, "aliases");
     if (aliases == NULL || length == 0 || length >= sizeof(alias))
         return NULL;

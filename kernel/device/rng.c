@@ -272,9 +272,11 @@ void rng_init(uint8_t *seed, size_t size)
     }
 }
 
+#define FIRST_SECRETS 16
+
 /*
- * One secret and a keyed hash of a counter: a generator's output for each thread would make its
- * creation dearer by a tenth.
+ * Those of the boot's threads are the generator's output. Then one secret and a keyed hash of a
+ * counter: output for each thread would make its creation dearer by a tenth.
  */
 reg_t thread_secret(void)
 {
@@ -283,6 +285,8 @@ reg_t thread_secret(void)
     static bool keyed;
     uint64_t number = (uint64_t)atomic64_fetch_add(1, &count);
 
+    if (number < FIRST_SECRETS)
+        return rng_u64();
     if (!keyed && rng_is_seeded()) {
         rng_bytes(&key, sizeof(key));
         keyed = true;

@@ -27,13 +27,16 @@ static uint32_t tree_size;
 /* The UART that QEMU's virt machine has always had, for the one message without a tree. */
 #define FALLBACK_UART 0x09000000UL
 
-static uint32_t size_at(paddr_t address)
+/* Is there a tree? */
+static bool look_at(paddr_t address)
 {
-    if (address == 0 || (address & 7) != 0)
-        return 0;
-    uint32_t size = dt_total_size(fixmap_tree(address, DT_HEADER_SIZE));
+    uint32_t size = 0;
 
-    return size <= FIXMAP_TREE_MAX ? size : 0;
+    if (address != 0 && (address & 7) == 0)
+        size = dt_total_size(fixmap_tree(address, DT_HEADER_SIZE));
+    tree_address = address;
+    tree_size = size;
+    return size - 1 < FIXMAP_TREE_MAX;
 }
 
 static _Noreturn void stop_without_tree(const char *why)
@@ -52,13 +55,7 @@ static _Noreturn void stop_without_tree(const char *why)
 
 void boot_tree_find(void)
 {
-    paddr_t candidate[] = {boot_entry.device_tree, align_down(boot_entry.image, 1UL << 30)};
-
-    for (size_t i = 0; i < ARRAY_SIZE(candidate) && tree_size == 0; i++) {
-        tree_address = candidate[i];
-        tree_size = size_at(tree_address);
-    }
-    if (tree_size == 0)
+    if (!look_at(boot_entry.device_tree) && !look_at(align_down(boot_entry.image, 1UL << 30)))
         stop_without_tree("no device tree, neither at x0 nor at the base of this GiB of memory. "
                           "Start Remora as an arm64 Linux Image, or load a device tree there.");
     int error = dt_read(fixmap_tree(tree_address, tree_size), tree_size, nodes, NODES_MAX);

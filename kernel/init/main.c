@@ -143,6 +143,7 @@ static const struct first_program first_program = {
 static void start_machine(void)
 {
     rng_init(boot.seed, boot.seed_size);
+    thread_new_canary(current());
 
     device_match_all();
     device_probe(PROBE_IRQCHIP);

@@ -34,10 +34,9 @@ void chacha20_init(struct chacha20 *state, const uint8_t key[CHACHA20_KEY_BYTES]
 
 void chacha20_block(struct chacha20 *state, uint8_t block[CHACHA20_BLOCK_BYTES])
 {
-    uint32_t x[16];
+    struct chacha20 turned = *state;
+    uint32_t *x = turned.word;
 
-    for (unsigned i = 0; i < 16; i++)
-        x[i] = state->word[i];
     /* Columns, then diagonals. A loop: at boot code that runs once costs more by its length. */
     for (unsigned round = 0; round < 80; round++) {
         unsigned i = round & 3, turn = round >> 2 & 1;

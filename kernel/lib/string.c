@@ -170,16 +170,13 @@ size_t strcspn(const char *s, const char *reject)
 
 ssize_t strscpy(char *to, const char *from, size_t size)
 {
-    size_t length = strnlen(from, size);
-
-    if (length < size) {
-        memcpy(to, from, length + 1);
-        return (ssize_t)length;
+    for (size_t i = 0; i < size; i++) {
+        to[i] = from[i];
+        if (to[i] == '\0')
+            return (ssize_t)i;
     }
-    if (size > 0) {
-        memcpy(to, from, size - 1);
+    if (size > 0)
         to[size - 1] = '\0';
-    }
     return -E2BIG;
 }
 

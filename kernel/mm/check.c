@@ -55,8 +55,8 @@ static uint64_t expected_bytes(void)
 {
     uint64_t bytes = 0;
 
-    for (size_t i = 0; i < memory_bank_count(); i++) {
-        const struct memory_range *bank = memory_bank(i);
+    for (size_t i = 0; i < memory_bank_count; i++) {
+        const struct memory_range *bank = &memory_bank[i];
         paddr_t end = bank->base + bank->size, stop;
 
         for (paddr_t pa = bank->base; pa < end; pa = stop) {

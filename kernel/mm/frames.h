@@ -47,7 +47,10 @@ int linear_map_init(void);
 /* memory.c: the strongest reservation at pa, or MEMORY_FREE, and where that may change. */
 #define MEMORY_FREE ((enum memory_kind) - 1)
 enum memory_kind memory_kind_at(paddr_t pa, paddr_t *end);
-size_t memory_reserved_count(void);
+extern size_t memory_reserved_count;
+/* The banks as taken over: sorted, apart, whole pages; fixed after start. */
+extern struct memory_range memory_bank[MEMORY_BANKS_MAX];
+extern size_t memory_bank_count;
 void memory_page_init(uint64_t total_pages); /* page.c, at start */
 extern uint64_t memory_total_pages;
 struct cpu;

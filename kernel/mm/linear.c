@@ -65,10 +65,10 @@ static int map_stretches(paddr_t pa, paddr_t end, uintptr_t tables_offset)
  */
 static unsigned tables_needed(void)
 {
-    size_t count = 4 * memory_reserved_count();
+    size_t count = 4 * memory_reserved_count;
 
-    for (size_t i = 0; i < memory_bank_count(); i++)
-        count += 6 + (memory_bank(i)->size >> 39);
+    for (size_t i = 0; i < memory_bank_count; i++)
+        count += 6 + (memory_bank[i].size >> 39);
     return (unsigned)min(count, (size_t)FIXMAP_TABLES_MAX);
 }
 
@@ -80,8 +80,8 @@ int linear_map_init(void)
 
     if (memory_is_ram(image, image_phys(__image_end) - image))
         error = tables_start(tables_needed(), &offset);
-    for (size_t i = 0; i < memory_bank_count() && error == 0; i++) {
-        const struct memory_range *b = memory_bank(i);
+    for (size_t i = 0; i < memory_bank_count && error == 0; i++) {
+        const struct memory_range *b = &memory_bank[i];
 
         error = map_stretches(b->base, b->base + b->size, offset);
     }

@@ -18,64 +18,51 @@
 #include <lib/minmax.h>
 #include <mm/pagecache.h>
 
-static struct memory_range
-    bank[MEMORY_BANKS_MAX]; /* sorted, apart, whole pages; fixed after start */
-static size_t bank_count;
+struct memory_range memory_bank[MEMORY_BANKS_MAX]; 
+size_t memory_bank_count;
 static struct memory_reservation reserved[MEMORY_RESERVED_MAX];
-static size_t reserved_count;
+size_t memory_reserved_count;
 uint64_t memory_total_pages;
 uintptr_t kernel_image_offset;
 
-size_t memory_bank_count(void)
-{
-    return bank_count;
-}
-
-const struct memory_range *memory_bank(size_t i)
-{
-    return &bank[i];
-}
-
-size_t memory_reserved_count(void)
-{
-    return reserved_count;
-}
-
 bool memory_is_ram(paddr_t base, uint64_t size)
 {
-    for (size_t i = 0; i < bank_count; i++) {
-        if (base >= bank[i].base && base - bank[i].base < bank[i].size &&
-            size <= bank[i].size - (base - bank[i].base))
+    for (size_t i = 0; i < memory_bank_count; i++) {
+        if (base >= memory_bank[i].base && base - memory_bank[i].base < memory_bank[i].size &&
+            size <= memory_bank[i].size - (base - memory_bank[i].base))
             return true;
     }
     return false;
 }
 
-/* Inserts in order and merges with neighbours that touch. */
+/* Inserts in order. */
 static int add_bank(paddr_t base, paddr_t end)
 {
-    size_t i = 0, merged;
+    size_t i = memory_bank_count;
 
-    while (i < bank_count && bank[i].base + bank[i].size < base)
-        i++;
-    for (merged = i; merged < bank_count && bank[merged].base <= end; merged++) {
-        base = min(base, bank[merged].base);
-        end = max(end, bank[merged].base + bank[merged].size);
-    }
-    if (merged == i && bank_count == MEMORY_BANKS_MAX)
+    if (i == MEMORY_BANKS_MAX)
         return -EINVAL;
-    size_t tail = bank_count - merged;
-
-    if (merged == i) {
-        for (size_t j = bank_count; j > i; j--)
-            bank[j] = bank[j - 1];
-    } else {
-        for (size_t j = 0; j < tail; j++)
-            bank[i + 1 + j] = bank[merged + j];
-    }
-    bank_count = i + 1 + tail;
-    bank[i] = (struct memory_range){.base = base, .size = end - base};
+    for (; i > 0 && memory_bank[i - 1].base > base; i--)
+        memory_bank[i] = memory_bank[i - 1];
+    memory_bank[i] = (struct memory_range){.base = base, .size = end - base};
+    memory_bank_count++;
     return 0;
+}
+
+/* Those that touch or overlap become one. */
+static void merge_banks(void)
+{
+    struct memory_range *last = memory_bank;
+
+    for (size_t i = 1; i < memory_bank_count; i++) {
+        paddr_t offset = memory_bank[i].base - last->base;
+
+        if (offset <= last->size)
+            last->size = max(last->size, offset + memory_bank[i].size);
+        else
+            *++last = memory_bank[i];
+    }
+    memory_bank_count = (size_t)(last - memory_bank) + 1;
 }
 
 static int take_banks(const struct memory_range *given, size_t count)
@@ -90,9 +77,12 @@ static int take_banks(const struct memory_range *given, size_t count)
         if (base < end && add_bank(base, end) != 0)
             return -EINVAL;
     }
-    for (size_t i = 0; i < bank_count; i++)
-        memory_total_pages += bank[i].size / PAGE_SIZE;
-    return bank_count == 0 ? -EINVAL : 0;
+    if (memory_bank_count == 0)
+        return -EINVAL;
+    merge_banks();
+    for (size_t i = 0; i < memory_bank_count; i++)
+        memory_total_pages += memory_bank[i].size / PAGE_SIZE;
+    return 0;
 }
 
 static int add_reservation(paddr_t base, uint64_t size, enum memory_kind kind)
@@ -101,12 +91,12 @@ static int add_reservation(paddr_t base, uint64_t size, enum memory_kind kind)
 
     if (size == 0)
         return 0;
-    if (reserved_count == MEMORY_RESERVED_MAX)
+    if (memory_reserved_count == MEMORY_RESERVED_MAX)
         return -EINVAL;
     base = align_down(base, PAGE_SIZE);
     end = end < base ? ~(paddr_t)0 : end;
     end = end > ~(paddr_t)0 - PAGE_SIZE ? align_down(end, PAGE_SIZE) : align_up(end, PAGE_SIZE);
-    reserved[reserved_count++] =
+    reserved[memory_reserved_count++] =
         (struct memory_reservation){.base = base, .size = end - base, .kind = kind};
     return 0;
 }
@@ -129,7 +119,7 @@ enum memory_kind memory_kind_at(paddr_t pa, paddr_t *end)
     int kind = -1;
 
     *end = ~(paddr_t)0;
-    for (size_t i = 0; i < reserved_count; i++) {
+    for (size_t i = 0; i < memory_reserved_count; i++) {
         const struct memory_reservation *r = &reserved[i];
 
         if (pa < r->base) {
@@ -144,10 +134,10 @@ enum memory_kind memory_kind_at(paddr_t pa, paddr_t *end)
 
 static void find_unused(void)
 {
-    for (size_t i = 0; i < bank_count; i++) {
-        paddr_t end = bank[i].base + bank[i].size, stop;
+    for (size_t i = 0; i < memory_bank_count; i++) {
+        paddr_t end = memory_bank[i].base + memory_bank[i].size, stop;
 
-        for (paddr_t pa = bank[i].base; pa < end; pa = stop) {
+        for (paddr_t pa = memory_bank[i].base; pa < end; pa = stop) {
             enum memory_kind kind = memory_kind_at(pa, &stop);
 
             stop = min(stop, end);
@@ -198,7 +188,7 @@ static uint64_t memory_kernel_pages(void)
 {
     uint64_t pages = memory_total_pages / 64;
 
-    for (size_t i = 0; i < reserved_count; i++) {
+    for (size_t i = 0; i < memory_reserved_count; i++) {
         if (memory_is_ram(reserved[i].base, reserved[i].size))
             pages += reserved[i].size / PAGE_SIZE;
     }

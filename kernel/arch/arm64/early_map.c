@@ -157,7 +157,8 @@ void image_guard_text(void)
     isb();
 }
 
-static void fixmap_write(uint64_t *entry, uint64_t value, vaddr_t address)
+/* One function: its users run once each. */
+static __noinline void fixmap_write(uint64_t *entry, uint64_t value, vaddr_t address)
 {
     /* Break before make, Arm ARM D8.14.1. */
     WRITE_ONCE(*entry, 0);

@@ -60,19 +60,24 @@ static uint64_t lower_fields(enum id_register which, uint64_t a, uint64_t b)
 
 void features_cpu_init(void)
 {
-    uint64_t own[ID_COUNT] = {
-        [ID_PFR0] = sysreg_read(S3_0_C0_C4_0),  [ID_PFR1] = sysreg_read(S3_0_C0_C4_1),
-        [ID_ZFR0] = sysreg_read(S3_0_C0_C4_4),  [ID_DFR0] = sysreg_read(S3_0_C0_C5_0),
-        [ID_ISAR0] = sysreg_read(S3_0_C0_C6_0), [ID_ISAR1] = sysreg_read(S3_0_C0_C6_1),
-        [ID_ISAR2] = sysreg_read(S3_0_C0_C6_2), [ID_MMFR0] = sysreg_read(S3_0_C0_C7_0),
-        [ID_MMFR1] = sysreg_read(S3_0_C0_C7_1), [ID_MMFR2] = sysreg_read(S3_0_C0_C7_2),
-    };
     reg_t flags = spin_lock_irq(&id_lock);
+    uint64_t others[ID_COUNT], *own = id_known ? others : id_value;
 
-    for (unsigned i = 0; i < ID_COUNT; i++)
-        id_value[i] = id_known ? lower_fields(i, id_value[i], own[i]) : own[i];
+    own[ID_PFR0] = sysreg_read(S3_0_C0_C4_0);
+    own[ID_PFR1] = sysreg_read(S3_0_C0_C4_1);
+    own[ID_ZFR0] = sysreg_read(S3_0_C0_C4_4);
+    own[ID_DFR0] = sysreg_read(S3_0_C0_C5_0);
+    own[ID_ISAR0] = sysreg_read(S3_0_C0_C6_0);
+    own[ID_ISAR1] = sysreg_read(S3_0_C0_C6_1);
+    own[ID_ISAR2] = sysreg_read(S3_0_C0_C6_2);
+    own[ID_MMFR0] = sysreg_read(S3_0_C0_C7_0);
+    own[ID_MMFR1] = sysreg_read(S3_0_C0_C7_1);
+    own[ID_MMFR2] = sysreg_read(S3_0_C0_C7_2);
+    for (unsigned i = 0; id_known && i < ID_COUNT; i++)
+        id_value[i] = lower_fields(i, id_value[i], own[i]);
     id_known = true;
-    sve_cpu_init((own[ID_PFR0] >> ID_AA64PFR0_SVE_SHIFT & 15) != 0);
+    if (own[ID_PFR0] >> ID_AA64PFR0_SVE_SHIFT & 15)
+        sve_cpu_init();
     spin_unlock_irq(&id_lock, flags);
 }
 

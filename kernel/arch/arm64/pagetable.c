@@ -82,14 +82,15 @@ void pt_destroy(struct pagetable *pt)
     pt->root = 0;
 }
 
-/* From the root table down, whose tables are reached at their address plus `offset`. */
-static __always_inline uint64_t *entry_make(struct pagetable *pt, uint64_t *table, uintptr_t offset,
-                                            vaddr_t va, unsigned level)
+uint64_t *pt_entry_make_from(struct pagetable *pt, uint64_t *table, uintptr_t offset, vaddr_t va,
+                             unsigned level)
 {
-    for (unsigned l = 0; l < level; l++) {
-        uint64_t *entry = &table[entry_index(va, l)];
-        uint64_t value = *entry;
+    for (unsigned l = 0;; l++) {
+        uint64_t *entry = &table[entry_index(va, l)], value;
 
+        if (l == level)
+            return entry;
+        value = *entry;
         if (unlikely(value == 0)) {
             paddr_t below = pt_table_alloc();
 
@@ -106,13 +107,6 @@ static __always_inline uint64_t *entry_make(struct pagetable *pt, uint64_t *tabl
             return NULL; /* a block is in the way */
         table = (uint64_t *)(entry_address(value) + offset);
     }
-    return &table[entry_index(va, level)];
-}
-
-/* The entry of va at `level` with the tables above it. NULL: no memory or a block in the way. */
-uint64_t *pt_entry_make(struct pagetable *pt, vaddr_t va, unsigned level)
-{
-    return entry_make(pt, table_at(pt->root), LINEAR_BASE, va, level);
 }
 
 /* Level of the largest leaf that maps the start of a range. */
@@ -194,7 +188,7 @@ static __noinline int map_range(struct pagetable *pt, vaddr_t *to, paddr_t pa, s
         size_t in_table = TABLE_ENTRIES - entry_index(va, level);
         size_t count = min_t(size_t, len >> LEVEL_SHIFT(level), in_table);
         uint64_t type = level == 3 ? PTE_PAGE : PTE_BLOCK;
-        uint64_t *entry = entry_make(pt, root, offset, va, level);
+        uint64_t *entry = pt_entry_make_from(pt, root, offset, va, level);
 
         if (entry == NULL)
             return -ENOMEM;

@@ -65,7 +65,17 @@ static inline uint64_t *entry_find(const struct pagetable *pt, vaddr_t va, unsig
 
 uint64_t pt_entry_bits(unsigned prot);
 unsigned pt_entry_prot(uint64_t entry);
-uint64_t *pt_entry_make(struct pagetable *pt, vaddr_t va, unsigned level);
+
+/* The entry of va at `level` below the root table `table`, with the tables above it, which are
+ * reached at their address plus `offset`. NULL: no memory or a block in the way. */
+uint64_t *pt_entry_make_from(struct pagetable *pt, uint64_t *table, uintptr_t offset, vaddr_t va,
+                             unsigned level);
+
+static inline uint64_t *pt_entry_make(struct pagetable *pt, vaddr_t va, unsigned level)
+{
+    return pt_entry_make_from(pt, table_at(pt->root), LINEAR_BASE, va, level);
+}
+
 int pt_block_split(struct pagetable *pt, vaddr_t va, uint64_t *entry);
 
 #endif

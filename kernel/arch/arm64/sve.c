@@ -39,9 +39,9 @@ static uint32_t probe(void)
     return found;
 }
 
-void sve_cpu_init(bool has_sve)
+void sve_cpu_init(void)
 {
-    lengths &= has_sve ? probe() : 0;
+    lengths &= probe();
 }
 
 bool sve_supported(void)

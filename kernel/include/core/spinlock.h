@@ -10,7 +10,11 @@
 #include <core/preempt.h>
 #include <core/waitq.h>
 
-void spin_init(struct spinlock *lock, enum lock_rank rank);
+static inline void spin_init(struct spinlock *lock, enum lock_rank rank)
+{
+    lock->locked = 0;
+    lock->rank = rank;
+}
 
 /* Takes a lock that was seen taken: the slow half of spin_lock(). */
 void spin_wait(struct spinlock *lock);

@@ -82,6 +82,15 @@ int thread_create(struct thread *thread, const char *name, void (*entry)(void *)
 /* A secret for the new thread's stack protector or key. Supplied by device/rng.c. */
 reg_t thread_secret(void);
 
+/* Not while a function that never saw another one may return. */
+static inline void thread_new_canary(struct thread *thread)
+{
+    thread->stack_canary = thread_secret() & ~(reg_t)0xff; /* a NUL ends strings */
+}
+
+/* That of the boot CPU, its idle thread later: TPIDR_EL1 points there from the start (boot.S). */
+extern struct thread boot_thread;
+
 /* Gives back what thread_create() took, for a thread that was never started. */
 void thread_destroy(struct thread *thread);
 

@@ -62,7 +62,6 @@ struct dt_boot {
     uint8_t seed[DT_SEED_MAX]; /* kaslr-seed and rng-seed, wiped from the tree */
     size_t seed_size;
     const struct fw_node *console; /* stdout-path, or NULL */
-    const char *console_options;   /* after ':', "" if none */
 };
 
 /* Fills it from the tree read last; bad properties are logged and left out. Once: it wipes the

@@ -55,10 +55,6 @@ struct page *memory_reserved_page(paddr_t pa);
 /* True if the physical range is RAM (reserved or not) within banks. */
 bool memory_is_ram(paddr_t base, uint64_t size);
 
-/* The banks as taken over, for /proc/iomem and drivers that check addresses. */
-size_t memory_bank_count(void);
-const struct memory_range *memory_bank(size_t i);
-
 /* Pages of RAM, the kernel's own use included. */
 uint64_t memory_ram_pages(void);
 

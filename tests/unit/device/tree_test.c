@@ -370,7 +370,6 @@ static void check_sample(void)
     assert_int_equal(boot.initrd, 0x84000000);
     assert_int_equal(boot.initrd_size, 0x100);
     assert_string_equal(boot.bootargs, "a=b remora.tty=");
-    assert_string_equal(boot.console_options, "115200n8");
     assert_int_equal(boot.seed_size, 8);
     assert_int_equal(boot.seed[0], 0x11);
     uart = fw_find_path("/soc/serial");

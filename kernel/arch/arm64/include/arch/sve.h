@@ -27,8 +27,8 @@ static inline size_t sve_bytes(unsigned vq)
     return vq * (32u * 16 + 17 * 2);
 }
 
-/* Every CPU once, before programs run: looks which lengths it has, keeps those that all have. */
-void sve_cpu_init(bool has_sve);
+/* Every CPU that has SVE once, before programs run: keeps the lengths that all have. */
+void sve_cpu_init(void);
 
 bool sve_supported(void);
 unsigned sve_longest(void);
