@@ -13,10 +13,7 @@
 
 #define area_of(node_) rb_entry(node_, struct vm_area, node)
 
-struct slab_cache area_cache = {.name = "vm_area",
-                                .size = sizeof(struct vm_area),
-                                .align = __alignof__(struct vm_area),
-                                .lock = SPINLOCK_INIT(RANK_SLAB)};
+struct slab_cache area_cache = SLAB_CACHE_INIT(struct vm_area);
 
 static void update_gap(struct rb_node *node)
 {

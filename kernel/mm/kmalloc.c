@@ -10,11 +10,7 @@
 
 #define KMALLOC_SLAB_MAX 2048U
 
-#define SIZE_CACHE(bytes)                                                                      \
-    {                                                                                          \
-        .name = "kmalloc-" #bytes, .size = (bytes),                                            \
-        .align = ((bytes) & ((bytes)-1)) == 0 ? (bytes) : 16, .lock = SPINLOCK_INIT(RANK_SLAB) \
-    }
+#define SIZE_CACHE(bytes) SLAB_CACHE_INIT_SIZE("kmalloc-" #bytes, bytes)
 
 static struct slab_cache size_cache[] = {
     SIZE_CACHE(16),  SIZE_CACHE(32),   SIZE_CACHE(48),   SIZE_CACHE(64),  SIZE_CACHE(96),

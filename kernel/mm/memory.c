@@ -18,7 +18,7 @@
 #include <lib/minmax.h>
 #include <mm/pagecache.h>
 
-struct memory_range memory_bank[MEMORY_BANKS_MAX]; 
+struct memory_range memory_bank[MEMORY_BANKS_MAX];
 size_t memory_bank_count;
 static struct memory_reservation reserved[MEMORY_RESERVED_MAX];
 size_t memory_reserved_count;

@@ -17,9 +17,7 @@
 #include <lib/minmax.h>
 #include <lib/string.h>
 
-#define CACHES_MAX     128U
-#define SLAB_ORDER_MAX 3U
-#define OBJECTS_WANTED 8U /* in a slab */
+#define CACHES_MAX 128U
 
 struct stock {
     void *first;
@@ -71,15 +69,6 @@ static __cold void cache_ready(struct slab_cache *cache)
     reg_t flags = spin_lock_irq_call(&caches_lock);
 
     if (cache->id == 0) {
-        uint32_t align = max_t(uint32_t, cache->align, 16);
-
-        cache->size = align_up(max_t(uint32_t, cache->size, 16), align);
-        while (cache->order < SLAB_ORDER_MAX &&
-               (PAGE_SIZE << cache->order) / cache->size < OBJECTS_WANTED)
-            cache->order++;
-        cache->per_slab = (uint16_t)((PAGE_SIZE << cache->order) / cache->size);
-        cache->batch = (uint16_t)clamp(PAGE_SIZE / cache->size, 2UL, 32UL);
-        cache->stock_max = (uint16_t)(cache->per_slab + cache->batch);
         list_init(&cache->partial);
         cache->next = caches;
         caches = cache;
@@ -87,19 +76,6 @@ static __cold void cache_ready(struct slab_cache *cache)
         smp_store_release(&cache->id, (uint16_t)cache_count++);
     }
     spin_unlock_irq_call(&caches_lock, flags);
-}
-
-struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align)
-{
-    struct slab_cache *cache = kzalloc(sizeof(*cache));
-
-    if (cache == NULL)
-        return NULL;
-    cache->name = name;
-    cache->size = (uint32_t)size;
-    cache->align = (uint32_t)align;
-    spin_init(&cache->lock, RANK_SLAB);
-    return cache;
 }
 
 /* Adds a slab with all objects free; the cache's lock is held. */

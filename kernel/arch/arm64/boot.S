@@ -55,14 +55,15 @@ image_remora_header:
     .fill   48, 1, 0
 
     .text
+    .balign 64
 
 primary_entry:
     mov     x19, x0
     mrs     x20, CurrentEL
     lsr     x20, x20, #2
     adr_l   x21, _start
-    cmp     x20, #3
-    b.ne    1f
+    tbz     x20, #1, 1f                     /* EL1 */
+    tbz     x20, #0, 1f                     /* EL2 */
     bl      elect_cpu
 1:  bl      drop_to_el1
     bl      instruction_count_start
@@ -182,13 +183,12 @@ secondary_high:
 drop_to_el1:
     mov     x5, lr
     mrs     x0, CurrentEL
-    cmp     x0, #3 << 2
-    b.ne    4f
+    tbz     x0, #3, 5f                      /* 1 << 2; EL2 is 2 << 2, EL3 3 << 2 */
+    tbz     x0, #2, 4f
     bl      leave_el3
-4:  mrs     x0, CurrentEL
-    cmp     x0, #2 << 2
-    b.ne    5f
-    bl      leave_el2
+    mrs     x0, CurrentEL
+    tbz     x0, #3, 5f
+4:  bl      leave_el2
 5:  mov_l   x0, SCTLR_EL1_OFF
     msr     sctlr_el1, x0
     isb
@@ -350,10 +350,10 @@ enable_mmu:
     mov     x2, #1 << 12                    /* debug registers locked away from EL0: TDCC */
     msr     mdscr_el1, x2
     mrs     x2, id_aa64dfr0_el1
-    ubfx    x2, x2, #8, #4
-    cbz     x2, 2f
-    cmp     x2, #0xf
-    b.eq    2f
+    ubfx    x2, x2, #8, #4                  /* PMUVer: 0 and 15 are none */
+    sub     x2, x2, #1
+    cmp     x2, #14
+    b.hs    2f
     msr     pmuserenr_el0, xzr
 2:  mov     x2, #2                          /* EL0 reads the virtual counter, nothing else */
     msr     cntkctl_el1, x2

@@ -15,7 +15,12 @@ struct cpumask {
     BITMAP(bits, MAX_CPUS);
 };
 
-#define CPUMASK_ALL  {{[0 ... BITMAP_WORDS(MAX_CPUS) - 1] = ~0UL}}
+#define CPUMASK_ALL                                   \
+    {                                                 \
+        {                                             \
+            [0 ... BITMAP_WORDS(MAX_CPUS) - 1] = ~0UL \
+        }                                             \
+    }
 #define CPUMASK_NONE ((struct cpumask){{0}})
 
 static inline void cpumask_clear_all(struct cpumask *mask)

@@ -29,8 +29,7 @@ void *kmemdup(const void *data, size_t size);
 
 struct slab_cache {
     const char *name;
-    uint32_t size; /* of an object; rounded up when the cache is first used */
-    uint32_t align;
+    uint32_t size; /* of an object, its alignment included */
     uint16_t id;   /* index of the per-CPU stock; 0: not used yet */
     uint8_t order; /* frames of one slab, as a power of two */
     uint16_t per_slab;
@@ -45,14 +44,25 @@ struct slab_cache {
     struct slab_cache *next;
 };
 
-/* A cache that needs no call to set up: SLAB_CACHE(area_cache, struct vm_area); at file scope. */
-#define SLAB_CACHE(var, type)                                   \
-    static struct slab_cache var = {.name = #type,              \
-                                    .size = sizeof(type),       \
-                                    .align = __alignof__(type), \
-                                    .lock = SPINLOCK_INIT(RANK_SLAB)}
+/* A slab holds eight objects, or has eight pages; a stock a page's worth, two to 32. */
+#define SLAB_ALIGN(align)      ((align) > 16 ? (align) : 16)
+#define SLAB_SIZE(size, align) (((size) + SLAB_ALIGN(align) - 1) & -(size_t)SLAB_ALIGN(align))
+#define SLAB_ORDER(size)       ((size) <= 512 ? 0 : (size) <= 1024 ? 1 : (size) <= 2048 ? 2 : 3)
+#define SLAB_OBJECTS(size)     ((4096U << SLAB_ORDER(size)) / (size))
+#define SLAB_BATCH(size)       ((size) >= 4096 / 2 ? 2 : (size) <= 4096 / 32 ? 32 : 4096 / (size))
 
-struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align);
+#define SLAB_CACHE_INIT_SIZE(name_, size_)                                                     \
+    {                                                                                          \
+        .name = (name_), .size = (size_), .order = SLAB_ORDER(size_),                          \
+        .per_slab = SLAB_OBJECTS(size_), .batch = SLAB_BATCH(size_),                           \
+        .stock_max = SLAB_OBJECTS(size_) + SLAB_BATCH(size_), .lock = SPINLOCK_INIT(RANK_SLAB) \
+    }
+
+/* A cache needs no call to set up: SLAB_CACHE(inode_cache, struct inode); at file scope. */
+#define SLAB_CACHE_INIT(type) \
+    SLAB_CACHE_INIT_SIZE(#type, SLAB_SIZE(sizeof(type), __alignof__(type)))
+#define SLAB_CACHE(var, type) static struct slab_cache var = SLAB_CACHE_INIT(type)
+
 void *slab_alloc(struct slab_cache *cache);
 void *slab_zalloc(struct slab_cache *cache);
 void slab_free(struct slab_cache *cache, void *object);
