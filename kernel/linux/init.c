@@ -173,9 +173,9 @@ static void run_plan(struct start_plan *plan, struct trapframe *frame)
 
     if (error && !late_boot_is_over()) {
         late_boot_start(start.finish);
-        late_boot_wait();
         reason = NULL;
-        error = try_plan(plan, file, frame, &reason);
+        if (late_boot_wait() == 0)
+            error = try_plan(plan, file, frame, &reason);
     }
     if (error)
         give_up(file, error, reason);

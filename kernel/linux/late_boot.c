@@ -83,12 +83,12 @@ bool late_boot_is_over(void)
     return smp_load_acquire(&over);
 }
 
-void late_boot_wait(void)
+int late_boot_wait(void)
 {
     if (late_boot_is_over())
-        return;
+        return 0;
     begin();
-    (void)wait_event(&over_waitq, late_boot_is_over(), WAIT_FOREVER, WAIT_UNINTERRUPTIBLE);
+    return wait_event(&over_waitq, late_boot_is_over(), WAIT_FOREVER, WAIT_KILLABLE);
 }
 
 /* Whether call `number` has to wait for the end. */
@@ -112,13 +112,14 @@ static bool is_guarded(unsigned number)
     }
 }
 
-void late_boot_before_call(unsigned number)
+int late_boot_before_call(unsigned number)
 {
-    if (is_guarded(number))
-        late_boot_wait();
-    if (!late_boot_is_over())
-        return;
+    int error = is_guarded(number) ? late_boot_wait() : 0;
+
+    if (error != 0 || !late_boot_is_over())
+        return error;
     if (terminal != NULL)
         console_place_streams(current_files(), terminal);
     late_boot_calls = abi64_syscall_table;
+    return 0;
 }

@@ -19,9 +19,10 @@ void late_boot_run(void (*finish)(void));
 void late_boot_start(void (*finish)(void));
 
 bool late_boot_is_over(void);
-void late_boot_wait(void); /* until it is over. May sleep */
+int late_boot_wait(void); /* until it is over. May sleep. -ERESTARTSYS: the program is killed */
 
-/* Before call `number` of the program, while late_boot_calls is the empty table. May sleep. */
-void late_boot_before_call(unsigned number);
+/* Before call `number` of the program, while late_boot_calls is the empty table. May sleep. An
+ * error, that of late_boot_wait(), is what the call comes to. */
+int late_boot_before_call(unsigned number);
 
 #endif

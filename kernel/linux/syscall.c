@@ -24,11 +24,12 @@ static bool asks_for_restart(long result)
 static __cold long call_absent(struct trapframe *frame, unsigned number)
 {
     syscall_fn *call = number < SYSCALL_COUNT ? abi64_syscall_table[number] : NULL;
+    int error;
 
     if (!call)
         return ledger_absent(number, frame->pc);
-    late_boot_before_call(number);
-    return call(frame->x);
+    error = late_boot_before_call(number);
+    return error != 0 ? error : call(frame->x);
 }
 
 void trap_syscall(struct trapframe *frame)

@@ -124,6 +124,9 @@ static _Noreturn __attribute__((used)) void begin(const word *stack)
         end(1);
     case 'a': /* absent */
         end(call(1000, 0, 0, 0, 0) == -38 ? 0 : 1);
+    case 'k': /* key */
+        say("waiting\n");
+        end(call(GETPID, 0, 0, 0, 0) == 1 ? 0 : 1);
     case 'p': /* pid */
         end(call(GETPID, 0, 0, 0, 0) == 1 ? 0 : 1);
     case 'c': /* compute */

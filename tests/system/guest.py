@@ -182,8 +182,9 @@ def command_line(image, machine, folder, bootargs, extra=()):
     return common + ["-device", f"loader,addr={start_at:#x},cpu-num=0"]
 
 
-def boot(image, machine=None, arguments="", tty="", stdin=b"", timeout=60, extra=(), log=None, stop=None):
-    """Run to the end of QEMU or of the time; `stop(reader)` true ends it earlier."""
+def boot(image, machine=None, arguments="", tty="", stdin=b"", timeout=60, extra=(), log=None, stop=None,
+         after=b""):
+    """Run to the end of QEMU or of the time; `stop(reader)` true ends it earlier. Input comes 0.3 s after `after` was seen."""
     machine = machine or Machine()
     nonce = secrets.token_hex(16)
     words = [f"remora.nonce={nonce}", f"remora.tty={tty}", "remora.stderr=frame",
@@ -201,7 +202,7 @@ def boot(image, machine=None, arguments="", tty="", stdin=b"", timeout=60, extra
         qemu = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, bufsize=0)
         try:
-            raw = _converse(qemu, reader, nonce, stdin, started + timeout, stop)
+            raw = _converse(qemu, reader, nonce, stdin, started + timeout, stop, after)
             stopped = stop is not None and bool(stop(reader))
             if not stopped:
                 _wait_for_end(qemu, reader, result)
@@ -225,7 +226,7 @@ def _wait_for_end(qemu, reader, result):
         result.timed_out = True
 
 
-def _converse(qemu, reader, nonce, stdin, deadline, stop):
+def _converse(qemu, reader, nonce, stdin, deadline, stop, after):
     """Pass input and output until QEMU closes its output, time is up or stop() says so."""
     raw, sending = bytearray(), None
     os.set_blocking(qemu.stdin.fileno(), False)
@@ -238,7 +239,8 @@ def _converse(qemu, reader, nonce, stdin, deadline, stop):
                 break
             raw += data
             reader.feed(data)
-            if sending is None and reader.of_type("T"):
+            if sending is None and reader.of_type("T") and after in raw:
+                time.sleep(0.3 if after else 0)
                 sending = stdin + frame(nonce, "Z")
         if writable:
             try:

@@ -73,6 +73,17 @@ def test_terminal(build, program, cpus):
     assert result.status == 0 and result.output == b"/dev/console", result
 
 
+def test_interrupt(build, program):
+    """A call that waits for the boot's end can be killed, while DHCP is asked in vain for a second."""
+    nobody = ["-netdev", "hubport,hubid=0,id=n", "-device", "virtio-net-device,netdev=n"]
+    for _ in range(10):  # on a busy host the key may come late
+        result = boot(build.image(program, "key"), Machine.parse("late memory=64"), tty="ioe", stdin=b"\x03",
+                      after=b"waiting", timeout=60, extra=nobody)
+        if result.signal == 2 and result.seconds < 0.9:
+            return
+    pytest.fail(str(result))
+
+
 @pytest.mark.parametrize("words", ["remora.log=info", "remora.cwd=/proc"])
 def test_in_order(build, program, words):
     """Where the start itself needs all of it, or somebody looks on, it comes first."""
