@@ -78,13 +78,14 @@ static int get_policy(struct memory_policy *policy, reg_t mode, vaddr_t from, re
     unsigned by_user = mode & (MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES);
     unsigned base = (unsigned)mode & ~(by_user | MPOL_F_NUMA_BALANCING);
     uint64_t nodes;
-    int error = get_nodes(from, bits, &nodes);
+    int error;
 
-    if (error != 0)
-        return error;
     if (base >= MODES || by_user == (MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES) ||
         ((mode & MPOL_F_NUMA_BALANCING) && base != MPOL_BIND))
         return -EINVAL;
+    error = get_nodes(from, bits, &nodes);
+    if (error != 0)
+        return error;
     *policy = (struct memory_policy){(unsigned)mode, THE_NODES};
     if (base == MPOL_DEFAULT || base == MPOL_LOCAL || (base == MPOL_PREFERRED && nodes == 0)) {
         *policy = (struct memory_policy){base == MPOL_DEFAULT ? base : MPOL_LOCAL, 0};
@@ -109,37 +110,38 @@ long sys_set_mempolicy(const reg_t arg[6])
 
 /* --- addresses --- */
 
-struct place {
-    vaddr_t addr, end;
-    int status;
-};
-
-/* True for a range of [addr, end) without holes; `status`: whether its first page is there. */
-static int look_at_area(const struct vm_area *area, void *argument)
+/* 0, -EFAULT: nothing is mapped there, -ENOENT: its page is not there. */
+static int look_at(struct vmspace *vs, vaddr_t page)
 {
-    struct place *place = argument;
+    unsigned char is_there;
 
-    if (place->addr >= area->end)
-        return 0;
-    if (place->addr < area->start)
+    if (page >= USER_TOP || vm_residence(vs, page, PAGE_SIZE, &is_there) != 0)
         return -EFAULT;
-    place->status = vm_resident_pages(area->vmspace, place->addr, PAGE_SIZE) != 0 ? 0 : -ENOENT;
-    place->addr = area->end;
-    return place->addr >= place->end;
+    return is_there ? 0 : -ENOENT;
 }
 
-/* 0, -EFAULT: not all of it is mapped, -ENOENT: the first page is not there. */
-static int look_at(struct vmspace *vs, vaddr_t addr, size_t len)
-{
-    struct place place = {addr, addr + len, 0};
+struct range {
+    vaddr_t addr, end;
+};
 
-    return vm_for_each_area(vs, look_at_area, &place) > 0 ? place.status : -EFAULT;
+/* 1 behind the end of a range that has no holes. */
+static int pass_area(const struct vm_area *area, void *argument)
+{
+    struct range *range = argument;
+
+    if (range->addr >= area->end)
+        return 0;
+    if (range->addr < area->start)
+        return -EFAULT;
+    range->addr = area->end;
+    return range->addr >= range->end;
 }
 
 long sys_mbind(const reg_t arg[6])
 {
     vaddr_t addr = user_untagged(arg[0]);
     size_t len = align_up(arg[1], PAGE_SIZE);
+    struct range range = {addr, addr + len};
     struct memory_policy policy;
     int error = get_policy(&policy, (unsigned)arg[2], arg[3], arg[4]);
 
@@ -149,7 +151,9 @@ long sys_mbind(const reg_t arg[6])
         return -EINVAL;
     if ((arg[5] & MPOL_MF_MOVE_ALL) && !cred_capable(cred_current(), CAP_SYS_NICE))
         return -EPERM;
-    return len != 0 && look_at(current()->vmspace, addr, len) == -EFAULT ? -EFAULT : 0;
+    if (len != 0 && vm_for_each_area(current()->vmspace, pass_area, &range) <= 0)
+        return -EFAULT;
+    return 0;
 }
 
 /* What get_mempolicy tells of an address: the node of its page, which comes if it was not there. */
@@ -158,8 +162,7 @@ static long ask_address(vaddr_t addr, bool node)
     struct vmspace *vs = current()->vmspace;
 
     addr = align_down(addr, PAGE_SIZE);
-    if (look_at(vs, addr, PAGE_SIZE) == -EFAULT ||
-        (node && vm_populate(vs, addr, PAGE_SIZE, FAULT_READ) != 0))
+    if (look_at(vs, addr) == -EFAULT || (node && vm_populate(vs, addr, PAGE_SIZE, FAULT_READ) != 0))
         return -EFAULT;
     return 0; /* the node, or MPOL_DEFAULT */
 }
@@ -221,13 +224,15 @@ static long do_move_pages(struct vmspace *vs, reg_t count, vaddr_t pages, vaddr_
         uint32_t node = 0;
         uint64_t page;
 
+        if (thread_has_work(current(), WORK_KILL))
+            return -EINTR;
         if (get_user64(&page, pages + i * sizeof(page)) ||
             (nodes && get_user32(&node, nodes + i * sizeof(node))))
             return -EFAULT;
         if (node != 0)
             return -ENODEV;
         page = align_down(user_untagged(page), PAGE_SIZE);
-        if (put_user32(status + i * sizeof(node), (uint32_t)look_at(vs, page, PAGE_SIZE)))
+        if (put_user32(status + i * sizeof(node), (uint32_t)look_at(vs, page)))
             return -EFAULT;
     }
     return 0;

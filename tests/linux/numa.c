@@ -100,6 +100,7 @@ CHECK(set_wrong)
     EXPECT_ERR(syscall(SYS_set_mempolicy, MPOL_BIND, zeroes, 8 * PAGE + 2), EINVAL);
     EXPECT_ERR(syscall(SYS_set_mempolicy, MPOL_BIND, zeroes, 1), EINVAL); // no bits at all
     EXPECT_ERR(syscall(SYS_set_mempolicy, MPOL_BIND, BAD_POINTER, 65), EFAULT);
+    EXPECT_ERR(syscall(SYS_set_mempolicy, 6, BAD_POINTER, 65), EINVAL);
     EXPECT_OK(syscall(SYS_set_mempolicy, MPOL_BIND, zeroes, 129));
     EXPECT_OK(syscall(SYS_set_mempolicy, MPOL_BIND, zeroes, 2));
     EXPECT_OK(syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0));
@@ -200,7 +201,13 @@ CHECK(move_pages)
     EXPECT_EQ(status[0], 0);
     EXPECT(status[1] == -ENOENT || status[1] == -EFAULT);
     EXPECT_EQ(status[2], -EFAULT);
+    pages[1] = (void *)-1L;
+    EXPECT_EQ(syscall(SYS_move_pages, 0, 2, pages, NULL, status, 0), 0);
+    EXPECT_EQ(status[1], -EFAULT);
     EXPECT_EQ(syscall(SYS_move_pages, 0, 0, NULL, NULL, NULL, 0), 0);
+    pages[0] = look; // this program's own code
+    EXPECT_EQ(syscall(SYS_move_pages, 0, 1, pages, NULL, status, 0), 0);
+    EXPECT_EQ(status[0], 0);
     nodes[0] = 1;
     EXPECT_ERR(syscall(SYS_move_pages, 0, 1, pages, nodes, status, MPOL_MF_MOVE), ENODEV);
     nodes[0] = -1;
