@@ -123,13 +123,20 @@ int task_own_files(struct task *task)
     return 0;
 }
 
-static int own_folders(struct task *task)
+/* Either all or nothing: the folders' copy is made first, and kept once nothing can fail. */
+static int own_files_and_folders(struct task *task, bool files, bool folders)
 {
-    struct fs_context *shared = task->fs, *own = fs_context_copy(shared);
+    struct fs_context *shared = task->fs, *own = folders ? fs_context_copy(shared) : NULL;
+    int error = folders && !own ? -ENOMEM : 0;
     reg_t flags;
 
-    if (!own)
-        return -ENOMEM;
+    if (!error && files)
+        error = task_own_files(task);
+    if (error || !folders) {
+        if (own)
+            fs_context_unref(own);
+        return error;
+    }
     flags = spin_lock_irq(&task->process->lock);
     task->fs = own;
     spin_unlock_irq(&task->process->lock, flags);
@@ -142,7 +149,6 @@ long sys_unshare(const reg_t arg[6])
 {
     struct task *task = current_task();
     reg_t flags = arg[0];
-    int error = 0;
 
     if (flags & ~(reg_t)UNSHARE_FLAGS)
         return -EINVAL;
@@ -150,9 +156,7 @@ long sys_unshare(const reg_t arg[6])
         return -EINVAL;
     if (flags & CLONE_NAMESPACES)
         return -EPERM;
-    if (flags & CLONE_FILES)
-        error = task_own_files(task);
-    return error == 0 && (flags & CLONE_FS) ? own_folders(task) : error;
+    return own_files_and_folders(task, flags & CLONE_FILES, flags & CLONE_FS);
 }
 
 static void thread_begins(void *arg)
