@@ -122,9 +122,9 @@ static int choose_bias(struct exec_file *f, struct vmspace *vs, vaddr_t base_hin
     vaddr_t base;
     int error;
 
-    if (!image->is_pie) {
+    if (!image->is_pie) { /* above are the vDSO and the stack */
         f->bias = 0;
-        return 0;
+        return image->end <= vs->mmap_top ? 0 : -ENOMEM;
     }
     error =
         vm_map(vs, align_down(base_hint, align), length + align - PAGE_SIZE, 0, 0, NULL, 0, &base);

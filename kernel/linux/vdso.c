@@ -98,8 +98,10 @@ void vdso_init(void)
 
 int vdso_map(struct vmspace *vs, vaddr_t *base)
 {
+    vs->mmap_top -= sizeof(frames);
+
     struct vm_request request = {
-        .hint = vs->mmap_top - 2 * PAGE_SIZE, /* free: it comes first */
+        .hint = vs->mmap_top, /* free: it comes first */
         .len = PAGE_SIZE,
         .prot = VM_READ,
         .max_prot = VM_READ,

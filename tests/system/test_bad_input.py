@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Bad input: one clear message that says what to do, the right status, nothing left behind."""
 import os
+import struct
 import subprocess
 import sys
 
@@ -128,3 +129,17 @@ def test_out_of_memory_ends_the_program(build):
     assert result.signal == 9, result
     assert b"memory" in result.log.lower(), result
     assert result.qemu_status == 0, result
+
+
+def test_program_over_the_stack(build, tmp_path):
+    """A program that wants to be where the vDSO and the stack are does not take their place."""
+    code = struct.pack("<III", 0xd2800ba8, 0xd2800000, 0xd4000001)  # exit(0)
+    at, size = 0x400000, 64 + 2 * 56 + len(code)
+    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, 183, 1, at + size - len(code), 64, 0, 0,
+                         64, 56, 2, 0, 0, 0)
+    segments = [(1, 5, 0, at, at, size, size, 4096), (1, 4, 0, 3 << 46, 3 << 46, 0, (1 << 46) - 4096, 4096)]
+    path = tmp_path / "over"
+    path.write_bytes(header + b"".join(struct.pack("<IIQQQQQQ", *s) for s in segments) + code)
+    path.chmod(0o755)
+    result = boot(build.image(str(path)), Machine.parse("over memory=64"), timeout=60)
+    assert result.status == 126 and b"there is no room for it in memory" in result.log, result

@@ -10,10 +10,11 @@
 
 struct vmspace;
 
-/* Once at boot, after the clock is set up. Without memory programs get no vDSO. */
+/* Once at boot, after the clock is set up. */
 void vdso_init(void);
 
-/* Maps data page and code; *base is where its ELF header is, 0 if there is none. */
+/* First of all in a new address space: maps data page and code at the top of what mmap gives, which
+ * ends below them from then on. *base is where its ELF header is. */
 int vdso_map(struct vmspace *vs, vaddr_t *base);
 
 /* Address of __kernel_rt_sigreturn in the running process. */
