@@ -23,7 +23,8 @@ static atomic64_t period = ATOMIC_INIT(1);
 static struct waitq done_waitq = WAITQ_INIT;
 static struct thread reclaimer; /* asleep from the start, until the first batch is due */
 static struct timer batch_timer;
-static bool started, batch_due;
+static bool started; /* queue_lock */
+static bool batch_due;
 
 #define BATCH_DELAY_NS (2 * NS_PER_MS)
 #define BATCH_SIZE     32
@@ -65,10 +66,10 @@ void defer_free(struct deferred *deferred, void (*run)(struct deferred *deferred
     *queue_last = deferred;
     queue_last = &deferred->next;
     queued++;
-    bool many = queued - done >= BATCH_SIZE;
+    bool many = queued - done >= BATCH_SIZE, waits = !started;
 
     spin_unlock_irq(&queue_lock, flags);
-    if (!READ_ONCE(started))
+    if (waits)
         return;
     if (many && !READ_ONCE(batch_due))
         batch_timer_fired(NULL);
@@ -150,10 +151,10 @@ int defer_init(void)
     if (error != 0)
         return error;
     thread_start_asleep(&reclaimer);
-    WRITE_ONCE(started, true);
-    reg_t flags = spin_lock_irq(&queue_lock); /* who comes after it sees `started` */
+    reg_t flags = spin_lock_irq(&queue_lock); /* who sees `started` sees timer and thread, too */
     bool waits = queue_first != NULL;
 
+    started = true;
     spin_unlock_irq(&queue_lock, flags);
     if (waits)
         batch_timer_fired(NULL);

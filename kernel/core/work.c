@@ -6,6 +6,7 @@
 
 static struct spinlock lock = SPINLOCK_INIT(RANK_TIMER);
 static struct list_node queue = LIST_INIT(queue);
+static bool started;         /* lock: there is the worker */
 static struct thread worker; /* asleep from the start, until there is work */
 
 void work_init(struct work *work, void (*run)(struct work *work))
@@ -18,14 +19,14 @@ void work_init(struct work *work, void (*run)(struct work *work))
 bool work_queue(struct work *work)
 {
     reg_t flags = spin_lock_irq(&lock);
-    bool added = !work->queued;
+    bool added = !work->queued, wakes = added && started;
 
     if (added) {
         work->queued = true;
         list_add_tail(&queue, &work->node);
     }
     spin_unlock_irq(&lock, flags);
-    if (added)
+    if (wakes)
         thread_wake(&worker);
     return added;
 }
@@ -67,7 +68,12 @@ int work_init_worker(void)
     if (error != 0)
         return error;
     thread_start_asleep(&worker);
-    if (!list_empty(&queue))
-        thread_wake(&worker); /* who queued before found no thread */
+    reg_t flags = spin_lock_irq(&lock); /* who sees `started` sees the thread, too */
+    bool waits = !list_empty(&queue);   /* who queued before found no thread */
+
+    started = true;
+    spin_unlock_irq(&lock, flags);
+    if (waits)
+        thread_wake(&worker);
     return 0;
 }
