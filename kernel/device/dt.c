@@ -199,7 +199,7 @@ static uint32_t name_end(const struct scan *s, uint32_t at)
     return end - at >= 4 && memchr(s->blob + at, '\0', 4) != NULL ? at + 4 : 0;
 }
 
-static inline bool name_starts(const char *name, const char *prefix)
+static __always_inline bool name_starts(const char *name, const char *prefix)
 {
     return strncmp(name, prefix, strlen(prefix)) == 0;
 }

@@ -45,6 +45,9 @@ struct slot {
     vaddr_t base;
 };
 
+/* Overflow is found by an address bit (mm/kwindow.h). */
+_Static_assert(KSTACK_ALIGN == 2 * KSTACK_SIZE, "a stack is the lower half of its slot");
+
 /* --- address space --- */
 
 static vaddr_t space_alloc(size_t size, size_t align, size_t offset)
@@ -354,11 +357,4 @@ bool kwindow_phys(const void *virt, paddr_t *pa)
 uint64_t kstack_page_count(void)
 {
     return (uint64_t)atomic64_read(&stack_pages);
-}
-
-int kwindow_init(void)
-{
-    /* Overflow is found by an address bit (mm/kwindow.h). */
-    _Static_assert(KSTACK_ALIGN == 2 * KSTACK_SIZE, "a stack is the lower half of its slot");
-    return 0;
 }

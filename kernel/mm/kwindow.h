@@ -4,7 +4,6 @@
 
 #include <mm/kwindow.h>
 
-int kwindow_init(void);
 uint64_t kstack_page_count(void);
 
 #endif

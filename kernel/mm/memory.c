@@ -166,8 +166,7 @@ int memory_init(const struct memory_range *banks, size_t count,
         return error;
     memory_page_init(memory_total_pages);
     slab_init();
-    error = kwindow_init();
-    return error == 0 ? fault_init() : error;
+    return fault_init();
 }
 
 int memory_cpu_init(unsigned id)
