@@ -266,16 +266,21 @@ static int refuse(const char *what, unsigned long value)
     return -EINVAL;
 }
 
-static int check_features(const struct erofs *fs, const struct erofs_super *super)
+static int refuse_features(const struct erofs_super *super, uint32_t unknown)
 {
-    uint32_t unknown = super->feature_incompat & ~EROFS_INCOMPAT_READ;
-
     if (unknown & EROFS_INCOMPAT_48BIT)
         return refuse("uses 48-bit block numbers: features", super->feature_incompat);
     if (unknown)
         return refuse("uses features for compression or several devices", unknown);
-    if (super->dir_block_bits != 0)
-        return refuse("has directory blocks larger than its blocks", super->dir_block_bits);
+    return refuse("has directory blocks larger than its blocks", super->dir_block_bits);
+}
+
+static int check_features(const struct erofs *fs, const struct erofs_super *super)
+{
+    uint32_t unknown = super->feature_incompat & ~EROFS_INCOMPAT_READ;
+
+    if ((unknown != 0) | (super->dir_block_bits != 0))
+        return refuse_features(super, unknown);
     if (super->block_bits < 9 || super->block_bits > (fs->image != NULL ? 16 : PAGE_SHIFT))
         return refuse("has blocks of an odd size: log2 of bytes", super->block_bits);
     return 0;

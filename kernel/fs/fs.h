@@ -162,8 +162,10 @@ struct blkdev;
 int erofs_mount_ram(paddr_t image, uint64_t size, struct superblock **out);
 int erofs_mount_disk(struct blkdev *disk, struct superblock **out);
 int tmpfs_make(uint64_t limit_bytes, const struct inode_init *root, struct superblock **out);
+#define TMPFS_MAGIC   0x01021994u /* of statfs(2) */
+#define OVERLAY_MAGIC 0x794c7630u
 /* A tmpfs over `lower`, whose use it takes over, even if it fails (tmpfs.h). */
-int overlay_make(struct superblock *lower, const char *type, uint64_t limit_bytes,
+int overlay_make(struct superblock *lower, const char *type, uint32_t magic, uint64_t limit_bytes,
                  struct superblock **out);
 void tmpfs_register(void);
 void pseudofs_register(void);

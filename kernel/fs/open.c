@@ -206,9 +206,9 @@ static int open_regular(struct file *file, unsigned flags, bool created)
 
 static int open_by_type(struct file *file, unsigned flags, bool created)
 {
-    switch (file->inode->mode & S_IFMT) {
-    case S_IFREG:
+    if (likely(S_ISREG(file->inode->mode)))
         return open_regular(file, flags, created);
+    switch (file->inode->mode & S_IFMT) {
     case S_IFDIR:
         file->ops = &directory_file_ops;
         return 0;

@@ -458,7 +458,7 @@ static int dev_mount(const char *source, const char *options, unsigned flags,
     if (dev == NULL) {
         error = instance_get(PSEUDO_DEV, &lower);
         if (error == 0)
-            error = overlay_make(lower, "devtmpfs", 0, &dev);
+            error = overlay_make(lower, "devtmpfs", TMPFS_MAGIC, 0, &dev);
         if (error != 0)
             return error;
     }

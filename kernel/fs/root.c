@@ -77,7 +77,7 @@ int fs_mount_system(void)
 static int mount_over(struct superblock *lower, uint64_t overlay_limit)
 {
     struct superblock *overlay;
-    int error = overlay_make(lower, "overlay", overlay_limit, &overlay);
+    int error = overlay_make(lower, "overlay", OVERLAY_MAGIC, overlay_limit, &overlay);
 
     return error != 0 ? error : mount_first(overlay, "overlay");
 }

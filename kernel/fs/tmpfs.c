@@ -363,7 +363,7 @@ int tmpfs_make(uint64_t limit_bytes, const struct inode_init *root_init, struct 
     return instance_finish(fs, error, root, out);
 }
 
-int overlay_make(struct superblock *lower, const char *type, uint64_t limit_bytes,
+int overlay_make(struct superblock *lower, const char *type, uint32_t magic, uint64_t limit_bytes,
                  struct superblock **out)
 {
     struct statfs_info info = {0};
@@ -380,7 +380,7 @@ int overlay_make(struct superblock *lower, const char *type, uint64_t limit_byte
         return -ENOMEM;
     }
     fs->lower = lower;
-    fs->sb.magic = strcmp(type, "overlay") == 0 ? OVERLAY_MAGIC : TMPFS_MAGIC;
+    fs->sb.magic = magic;
     fs->sb.flags = lower->flags & SB_NO_NEGATIVE;
     error = tmpfs_inode_over(fs, inode_ref(lower->root->inode), &root);
     return instance_finish(fs, error, root, out);

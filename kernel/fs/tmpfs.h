@@ -17,9 +17,6 @@
 
 #include "fs.h"
 
-#define TMPFS_MAGIC   0x01021994u
-#define OVERLAY_MAGIC 0x794c7630u
-
 struct tmpfs {
     struct superblock sb;
     struct superblock *lower; /* NULL: plain tmpfs */

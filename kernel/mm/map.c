@@ -152,9 +152,10 @@ static int place_fixed(struct vmspace *vs, const struct vm_request *request, siz
     return vm_unmap_locked(vs, start, start + len, dead);
 }
 
+/* No sum of what fits into an address space is over UINT64_MAX, which stands for no limit. */
 static bool over_limit(uint64_t pages, uint64_t more_bytes, uint64_t limit)
 {
-    return limit != UINT64_MAX && pages * PAGE_SIZE + more_bytes > limit;
+    return pages * PAGE_SIZE + more_bytes > limit;
 }
 
 /* Linux's default: what is more than all of RAM at once is refused, everything else may be
