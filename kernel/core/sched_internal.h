@@ -23,6 +23,10 @@ void loadavg_update(uint64_t now_ns, bool was_idle);
 /* First code of a new thread; called by arch. */
 void sched_thread_entered(void);
 
+/* Runs `change` on a thread out of its queue, so that no order depends on what changes. */
+void sched_change(struct thread *thread, void (*change)(struct thread *, const void *),
+                  const void *with);
+
 /* The thread is off its CPU for good: frees it once no reader can see it. */
 void thread_retire(struct thread *thread);
 
