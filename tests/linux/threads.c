@@ -499,6 +499,29 @@ CHECK(sched_setattr_flags)
     EXPECT_OK(setpriority(PRIO_PROCESS, 0, 0));
 }
 
+static void *own_policy(void *unused)
+{
+    (void)unused;
+    return (void *)(long)sched_getscheduler(0);
+}
+
+CHECK(reset_on_fork)
+{
+    struct sched_param none = {0}, first = {1};
+    pthread_t thread;
+    void *policy;
+
+    EXPECT_OK(sched_setscheduler(0, SCHED_BATCH | 0x40000000, &none));
+    EXPECT_EQ(pthread_create(&thread, NULL, own_policy, NULL), 0);
+    EXPECT_EQ(pthread_join(thread, &policy), 0);
+    EXPECT_EQ((long)policy, SCHED_BATCH); // only real-time threads' children begin anew
+    EXPECT_OK(sched_setscheduler(0, SCHED_FIFO | 0x40000000, &first));
+    EXPECT_EQ(pthread_create(&thread, NULL, own_policy, NULL), 0);
+    EXPECT_EQ(pthread_join(thread, &policy), 0);
+    EXPECT_EQ((long)policy, SCHED_OTHER);
+    EXPECT_OK(sched_setscheduler(0, SCHED_OTHER, &none));
+}
+
 CHECK(nice_values)
 {
     EXPECT_OK(setpriority(PRIO_PROCESS, 0, 5));
