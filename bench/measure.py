@@ -27,7 +27,7 @@ QUIET = 'console=ttyAMA0 quiet panic=-1'
 LIMIT_S = 300
 
 # Different instructions that a boot of hello runs up to its line (boot-different in bench/counts).
-TRANSLATED = 15000
+TRANSLATED = 13500
 
 
 def qemu(memory=512):
