@@ -13,15 +13,6 @@ uint32_t hash_bytes(const void *from, size_t size)
     return hash;
 }
 
-uint32_t hash_string(const char *s)
-{
-    uint32_t hash = HASH_FNV_START;
-
-    for (; *s != '\0'; s++)
-        hash = hash_fnv_byte(hash, (uint8_t)*s);
-    return hash;
-}
-
 static inline uint64_t rotate_left(uint64_t x, unsigned count)
 {
     return x << count | x >> (64 - count);

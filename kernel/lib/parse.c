@@ -109,28 +109,6 @@ int parse_size(const char *s, uint64_t *bytes, const char **end)
     return 0;
 }
 
-static int hex_value(char c)
-{
-    int value = char_digit_value(c);
-
-    return value < 16 ? value : -1;
-}
-
-int parse_hex_bytes(const char *s, void *to, size_t size)
-{
-    uint8_t *byte = to;
-
-    for (size_t i = 0; i < size; i++, s += 2) {
-        int high = hex_value(s[0]);
-        int low = high < 0 ? -1 : hex_value(s[1]);
-
-        if (low < 0)
-            return -EINVAL;
-        byte[i] = (uint8_t)(high << 4 | low);
-    }
-    return hex_value(*s) < 0 ? 0 : -EINVAL;
-}
-
 /* The end of the word at `s`: a space outside double quotes, or the end of the text. */
 static const char *word_end(const char *s)
 {

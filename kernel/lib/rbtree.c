@@ -178,22 +178,6 @@ static void erase_fix(struct rb_root *root, struct rb_node *node, struct rb_node
         set_colour(node, BLACK);
 }
 
-void rb_replace(struct rb_root *root, struct rb_node *old, struct rb_node *new)
-{
-    struct rb_node *parent = rb_parent(old);
-
-    new->parent_colour = old->parent_colour;
-    new->left = old->left;
-    new->right = old->right;
-    relink(root, parent, old, new);
-    if (new->left != NULL)
-        set_parent(new->left, new);
-    if (new->right != NULL)
-        set_parent(new->right, new);
-    rb_node_clear(old);
-    rb_update_path(root, new);
-}
-
 /* Takes out a node with at most one child; returns that child and, by reference, its parent. */
 static struct rb_node *splice_out(struct rb_root *root, struct rb_node *node,
                                   struct rb_node **parent)

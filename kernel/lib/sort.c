@@ -39,23 +39,3 @@ void sort(void *base, size_t count, size_t size, sort_compare_fn *compare)
         sift_down(base, 0, count, size, compare);
     }
 }
-
-void *sort_search(const void *key, const void *base, size_t count, size_t size,
-                  sort_compare_fn *compare)
-{
-    size_t low = 0;
-
-    while (low < count) {
-        size_t middle = low + (count - low) / 2;
-        const uint8_t *element = (const uint8_t *)base + middle * size;
-        int order = compare(key, element);
-
-        if (order == 0)
-            return (void *)(vaddr_t)element;
-        if (order < 0)
-            count = middle;
-        else
-            low = middle + 1;
-    }
-    return NULL;
-}

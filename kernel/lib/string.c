@@ -40,32 +40,6 @@ void memzero_explicit(void *to, size_t size)
     __asm__ volatile("" : : "r"(to) : "memory"); /* the zeroes are 'read' here */
 }
 
-bool mem_is_filled(const void *from, int byte, size_t size)
-{
-    const uint8_t *p = from;
-    uint64_t word = (uint8_t)byte * 0x0101010101010101ULL;
-
-    for (; size >= 8; size -= 8, p += 8) {
-        if (load_u64(p) != word)
-            return false;
-    }
-    for (; size > 0; size--, p++) {
-        if (*p != (uint8_t)byte)
-            return false;
-    }
-    return true;
-}
-
-bool mem_equal_constant_time(const void *a, const void *b, size_t size)
-{
-    const volatile uint8_t *p = a, *q = b;
-    unsigned differ = 0;
-
-    for (size_t i = 0; i < size; i++)
-        differ |= p[i] ^ q[i];
-    return differ == 0;
-}
-
 __no_loop_idiom size_t strlen(const char *s)
 {
     const char *end = s;
@@ -102,15 +76,6 @@ int strncmp(const char *a, const char *b, size_t max)
     return 0;
 }
 
-int strcasecmp(const char *a, const char *b)
-{
-    while (*a != '\0' && char_to_lower(*a) == char_to_lower(*b)) {
-        a++;
-        b++;
-    }
-    return (unsigned char)char_to_lower(*a) - (unsigned char)char_to_lower(*b);
-}
-
 char *strchr(const char *s, int c)
 {
     for (;; s++) {
@@ -130,18 +95,6 @@ char *strrchr(const char *s, int c)
             last = s;
         if (*s == '\0')
             return (char *)(vaddr_t)last;
-    }
-}
-
-char *strstr(const char *s, const char *needle)
-{
-    size_t length = strlen(needle);
-
-    for (;; s++) {
-        if (strncmp(s, needle, length) == 0)
-            return (char *)(vaddr_t)s;
-        if (*s == '\0')
-            return NULL;
     }
 }
 
@@ -183,13 +136,6 @@ ssize_t strscpy(char *to, const char *from, size_t size)
 bool str_starts_with(const char *s, const char *prefix)
 {
     return strncmp(s, prefix, strlen(prefix)) == 0;
-}
-
-bool str_ends_with(const char *s, const char *suffix)
-{
-    size_t length = strlen(s), suffix_length = strlen(suffix);
-
-    return length >= suffix_length && strcmp(s + length - suffix_length, suffix) == 0;
 }
 
 bool str_equal_n(const char *counted, size_t length, const char *terminated)

@@ -42,18 +42,11 @@ static inline bool bitmap_test_and_clear(unsigned long *map, size_t bit)
 }
 
 void bitmap_zero(unsigned long *map, size_t count);
-void bitmap_fill(unsigned long *map, size_t count);
-void bitmap_set_range(unsigned long *map, size_t first, size_t length);
-void bitmap_clear_range(unsigned long *map, size_t first, size_t length);
-bool bitmap_empty(const unsigned long *map, size_t count);
 size_t bitmap_weight(const unsigned long *map, size_t count);
 
 /* The first set (clear) bit at or after `from`. */
 size_t bitmap_find_set(const unsigned long *map, size_t count, size_t from);
 size_t bitmap_find_clear(const unsigned long *map, size_t count, size_t from);
-/* The first run of `length` clear bits at or after `from`, its start a multiple of `align`. */
-size_t bitmap_find_clear_range(const unsigned long *map, size_t count, size_t from, size_t length,
-                               size_t align);
 
 #define bitmap_for_each_set(bit, map, count)                      \
     for ((bit) = bitmap_find_set(map, count, 0); (bit) < (count); \

@@ -41,10 +41,7 @@
 #endif
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
-#define BIT(n)            (1UL << (n))
 #define BIT64(n)          ((uint64_t)1 << (n))
-#define STRINGIFY_(x)     #x
-#define STRINGIFY(x)      STRINGIFY_(x)
 #define CONCAT_(a, b)     a##b
 #define CONCAT(a, b)      CONCAT_(a, b)
 

@@ -23,12 +23,6 @@ struct cpumask {
     }
 #define CPUMASK_NONE ((struct cpumask){{0}})
 
-static inline void cpumask_clear_all(struct cpumask *mask)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(mask->bits); i++)
-        mask->bits[i] = 0;
-}
-
 static inline void cpumask_set(struct cpumask *mask, unsigned cpu)
 {
     bitmap_set(mask->bits, cpu);
@@ -68,28 +62,12 @@ static inline bool cpumask_empty(const struct cpumask *mask)
     return any == 0;
 }
 
-static inline bool cpumask_equal(const struct cpumask *a, const struct cpumask *b)
-{
-    unsigned long differ = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(a->bits); i++)
-        differ |= a->bits[i] ^ b->bits[i];
-    return differ == 0;
-}
-
 static inline struct cpumask cpumask_and(const struct cpumask *a, const struct cpumask *b)
 {
     struct cpumask both;
     for (size_t i = 0; i < ARRAY_SIZE(both.bits); i++)
         both.bits[i] = a->bits[i] & b->bits[i];
     return both;
-}
-
-static inline struct cpumask cpumask_or(const struct cpumask *a, const struct cpumask *b)
-{
-    struct cpumask either;
-    for (size_t i = 0; i < ARRAY_SIZE(either.bits); i++)
-        either.bits[i] = a->bits[i] | b->bits[i];
-    return either;
 }
 
 static inline unsigned cpumask_weight(const struct cpumask *mask)

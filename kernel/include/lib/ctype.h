@@ -35,11 +35,6 @@ static inline bool char_is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static inline bool char_is_print(char c)
-{
-    return c >= ' ' && c <= '~';
-}
-
 static inline char char_to_lower(char c)
 {
     return char_is_upper(c) ? (char)(c + ('a' - 'A')) : c;

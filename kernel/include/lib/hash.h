@@ -28,7 +28,6 @@ static inline uint32_t hash_fnv_byte(uint32_t hash, uint8_t byte)
 }
 
 uint32_t hash_bytes(const void *from, size_t size);
-uint32_t hash_string(const char *s);
 
 struct hash_key {
     uint64_t word[2];

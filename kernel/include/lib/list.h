@@ -56,12 +56,6 @@ static inline void list_del(struct list_node *node)
     list_init(node);
 }
 
-static inline void list_move(struct list_node *head, struct list_node *node)
-{
-    list_del(node);
-    list_add(head, node);
-}
-
 static inline void list_move_tail(struct list_node *head, struct list_node *node)
 {
     list_del(node);
@@ -80,11 +74,6 @@ static inline void list_splice_tail(struct list_node *to, struct list_node *from
     list_init(from);
 }
 
-static inline bool list_is_last(const struct list_node *head, const struct list_node *node)
-{
-    return node->next == head;
-}
-
 #define list_entry(node, type, member)       container_of(node, type, member)
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
 #define list_last_entry(head, type, member)  list_entry((head)->prev, type, member)
@@ -94,9 +83,6 @@ static inline bool list_is_last(const struct list_node *head, const struct list_
     list_entry((entry)->member.prev, __typeof__(*(entry)), member)
 #define list_first_entry_or_null(head, type, member) \
     (list_empty(head) ? NULL : list_first_entry(head, type, member))
-
-#define list_for_each(node, head) \
-    for ((node) = (head)->next; (node) != (head); (node) = (node)->next)
 
 /* `entry` is the loop variable, a pointer to the structure that embeds `member`. */
 #define list_for_each_entry(entry, head, member)                         \

@@ -16,9 +16,6 @@ int parse_u32(const char *s, unsigned base, uint32_t *value, const char **end);
 int parse_i64(const char *s, unsigned base, int64_t *value, const char **end);
 /* A decimal or 0x number with an optional suffix K, M, G or T (powers of 1024). */
 int parse_size(const char *s, uint64_t *bytes, const char **end);
-/* Pairs of hexadecimal digits; exactly `size` bytes and then NUL or a character that is no digit.
- */
-int parse_hex_bytes(const char *s, void *to, size_t size);
 
 /*
  * Finds `key=value` (or `key` alone) among words parted by spaces; double quotes keep spaces

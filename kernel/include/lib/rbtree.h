@@ -60,9 +60,6 @@ void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *paren
                struct rb_node **link);
 void rb_erase(struct rb_root *root, struct rb_node *node);
 
-/* Puts `new` in the place of `old`; the order must stay right. */
-void rb_replace(struct rb_root *root, struct rb_node *old, struct rb_node *new);
-
 /* After what `update` reads of `node` has changed: brings it and its ancestors up to date. */
 void rb_update_path(struct rb_root *root, struct rb_node *node);
 

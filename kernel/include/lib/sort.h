@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sorting in place and binary search over arrays; no allocation, O(n log n) at worst. */
+/* Sorting arrays in place; no allocation, O(n log n) at worst. */
 #ifndef LIB_SORT_H
 #define LIB_SORT_H
 
@@ -10,8 +10,5 @@ typedef int sort_compare_fn(const void *a, const void *b);
 
 /* Heapsort: not stable. */
 void sort(void *base, size_t count, size_t size, sort_compare_fn *compare);
-/* The element equal to `key`, or NULL. `compare` gets the key first. */
-void *sort_search(const void *key, const void *base, size_t count, size_t size,
-                  sort_compare_fn *compare);
 
 #endif

@@ -15,26 +15,19 @@ int memcmp(const void *a, const void *b, size_t size);
 void *memchr(const void *from, int byte, size_t size);
 /* Zeroes secrets: never optimised away. */
 void memzero_explicit(void *to, size_t size);
-/* True if every byte is `byte`. */
-bool mem_is_filled(const void *from, int byte, size_t size);
-/* Takes the same time whatever the contents: for nonces and keys. */
-bool mem_equal_constant_time(const void *a, const void *b, size_t size);
 
 size_t strlen(const char *s);
 size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t max);
-int strcasecmp(const char *a, const char *b);
 char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
-char *strstr(const char *s, const char *needle);
 size_t strspn(const char *s, const char *accept);
 size_t strcspn(const char *s, const char *reject);
 
 /* Copies and always terminates (size > 0). Returns the length copied, or -E2BIG if it was cut. */
 ssize_t strscpy(char *to, const char *from, size_t size);
 bool str_starts_with(const char *s, const char *prefix);
-bool str_ends_with(const char *s, const char *suffix);
 /* Compares a counted string with a terminated one. */
 bool str_equal_n(const char *counted, size_t length, const char *terminated);
 

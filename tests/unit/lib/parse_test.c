@@ -57,17 +57,6 @@ static void sizes(void **state)
     assert_int_equal(parse_size("K", &bytes, NULL), -EINVAL);
 }
 
-static void hex(void **state)
-{
-    uint8_t bytes[4];
-
-    assert_int_equal(parse_hex_bytes("00fFa1B2", bytes, 4), 0);
-    assert_memory_equal(bytes, "\x00\xff\xa1\xb2", 4);
-    assert_int_equal(parse_hex_bytes("00fFa1B2 rest", bytes, 4), 0);
-    assert_true(parse_hex_bytes("00fFa1B", bytes, 4) < 0);
-    assert_true(parse_hex_bytes("00fFa1B234", bytes, 4) < 0);
-}
-
 static void option_is(const char *line, const char *key, const char *expected)
 {
     size_t length = 0;
@@ -100,7 +89,6 @@ int main(void)
         cmocka_unit_test(unsigned_numbers),
         cmocka_unit_test(signed_numbers),
         cmocka_unit_test(sizes),
-        cmocka_unit_test(hex),
         cmocka_unit_test(options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

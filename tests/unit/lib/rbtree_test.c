@@ -107,25 +107,6 @@ static void random_walk(void **state)
     }
 }
 
-static void replaced(void **state)
-{
-    struct rb_root root = RB_ROOT_AUGMENTED(update);
-    struct item fresh = {.key = 7};
-
-    for (unsigned i = 0; i < 20; i++) {
-        items[i] = (struct item){.key = i};
-        insert(&root, &items[i]);
-    }
-    rb_replace(&root, &items[7].node, &fresh.node);
-    rb_update_path(&root, &fresh.node);
-    check(root.node, NULL);
-    items[3].key = 3;
-    fresh.key = 7;
-    assert_ptr_equal(rb_next(&items[6].node), &fresh.node);
-    assert_ptr_equal(rb_prev(&items[8].node), &fresh.node);
-    assert_int_equal(sum_of(root.node), 190);
-}
-
 static void empty(void **state)
 {
     struct rb_root root = RB_ROOT;
@@ -139,7 +120,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_walk),
-        cmocka_unit_test(replaced),
         cmocka_unit_test(empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
