@@ -29,7 +29,6 @@ struct irq_action {
 
 struct irq_line {
     struct irq_action *actions; /* read without lock by dispatch */
-    unsigned disable_depth;     /* irq_lock; shared lines only */
     uint64_t count[MAX_CPUS];   /* each written by its CPU alone */
 };
 
@@ -114,7 +113,7 @@ __cold int irq_request(unsigned irq, irq_handler_fn *handler, void *arg, const c
     }
     action->next = line->actions;
     smp_store_release(&line->actions, action); /* pairs with the load in irq_dispatch */
-    if (is_per_cpu(chip, hw) || (action->next == NULL && line->disable_depth == 0))
+    if (is_per_cpu(chip, hw) || action->next == NULL)
         chip->ops->unmask(chip, hw);
     spin_unlock_irq_call(&irq_lock, flags);
     kfree(fresh);
@@ -153,40 +152,17 @@ __cold void irq_free(unsigned irq, void *arg)
     }
 }
 
-/* Enables and disables nest on a shared line; a per-CPU line is this CPU's own and does not. */
-static void change_line(unsigned irq, bool enable)
+void irq_enable_line(unsigned irq)
 {
     unsigned hw;
     struct irqchip *chip = find_chip(irq, &hw);
-    struct irq_line *line;
-    bool changes;
     reg_t flags;
 
-    if (chip == NULL)
+    if (chip == NULL || !is_per_cpu(chip, hw))
         return;
     flags = spin_lock_irq_call(&irq_lock);
-    line = chip->line[hw];
-    if (is_per_cpu(chip, hw))
-        changes = true;
-    else if (line == NULL)
-        changes = false;
-    else if (enable)
-        changes = line->disable_depth > 0 && --line->disable_depth == 0;
-    else
-        changes = line->disable_depth++ == 0;
-    if (changes)
-        (enable ? chip->ops->unmask : chip->ops->mask)(chip, hw);
+    chip->ops->unmask(chip, hw);
     spin_unlock_irq_call(&irq_lock, flags);
-}
-
-void irq_enable_line(unsigned irq)
-{
-    change_line(irq, true);
-}
-
-void irq_disable_line(unsigned irq)
-{
-    change_line(irq, false);
 }
 
 int irq_set_trigger(unsigned irq, enum irq_trigger trigger)
@@ -261,12 +237,6 @@ void irq_dispatch(struct irqchip *chip, unsigned hw)
         action->handler(action->arg);
         action = READ_ONCE(action->next);
     } while (action != NULL);
-}
-
-void irq_dispatch_bits(struct irqchip *chip, unsigned first_hw, uint32_t bits)
-{
-    for (; bits != 0; bits &= bits - 1)
-        irq_dispatch(chip, first_hw + (unsigned)__builtin_ctz(bits));
 }
 
 void irq_count_spurious(void)

@@ -233,11 +233,6 @@ void mutex_unlock(struct mutex *mutex)
     waitq_wake(&mutex->waiters, 1, 0);
 }
 
-bool mutex_held(const struct mutex *mutex)
-{
-    return (atomic64_read(&mutex->owner) & ~MUTEX_WAITED) == (int64_t)current();
-}
-
 /* --- readers and writers --- */
 
 #define RWLOCK_READER  1
@@ -321,11 +316,4 @@ void rwlock_write_lock(struct rwlock *lock)
 void rwlock_write_unlock(struct rwlock *lock)
 {
     rwlock_leave(lock, RWLOCK_WRITER);
-}
-
-void rwlock_downgrade(struct rwlock *lock)
-{
-    atomic_add(RWLOCK_READER - RWLOCK_WRITER, &lock->state);
-    if (atomic_read(&lock->state) & RWLOCK_WAITING)
-        waitq_wake_all(&lock->waiters);
 }

@@ -122,11 +122,3 @@ void log_add_sink(struct log_sink *sink, bool replay)
         write_ring_to(sink);
     spin_unlock_irq_call(&log_lock, flags);
 }
-
-void log_remove_sink(struct log_sink *sink)
-{
-    reg_t flags = spin_lock_irq(&log_lock);
-
-    list_del(&sink->node);
-    spin_unlock_irq(&log_lock, flags);
-}

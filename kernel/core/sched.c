@@ -212,6 +212,8 @@ static bool yield_rest(struct run_queue *queue, struct thread *thread)
     return true;
 }
 
+static void switch_away(bool preempted);
+
 /*
  * The thread has gone to sleep and nobody waits for its CPU, which counts as idle from here on: it
  * waits for interrupts on this stack, and so spares the switches to the idle thread and back if
@@ -238,7 +240,7 @@ static void rest(struct run_queue *queue, struct thread *thread, uint64_t now_ns
     if (unlikely(now_ns >= READ_ONCE(loadavg_due_ns)))
         loadavg_update(now_ns, true);
     if (unlikely(thread_has_work(thread, WORK_RESCHEDULE)))
-        sched_preempt();
+        switch_away(true);
 }
 
 /* Wakes the thread that rests on the queue's CPU, which goes on with it; the lock is held. Who else
@@ -364,13 +366,8 @@ void preempt_check(void)
     if (!irqs_enabled())
         return;
     irq_disable();
-    sched_preempt();
-    irq_enable();
-}
-
-void sched_preempt(void)
-{
     switch_away(true);
+    irq_enable();
 }
 
 void sched_yield(void)

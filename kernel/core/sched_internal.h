@@ -30,10 +30,6 @@ void sched_change(struct thread *thread, void (*change)(struct thread *, const v
 /* The thread is off its CPU for good: frees it once no reader can see it. */
 void thread_retire(struct thread *thread);
 
-/* Creates the queue of a CPU and makes `idle` (running on it now, or first thing) its idle thread.
- */
-int sched_init_cpu(struct cpu *cpu, struct thread *idle);
-
 /* Waits for an interrupt and takes it, on this CPU, which has nothing to do. Interrupts masked. */
 void cpu_rest(struct cpu *cpu);
 

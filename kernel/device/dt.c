@@ -449,9 +449,3 @@ void dt_rebase(const void *blob)
 {
     fw_tree.blob = blob;
 }
-
-const void *dt_blob(uint32_t *size)
-{
-    *size = fw_tree.size;
-    return fw_tree.blob;
-}

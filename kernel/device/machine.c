@@ -18,8 +18,6 @@
 
 #define NO_HYPERVISOR "none or unknown"
 
-static const struct machine_power_ops *power_ops;
-
 /* --- identity --- */
 
 /* Implementer 0x41, Arm: the main ID registers' part numbers in the cores' manuals. */
@@ -164,10 +162,8 @@ void machine_find_psci(void)
     conduit = conduit_of(node);
     if (conduit == SMCCC_NONE)
         return;
-    if (is_old) {
+    if (is_old)
         fw_property_u32(node, "cpu_on", &old.cpu_on);
-        fw_property_u32(node, "cpu_off", &old.cpu_off);
-    }
     if (psci_init(conduit, is_old ? &old : NULL) != 0)
         log_error("PSCI does not answer by %s; not used", conduit == SMCCC_HVC ? "hvc" : "smc");
 }
@@ -204,17 +200,10 @@ const struct machine_boot *machine_boot(void)
 
 /* --- the end --- */
 
-void machine_set_power(const struct machine_power_ops *ops)
-{
-    power_ops = ops;
-}
-
-_Noreturn static void end(void (*board)(void), void (*psci)(void))
+_Noreturn static void end(void (*psci)(void))
 {
     irq_disable();
     console_flush();
-    if (board != NULL)
-        board();
     machine_find_psci();
     if (psci_available())
         psci();
@@ -223,12 +212,12 @@ _Noreturn static void end(void (*board)(void), void (*psci)(void))
 
 void machine_power_off(void)
 {
-    end(power_ops != NULL ? power_ops->off : NULL, psci_system_off);
+    end(psci_system_off);
 }
 
 void machine_restart(void)
 {
-    end(power_ops != NULL ? power_ops->restart : NULL, psci_system_reset);
+    end(psci_system_reset);
 }
 
 void machine_exit_status(unsigned status)

@@ -85,19 +85,6 @@ static unsigned poll_once(struct netdev_queue *q)
     return count;
 }
 
-unsigned netdev_poll(struct netdev *device, unsigned queue)
-{
-    struct netdev_queue *q = &device->queue[queue];
-    unsigned count = 0;
-
-    if (!take_queue(q))
-        return 0;
-    if (device->is_open)
-        count = poll_once(q);
-    give_queue(q);
-    return count;
-}
-
 static void sleep_until_signal(struct netdev_queue *q)
 {
     for (;;) {
@@ -227,11 +214,6 @@ __cold void netdev_close(struct netdev *device)
     device->ops->close(device);
     for (unsigned i = 0; i < device->queue_count; i++)
         give_queue(&device->queue[i]);
-}
-
-unsigned netdev_queue_here(const struct netdev *device)
-{
-    return device->queue_count > 1 ? this_cpu()->id % device->queue_count : 0;
 }
 
 __cold void netdev_get_stats(const struct netdev *device, struct netdev_stats *sum)

@@ -31,8 +31,7 @@ static struct {
     uint8_t key[KEY_BYTES];
     uint64_t generation; /* 0: never seeded */
     unsigned entropy_bits;
-    const char *source;
-} pool = {.lock = SPINLOCK_INIT(RANK_RNG), .source = "nothing"};
+} pool = {.lock = SPINLOCK_INIT(RANK_RNG)};
 
 struct generator {
     uint64_t generation;
@@ -174,33 +173,9 @@ uint64_t rng_u64(void)
     return value;
 }
 
-/* Lemire, 'Fast Random Integer Generation in an Interval', 2019. */
-uint64_t rng_below(uint64_t bound)
-{
-    uint64_t low, threshold = (0 - bound) % bound;
-    unsigned __int128 product;
-
-    do {
-        product = (unsigned __int128)rng_u64() * bound;
-        low = (uint64_t)product;
-    } while (low < threshold);
-    return (uint64_t)(product >> 64);
-}
-
 bool rng_is_seeded(void)
 {
     return pool.entropy_bits >= ENTROPY_BITS;
-}
-
-const char *rng_source(void)
-{
-    return pool.source;
-}
-
-static void note_source(const char *name)
-{
-    if (!rng_is_seeded())
-        pool.source = name;
 }
 
 /* The CPU's instruction (Arm ARM FEAT_RNG). */
@@ -212,7 +187,6 @@ static void mix_cpu(void)
         if (!cpu_random_u64(&word[i]))
             return;
     }
-    note_source("RNDR");
     rng_mix(word, sizeof(word), 256);
 }
 
@@ -229,7 +203,6 @@ static void mix_firmware(void)
     result = smccc_call(smccc_conduit(), SMCCC_TRNG_RND64, 192, 0, 0);
     if ((int64_t)result.x[0] != 0)
         return;
-    note_source("firmware TRNG");
     rng_mix(&result.x[1], 3 * sizeof(reg_t), 192);
 }
 
@@ -253,13 +226,11 @@ static void mix_timing(void)
         if ((i + 1) % ARRAY_SIZE(delta) == 0)
             rng_mix(delta, sizeof(delta), ARRAY_SIZE(delta) / 2);
     }
-    note_source("timing");
 }
 
 void rng_init(uint8_t *seed, size_t size)
 {
     if (size > 0) {
-        note_source("device tree");
         rng_mix(seed, size, (unsigned)min(size, (size_t)64) * 8);
         memzero_explicit(seed, size);
     }

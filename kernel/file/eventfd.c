@@ -39,23 +39,19 @@ static bool take(struct eventfd *event, uint64_t *value)
 }
 
 /* Add unless that would overflow (0 always fits), or as much as fits. */
-static bool give(struct eventfd *event, uint64_t value, bool saturate)
+static bool give(struct eventfd *event, uint64_t value)
 {
     uint64_t old = (uint64_t)atomic64_read(&event->count);
 
-    for (;;) {
-        uint64_t seen, sum = old + value;
+    while (value <= COUNT_MAX - old) {
+        uint64_t seen =
+            (uint64_t)atomic64_cmpxchg(&event->count, (int64_t)old, (int64_t)(old + value));
 
-        if (value > COUNT_MAX - old) {
-            if (!saturate)
-                return false;
-            sum = COUNT_MAX;
-        }
-        seen = (uint64_t)atomic64_cmpxchg(&event->count, (int64_t)old, (int64_t)sum);
         if (seen == old)
             return true;
         old = seen;
     }
+    return false;
 }
 
 static inline void wake(struct waitq *queue, unsigned events)
@@ -81,8 +77,7 @@ static int give_or_wait(struct eventfd *event, uint64_t value)
 
     atomic_inc(&event->blocked_writers);
     smp_mb();
-    error =
-        wait_event(&event->writable, give(event, value, false), WAIT_FOREVER, WAIT_INTERRUPTIBLE);
+    error = wait_event(&event->writable, give(event, value), WAIT_FOREVER, WAIT_INTERRUPTIBLE);
     atomic_dec(&event->blocked_writers);
     return error;
 }
@@ -125,7 +120,7 @@ static ssize_t eventfd_write(struct file *file, struct io *io)
         return -EFAULT;
     if (value == UINT64_MAX)
         return -EINVAL;
-    if (unlikely(!give(event, value, false))) {
+    if (unlikely(!give(event, value))) {
         if (io->flags & IO_NOWAIT)
             return -EAGAIN;
         error = give_or_wait(event, value);
@@ -186,17 +181,4 @@ struct file *eventfd_create(uint64_t initial, bool semaphore, unsigned flags)
     if (file == NULL)
         kfree(event);
     return file;
-}
-
-bool eventfd_is(const struct file *file)
-{
-    return file->ops == &eventfd_ops;
-}
-
-void eventfd_signal(struct file *file, uint64_t add)
-{
-    struct eventfd *event = file->data;
-
-    (void)give(event, add, true);
-    wake(&event->readable, POLL_READABLE);
 }

@@ -273,13 +273,6 @@ int signal_send_task(struct task *task, const struct signal_info *info)
     return error;
 }
 
-void signal_send_self(int signo)
-{
-    struct signal_info info = {.signo = signo, .code = SI_KERNEL};
-
-    signal_send_task(current_task(), &info);
-}
-
 /* The file layer's name for it. */
 void file_signal(int signal)
 {

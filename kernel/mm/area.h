@@ -52,7 +52,6 @@ int vm_map_locked(struct vmspace *vs, const struct vm_request *request, vaddr_t 
                   struct list_node *dead);
 /* More private writable memory than there is RAM, in one piece (overcommit_memory 0 of proc(5)). */
 bool vm_is_too_much(const struct vm_area *area, size_t more);
-bool vm_range_ok(vaddr_t addr, size_t len);
 /* Unmaps pages only; in steps, so that the page table's lock is not held for long. */
 int vm_zap(struct vmspace *vs, vaddr_t start, vaddr_t end);
 /* Gives back tables of [first, end) that nothing outside of [floor, ceiling), where nothing is

@@ -143,7 +143,7 @@ static void *map_range(paddr_t pa, size_t size, unsigned prot)
     return va == 0 ? NULL : (void *)(va + offset);
 }
 
-void memory_unmap(void *virt, size_t size)
+void device_unmap(void *virt, size_t size)
 {
     vaddr_t va = (vaddr_t)virt & PAGE_MASK;
 
@@ -159,52 +159,6 @@ void memory_unmap(void *virt, size_t size)
 void *device_map(paddr_t pa, size_t size)
 {
     return map_range(pa, size, KERNEL_PROT | PT_DEVICE);
-}
-
-void device_unmap(void *virt, size_t size)
-{
-    memory_unmap(virt, size);
-}
-
-void *memory_map_nc(paddr_t pa, size_t size)
-{
-    return map_range(pa, size, KERNEL_PROT | PT_NORMAL_NC);
-}
-
-void *memory_map_wb(paddr_t pa, size_t size, bool writable)
-{
-    return map_range(pa, size, writable ? KERNEL_PROT : KERNEL_PROT & ~PT_WRITE);
-}
-
-/* --- scattered pages --- */
-
-void *kmap_pages(struct page *const *pages, size_t count, bool writable)
-{
-    unsigned prot = writable ? KERNEL_PROT : KERNEL_PROT & ~PT_WRITE;
-    vaddr_t va;
-    size_t i = 0;
-
-    spin_lock(&window_lock);
-    va = space_alloc(count * PAGE_SIZE, PAGE_SIZE, 0);
-    while (va != 0 && i < count) {
-        if (pt_map(&kernel_pagetable, va + i * PAGE_SIZE, page_phys(pages[i]), PAGE_SIZE, prot) !=
-            0)
-            break;
-        i++;
-    }
-    if (va != 0 && i < count) {
-        unmap(va, count * PAGE_SIZE);
-        space_free(va, count * PAGE_SIZE);
-        va = 0;
-    }
-    spin_unlock(&window_lock);
-    isb();
-    return (void *)va;
-}
-
-void kunmap_pages(void *virt, size_t count)
-{
-    memory_unmap(virt, count * PAGE_SIZE);
 }
 
 static void free_pages_at(vaddr_t va, size_t count)
@@ -241,40 +195,6 @@ static bool map_fresh(vaddr_t va, size_t count, unsigned flags)
     }
     isb();
     return true;
-}
-
-__cold void *vmalloc(size_t size)
-{
-    size_t count = align_up(size, PAGE_SIZE) / PAGE_SIZE;
-    vaddr_t va = 0;
-
-    if (size == 0 || size > KWINDOW_SIZE / 2)
-        return NULL;
-    spin_lock(&window_lock);
-    va = space_alloc(count * PAGE_SIZE, PAGE_SIZE, 0);
-    if (va != 0 && !map_fresh(va, count, PAGE_ZERO)) {
-        space_free(va, count * PAGE_SIZE);
-        va = 0;
-    }
-    spin_unlock(&window_lock);
-    return (void *)va;
-}
-
-void vfree(void *virt)
-{
-    vaddr_t va = (vaddr_t)virt;
-    size_t count = 0;
-    paddr_t pa;
-    unsigned prot;
-
-    if (virt == NULL)
-        return;
-    spin_lock(&window_lock);
-    while (pt_query(&kernel_pagetable, va + count * PAGE_SIZE, &pa, &prot))
-        count++; /* up to the guard */
-    free_pages_at(va, count);
-    space_free(va, count * PAGE_SIZE);
-    spin_unlock(&window_lock);
 }
 
 /* --- thread stacks --- */

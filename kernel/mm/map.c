@@ -12,7 +12,7 @@
 #define KEPT_FLAGS     (~(VM_FIXED | VM_NOREPLACE | VM_POPULATE))
 #define AREA_COUNT_MAX 65530U /* vm.max_map_count */
 
-bool vm_range_ok(vaddr_t addr, size_t len)
+static bool vm_range_ok(vaddr_t addr, size_t len)
 {
     return is_aligned(addr, PAGE_SIZE) && user_range_ok(addr, len);
 }

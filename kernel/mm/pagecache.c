@@ -119,21 +119,6 @@ static void removed_locked(struct vm_object *object, struct page *page)
     uncharge(object);
 }
 
-int pagecache_insert(struct vm_object *object, uint64_t index, struct page *page)
-{
-    int error;
-
-    if (!charge(object))
-        return -ENOSPC;
-    page_set_flags(page, PAGE_UPTODATE);
-    spin_lock(&object->lock);
-    error = insert_locked(object, index, page);
-    spin_unlock(&object->lock);
-    if (error != 0)
-        uncharge(object);
-    return error;
-}
-
 static int add_new(struct vm_object *object, uint64_t index, unsigned flags, struct page **out)
 {
     struct page *page;
@@ -295,11 +280,6 @@ int pagecache_get_zero(struct vm_object *object, uint64_t index, uint64_t size_p
     return error == 0 ? 1 : error;
 }
 
-uint64_t pagecache_page_count(void)
-{
-    return (uint64_t)atomic64_read(&cached_pages);
-}
-
 void pagecache_get_stats(struct memory_stats *stats)
 {
     stats->cached = (uint64_t)atomic64_read(&cached_pages);
@@ -332,7 +312,7 @@ static bool try_evict(struct page *page)
 
 __cold uint64_t pagecache_evict(uint64_t pages)
 {
-    uint64_t freed = 0, looked = 0, total = pagecache_page_count() * 2;
+    uint64_t freed = 0, looked = 0, total = (uint64_t)atomic64_read(&cached_pages) * 2;
 
     while (freed < pages && looked++ < total) {
         struct page *page;

@@ -11,7 +11,6 @@
 
 static struct memory_shrinker *shrinkers; /* added by the boot, never removed */
 static atomic64_t pinned_pages;
-static uint64_t pinned_cap; /* 0: half of RAM */
 
 void memory_add_shrinker(struct memory_shrinker *shrinker)
 {
@@ -109,7 +108,7 @@ bool memory_reclaim_any(uint64_t pages)
 
 bool memory_charge_pinned(uint64_t pages)
 {
-    uint64_t cap = pinned_cap != 0 ? pinned_cap : memory_total_pages / 2;
+    uint64_t cap = memory_total_pages / 2;
     uint64_t now = (uint64_t)atomic64_add_return((int64_t)pages, &pinned_pages);
 
     if (likely(now <= cap))
@@ -121,9 +120,4 @@ bool memory_charge_pinned(uint64_t pages)
 void memory_uncharge_pinned(uint64_t pages)
 {
     atomic64_sub((int64_t)pages, &pinned_pages);
-}
-
-void memory_set_pinned_cap(uint64_t pages)
-{
-    pinned_cap = pages;
 }

@@ -139,24 +139,3 @@ struct page *memory_reserved_page(paddr_t pa)
         WRITE_ONCE(page->flags, PAGE_RESERVED | PAGE_ICACHE_CLEAN); /* the only flags it ever has */
     return page;
 }
-
-void memory_release(paddr_t base, uint64_t size)
-{
-    paddr_t end = align_down(base + size, PAGE_SIZE);
-
-    base = align_up(base, PAGE_SIZE);
-    reg_t flags = spin_lock_irq(&page_lock);
-    while (base < end) {
-        paddr_t stop = align_down(base, WINDOW_SIZE) + WINDOW_SIZE;
-
-        if (stop > end)
-            stop = end;
-        if (section_prepare(base)) {
-            for (paddr_t pa = base; pa < stop; pa += PAGE_SIZE)
-                phys_page(pa)->flags = 0;
-            buddy_free_range(base, stop);
-        }
-        base = stop;
-    }
-    spin_unlock_irq(&page_lock, flags);
-}

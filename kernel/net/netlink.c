@@ -248,21 +248,6 @@ void netlink_add_string(struct netlink_reply *reply, uint16_t type, const char *
     netlink_add(reply, type, value, strlen(value) + 1);
 }
 
-struct netlink_attribute *netlink_open(struct netlink_reply *reply, uint16_t type)
-{
-    struct netlink_attribute *nest = (struct netlink_attribute *)end_of(reply);
-    uint32_t before = reply->message->length;
-
-    netlink_add(reply, type, NULL, 0);
-    return reply->message->length != before ? nest : NULL;
-}
-
-void netlink_close(struct netlink_reply *reply, struct netlink_attribute *nest)
-{
-    if (nest != NULL)
-        nest->length = (uint16_t)(end_of(reply) - (uint8_t *)nest);
-}
-
 bool netlink_has_listeners(unsigned group)
 {
     const struct netlink_sock *sock;

@@ -44,9 +44,6 @@ void *netlink_begin(struct netlink_reply *reply, uint16_t type, size_t size);
 void netlink_add(struct netlink_reply *reply, uint16_t type, const void *value, size_t size);
 void netlink_add_u32(struct netlink_reply *reply, uint16_t type, uint32_t value);
 void netlink_add_string(struct netlink_reply *reply, uint16_t type, const char *value);
-/* An attribute of attributes: the rest of the message until netlink_close(). NULL: no room. */
-struct netlink_attribute *netlink_open(struct netlink_reply *reply, uint16_t type);
-void netlink_close(struct netlink_reply *reply, struct netlink_attribute *nest);
 /* Delivers what was made. */
 void netlink_flush(struct netlink_reply *reply);
 

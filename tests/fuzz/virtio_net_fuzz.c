@@ -120,8 +120,8 @@ static void step(void)
         send_one();
         break;
     case 8:
-        netdev_poll(fake_stack.netdev, 0);
-        netdev_poll(fake_stack.netdev, fake_stack.netdev->queue_count - 1);
+        fake_stack_poll(fake_stack.netdev, 0);
+        fake_stack_poll(fake_stack.netdev, fake_stack.netdev->queue_count - 1);
         break;
     case 9:
         net.virtio.device.interrupt(&net.virtio.device);

@@ -127,11 +127,6 @@ void mutex_unlock(struct mutex *mutex)
     atomic64_set(&mutex->owner, 0);
 }
 
-bool mutex_held(const struct mutex *mutex)
-{
-    return atomic64_read(&mutex->owner) != 0;
-}
-
 /* Readers count up from 0, the writer is -1. */
 void rwlock_init(struct rwlock *lock, enum lock_rank rank)
 {
@@ -161,12 +156,6 @@ void rwlock_write_unlock(struct rwlock *lock)
 {
     ASSERT(atomic_read(&lock->state) == -1);
     atomic_set(&lock->state, 0);
-}
-
-void rwlock_downgrade(struct rwlock *lock)
-{
-    ASSERT(atomic_read(&lock->state) == -1);
-    atomic_set(&lock->state, 1);
 }
 
 void *kmalloc(size_t size)

@@ -4,7 +4,6 @@
 #include <lib/errno.h>
 
 #define PSCI_VERSION      0x84000000U
-#define PSCI_CPU_OFF      0x84000002U
 #define PSCI_CPU_ON_64    0xc4000003U
 #define PSCI_SYSTEM_OFF   0x84000008U
 #define PSCI_SYSTEM_RESET 0x84000009U
@@ -44,7 +43,6 @@ int psci_init(enum smccc_conduit new_conduit, const struct psci_functions *old)
     }
     version = (uint32_t)answer;
     functions.cpu_on = PSCI_CPU_ON_64;
-    functions.cpu_off = PSCI_CPU_OFF;
     return 0;
 }
 
@@ -83,12 +81,6 @@ int psci_cpu_on(uint64_t mpidr, paddr_t entry, reg_t context)
     default:
         return -EIO;
     }
-}
-
-void psci_cpu_off(void)
-{
-    if (functions.cpu_off != 0)
-        call(functions.cpu_off, 0, 0, 0);
 }
 
 void psci_system_off(void)

@@ -18,7 +18,6 @@
 #include <arch/uaccess.h>
 #include <core/lock.h>
 #include <lib/compiler.h>
-#include <lib/printf.h>
 #include <lib/string.h>
 
 static uint64_t id_value[ID_COUNT];
@@ -375,35 +374,4 @@ bool idreg_emulate_undefined(struct trapframe *frame)
     };
 
     return emulate(frame, &mrs);
-}
-
-/* --- names --- */
-
-static const struct {
-    uint16_t part;
-    uint8_t implementer;
-    const char *name;
-} part_names[] = {
-    {0xd03, 0x41, "Cortex-A53"},  {0xd04, 0x41, "Cortex-A35"},  {0xd05, 0x41, "Cortex-A55"},
-    {0xd07, 0x41, "Cortex-A57"},  {0xd08, 0x41, "Cortex-A72"},  {0xd09, 0x41, "Cortex-A73"},
-    {0xd0a, 0x41, "Cortex-A75"},  {0xd0b, 0x41, "Cortex-A76"},  {0xd0c, 0x41, "Neoverse-N1"},
-    {0xd40, 0x41, "Neoverse-V1"}, {0xd49, 0x41, "Neoverse-N2"}, {0x051, 0x00, "QEMU max"},
-    {0x022, 0x61, "Apple M1"},    {0x000, 0x50, "X-Gene"},
-};
-
-void cpu_describe(char *text, size_t size)
-{
-    uint64_t midr = sysreg_read(midr_el1);
-    unsigned part = midr >> 4 & 0xfff, implementer = midr >> 24 & 0xff;
-    const char *name = NULL;
-
-    for (size_t i = 0; i < ARRAY_SIZE(part_names); i++) {
-        if (part_names[i].part == part && part_names[i].implementer == implementer)
-            name = part_names[i].name;
-    }
-    if (name != NULL)
-        snprintf(text, size, "%s r%up%u", name, (unsigned)(midr >> 20 & 15), (unsigned)midr & 15);
-    else
-        snprintf(text, size, "CPU %#lx r%up%u", midr, (unsigned)(midr >> 20 & 15),
-                 (unsigned)midr & 15);
 }

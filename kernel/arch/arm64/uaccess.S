@@ -250,7 +250,7 @@ function user_copy_string
     on_fault 2b, 4b
 end_function user_copy_string
 
-/* int user_load8/32/64(pointer, vaddr_t), user_store8/32/64(vaddr_t, value) */
+/* int user_load8/32/64(pointer, vaddr_t), user_store32/64(vaddr_t, value) */
     .macro user_load name, instruction, register, store
 function \name
 1:  \instruction \register, [x1]
@@ -276,7 +276,6 @@ function \name
     on_fault 1b, 2b
 end_function \name
     .endm
-    user_store user_store8, sttrb, w1
     user_store user_store32, sttr, w1
     user_store user_store64, sttr, x1
 

@@ -16,7 +16,6 @@ ssize_t user_copy_string(char *destination, vaddr_t source, size_t size);
 int user_load8(uint8_t *value, vaddr_t source);
 int user_load32(uint32_t *value, vaddr_t source);
 int user_load64(uint64_t *value, vaddr_t source);
-int user_store8(vaddr_t destination, uint8_t value);
 int user_store32(vaddr_t destination, uint32_t value);
 int user_store64(vaddr_t destination, uint64_t value);
 int user_exclusive_cmpxchg(vaddr_t word, uint32_t *old, uint32_t desired);
@@ -96,12 +95,6 @@ int get_user64(uint64_t *value, vaddr_t source)
 {
     lock_check_user_access();
     return user_access_ok(source, sizeof(*value)) ? user_load64(value, source) : -EFAULT;
-}
-
-int put_user8(vaddr_t destination, uint8_t value)
-{
-    lock_check_user_access();
-    return user_access_ok(destination, sizeof(value)) ? user_store8(destination, value) : -EFAULT;
 }
 
 int put_user32(vaddr_t destination, uint32_t value)

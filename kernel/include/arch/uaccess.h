@@ -64,7 +64,6 @@ int user_copy_registers_in(struct trapframe *destination, vaddr_t source);
 int get_user8(uint8_t *value, vaddr_t source);
 int get_user32(uint32_t *value, vaddr_t source);
 int get_user64(uint64_t *value, vaddr_t source);
-int put_user8(vaddr_t destination, uint8_t value);
 int put_user32(vaddr_t destination, uint32_t value);
 int put_user64(vaddr_t destination, uint64_t value);
 

@@ -30,9 +30,8 @@ int irq_request(unsigned irq, irq_handler_fn *handler, void *arg, const char *na
 /* Takes the handler with this arg away. It does not run afterwards. May sleep. */
 void irq_free(unsigned irq, void *arg);
 
-/* Per-CPU lines: on this CPU. Shared ones nest: as many enables as disables. Any context. */
+/* A per-CPU line, on this CPU. Any context. */
 void irq_enable_line(unsigned irq);
-void irq_disable_line(unsigned irq);
 
 int irq_set_trigger(unsigned irq, enum irq_trigger trigger);
 /* To one CPU of the mask; -EINVAL if none is online or the line is per-CPU. */

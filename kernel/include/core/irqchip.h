@@ -50,8 +50,4 @@ struct irqchip *irqchip_root(void); /* NULL before the first */
 void irq_dispatch(struct irqchip *chip, unsigned hw);
 void irq_count_spurious(void);
 
-/* A pending mask for chips whose registers say only 'this bank': calls irq_dispatch for each bit.
- */
-void irq_dispatch_bits(struct irqchip *chip, unsigned first_hw, uint32_t bits);
-
 #endif

@@ -29,7 +29,6 @@ void mutex_init(struct mutex *mutex, enum lock_rank rank);
 void mutex_lock(struct mutex *mutex);
 bool mutex_trylock(struct mutex *mutex);
 void mutex_unlock(struct mutex *mutex);
-bool mutex_held(const struct mutex *mutex); /* by the current thread */
 
 /* Many readers or one writer; a waiting writer holds new readers back. Not recursive. */
 struct rwlock {
@@ -38,17 +37,11 @@ struct rwlock {
     enum lock_rank rank;
 };
 
-#define RWLOCK_INIT(rank_)                                              \
-    {                                                                   \
-        .state = ATOMIC_INIT(0), .waiters = WAITQ_INIT, .rank = (rank_) \
-    }
-
 void rwlock_init(struct rwlock *lock, enum lock_rank rank);
 void rwlock_read_lock(struct rwlock *lock);
 void rwlock_read_unlock(struct rwlock *lock);
 void rwlock_write_lock(struct rwlock *lock);
 void rwlock_write_unlock(struct rwlock *lock);
-void rwlock_downgrade(struct rwlock *lock); /* writer becomes reader without a gap */
 
 /* In debug builds: panics when the caller holds a lock that must not wait for memory of the program
  * (docs/locking.md), which may be read from a disk or from the host. */

@@ -29,7 +29,6 @@ struct log_sink {
 
 /* Adds a sink and replays to it what the ring still holds, if `replay`. */
 void log_add_sink(struct log_sink *sink, bool replay);
-void log_remove_sink(struct log_sink *sink);
 
 /* From the command line's `loglevel=`: what sinks get by default. LOG_WARN unless set. */
 enum log_level log_level(void);

@@ -58,9 +58,6 @@ bool sched_serve(void (*serve)(void *argument), void *argument, struct thread *o
 void sched_begin_serving(void);
 void sched_end_serving(void);
 
-/* Switches to a better thread, on the way out of an interrupt; interrupts masked, preemption on. */
-void sched_preempt(void);
-
 /* Policy, nice level and affinity of a new thread as those of its parent, SCHED_RESET_ON_FORK
  * observed. */
 void sched_inherit(struct thread *child, const struct thread *parent);

@@ -97,7 +97,6 @@ ssize_t console_read(void *to, size_t size, bool nowait);
 /* POLL* bits: POLLIN | POLLRDNORM, POLLOUT | POLLWRNORM. */
 #define CONSOLE_READABLE 0x041U
 #define CONSOLE_WRITABLE 0x104U
-#define CONSOLE_HANGUP   0x010U
 /* Of console_read() and console_write(). */
 unsigned console_events(void);
 struct waitq *console_input_waitq(void);

@@ -35,9 +35,6 @@ unsigned dt_node_count_needed(void);
 const char *dt_error(uint32_t *offset);
 void dt_rebase(const void *blob);
 
-/* For tests and for /sys/firmware/fdt: the tree's memory. */
-const void *dt_blob(uint32_t *size);
-
 enum cpu_start_method { CPU_START_UNKNOWN, CPU_START_PSCI, CPU_START_SPIN_TABLE };
 
 struct dt_cpu {

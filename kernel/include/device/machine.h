@@ -28,7 +28,7 @@ const char *machine_cpu_name(uint32_t midr);
 /* The root's `model`, else its first `compatible`, else "unknown machine". */
 const char *machine_model(void);
 
-/* Flush the console, then power off or reset by PSCI or the board; halts if nothing answers. Any
+/* Flush the console, then power off or reset by PSCI; halts if nothing answers. Any
  * context. */
 _Noreturn void machine_power_off(void);
 _Noreturn void machine_restart(void);
@@ -39,12 +39,5 @@ _Noreturn void machine_exit_signal(unsigned signal);
 
 /* For panic_set_end(): output by polling, status 125, power off. */
 _Noreturn void machine_die(void);
-
-/* A board without PSCI registers how it ends (Raspberry Pi: watchdog). */
-struct machine_power_ops {
-    void (*off)(void);
-    void (*restart)(void);
-};
-void machine_set_power(const struct machine_power_ops *ops);
 
 #endif

@@ -125,13 +125,6 @@ static inline void netdev_kick(struct netdev *device, unsigned queue)
     device->ops->kick(device, queue);
 }
 
-/* The queue to send by from this CPU: a hint. */
-unsigned netdev_queue_here(const struct netdev *device);
-
-/* Polls a queue now, on the caller's thread, unless its thread is at it: the batch goes through
- * stack->input as ever. Frames got. Not from within `input`. */
-unsigned netdev_poll(struct netdev *device, unsigned queue);
-
 void netdev_get_stats(const struct netdev *device, struct netdev_stats *sum);
 
 /* Devices are never taken away: no lock. NULL starts, NULL ends. */

@@ -15,12 +15,8 @@ void rng_init(uint8_t *seed, size_t size);
 /* More entropy: devices, interrupts, a resumed snapshot (then every CPU takes a new key). */
 void rng_mix(const void *from, size_t size, unsigned entropy_bits);
 bool rng_is_seeded(void);
-/* The name of the best source, for the log: "device tree", "RNDR", "timing". */
-const char *rng_source(void);
 
 void rng_bytes(void *to, size_t size);
 uint64_t rng_u64(void);
-/* Uniform in [0, bound); bound is not 0. */
-uint64_t rng_below(uint64_t bound);
 
 #endif

@@ -182,7 +182,6 @@ void file_tell(struct file *file, unsigned event);
 #define FILE_EVENT_WRITE       0x02u
 #define FILE_EVENT_CLOSE_WRITE 0x08u
 #define FILE_EVENT_CLOSE       0x10u
-#define FILE_EVENT_OPEN        0x20u
 
 static inline void file_notify(struct file *file, unsigned event)
 {

@@ -58,10 +58,6 @@ struct path {
     struct mount *mount;
     struct dentry *dentry;
 };
-static inline bool path_is_set(const struct path *path)
-{
-    return path->dentry != NULL;
-}
 void path_ref(const struct path *path);
 void path_unref(const struct path *path);
 static inline struct inode *path_inode(const struct path *path)
@@ -73,7 +69,6 @@ static inline struct inode *path_inode(const struct path *path)
 #define LOOKUP_FOLLOW        1u /* follow a symbolic link in the last component */
 #define LOOKUP_DIRECTORY     2u /* -ENOTDIR unless the result is a directory */
 #define LOOKUP_EMPTY         4u /* "" means `at` itself (AT_EMPTY_PATH) */
-#define LOOKUP_NO_AUTOMOUNT  8u
 #define LOOKUP_NO_XDEV       0x100u
 #define LOOKUP_NO_MAGICLINKS 0x200u
 #define LOOKUP_NO_SYMLINKS   0x400u

@@ -180,10 +180,6 @@ struct signal_stack {
 int signal_send_process(struct process *process, const struct signal_info *info);
 int signal_send_task(struct task *task, const struct signal_info *info);
 
-/* To the running thread, as the kernel (SI_KERNEL for these): SIGPIPE, SIGXFSZ. Any task context.
- */
-void signal_send_self(int signo);
-
 /*
  * A fault of the running thread: cannot be blocked or ignored; if it is, the default action is
  * taken. Called on the way from the exception, delivered on return to EL0.

@@ -44,10 +44,6 @@ int memory_init(const struct memory_range *bank, size_t bank_count,
 /* Per-CPU part for a further CPU, on the boot CPU before that one starts; -ENOMEM. */
 int memory_cpu_init(unsigned cpu);
 
-/* Gives a reservation of kind MEMORY_KEEP (or a part, whole pages are used) back: the device tree
- * once it is unflattened, init memory. */
-void memory_release(paddr_t base, uint64_t size);
-
 /* struct page of a frame inside a reservation that is mapped (root in RAM): marked PAGE_RESERVED,
  * set up on first use. NULL if the frame is no RAM. Any thread context. */
 struct page *memory_reserved_page(paddr_t pa);
@@ -84,11 +80,9 @@ static inline void memory_check_mappings(void)
 #endif
 
 /* What cannot be evicted is capped: tmpfs and shared memory ask before they take pages and tell
- * what they give back. false: over the cap (the caller returns -ENOSPC). The cap is half of RAM
- * until changed. */
+ * what they give back. false: over the cap (the caller returns -ENOSPC). The cap is half of RAM. */
 bool memory_charge_pinned(uint64_t pages);
 void memory_uncharge_pinned(uint64_t pages);
-void memory_set_pinned_cap(uint64_t pages);
 
 /* A supplier of pages under pressure. reclaim() frees up to `pages`, returns how many it freed;
  * called from page_alloc in thread context, must not allocate without PAGE_ATOMIC, must only try

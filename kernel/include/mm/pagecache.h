@@ -30,10 +30,6 @@ int pagecache_get(struct vm_object *object, uint64_t index, unsigned flags, stru
  * waiters; on error the page leaves the cache. */
 void pagecache_filled(struct page *page, int error);
 
-/* Puts a ready page of the caller's in (tmpfs; with no page there yet: -EEXIST otherwise). The tree
- * takes its own reference. */
-int pagecache_insert(struct vm_object *object, uint64_t index, struct page *page);
-
 /* The kernel wrote to the page (write(2), read from a device): instruction fetch must be made
  * coherent before it is executed again. Part of pagecache_set_dirty; tmpfs calls it on its own. */
 void pagecache_written(struct page *page);

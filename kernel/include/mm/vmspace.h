@@ -43,7 +43,6 @@
 #define VM_STACK       0x10000U /* MAP_STACK: no huge pages */
 #define VM_LOCKONFAULT 0x20000U
 #define VM_IO          0x40000U /* frames of a device */
-#define VM_BELOW_4G    0x80000U /* reserved for 32-bit programs */
 
 /* What keeps a file open while it is mapped, and names it in /proc/self/maps; opaque to mm. */
 struct vm_owner_ops {

@@ -14,7 +14,6 @@
  * on loopback, then tells who waits. */
 void net_lock(void);
 void net_unlock(void);
-bool net_locked(void);
 
 /* Under the lock: these events hold now (`on`) or no more; who waits is told at net_unlock(). */
 void net_ready(struct inet_sock *sock, unsigned events, bool on);

@@ -185,11 +185,6 @@ void net_lock(void)
     }
 }
 
-bool net_locked(void)
-{
-    return mutex_held(&lock);
-}
-
 void net_ready(struct inet_sock *sock, unsigned events, bool on)
 {
     if (!on) {

@@ -278,10 +278,10 @@ static void fill(unsigned i, uint16_t size, uint8_t status, uint8_t errors)
 static void receives(void **state)
 {
     start();
-    assert_int_equal(netdev_poll(net, 0), 0);
+    assert_int_equal(fake_stack_poll(net, 0), 0);
     fill(0, 60, DONE | WHOLE, 0);
     fill(1, 1514, DONE | WHOLE, 0);
-    assert_int_equal(netdev_poll(net, 0), 2);
+    assert_int_equal(fake_stack_poll(net, 0), 2);
     assert_int_equal(fake_stack.got->total, 60);
     assert_memory_equal(fake_stack.got->data, bytes, 60);
     assert_int_equal(fake_stack.got->next->total, 1514);
@@ -304,13 +304,13 @@ static void refuses_nonsense(void **state)
     start();
     for (unsigned i = 0; i < count; i++)
         fill(i, bad[i].size, bad[i].status, bad[i].errors);
-    netdev_poll(net, 0);
+    fake_stack_poll(net, 0);
     assert_int_equal(fake_stack.got_count, 0);
     assert_int_equal(net->queue[0].stats.rx_errors, count);
     assert_int_equal(card.reg[RDT / 4], count - 1);
     fill(count, 14, DONE | WHOLE, 0);
     fill(count + 1, 2048, DONE | WHOLE, 0);
-    netdev_poll(net, 0);
+    fake_stack_poll(net, 0);
     assert_int_equal(fake_stack.got_count, 2);
 }
 
@@ -321,7 +321,7 @@ static void done_all_the_time(void **state)
     for (unsigned round = 0; round < 10; round++) {
         for (unsigned i = 0; i < RX_RING; i++)
             fill(i, 60, 0xff, 0);
-        assert_int_equal(netdev_poll(net, 0), NETDEV_BUDGET);
+        assert_int_equal(fake_stack_poll(net, 0), NETDEV_BUDGET);
         assert_int_equal(fake_stack.got_count, NETDEV_BUDGET);
         fake_stack_free();
     }
@@ -336,17 +336,17 @@ static void survives_unread_frames(void **state)
     while (net->queue[0].stats.rx_dropped == 0) {
         assert_true(at < 1000);
         fill(at % RX_RING, 1514, DONE | WHOLE, 0);
-        netdev_poll(net, 0);
+        fake_stack_poll(net, 0);
         at++;
     }
     fill(at % RX_RING, 60, DONE | WHOLE, 0);
-    netdev_poll(net, 0);
+    fake_stack_poll(net, 0);
     assert_int_equal(net->queue[0].stats.copied, 60);
     for (unsigned i = 0; i < RX_RING; i++)
         assert_true(rx(i)->address != 0 && rx(i)->status == 0);
     fake_stack_free();
     fill((at + 1) % RX_RING, 1514, DONE | WHOLE, 0);
-    netdev_poll(net, 0);
+    fake_stack_poll(net, 0);
     assert_int_equal(fake_stack.got_count, 1);
 }
 
@@ -381,13 +381,13 @@ static void sends(void **state)
     assert_int_equal(tx(0)->command & 9, 0);
     assert_int_equal(tx(1)->command & 9, 9); /* last, report */
     tx(0)->status = DONE;                    /* only the last one counts */
-    netdev_poll(net, 0);
+    fake_stack_poll(net, 0);
     assert_int_equal(released, 0);
     tx(1)->status = DONE;
-    netdev_poll(net, 0);
+    fake_stack_poll(net, 0);
     assert_int_equal(released, 1);
     tx(0)->status = tx(1)->status = tx(2)->status = 0xff; /* of nothing that is under way */
-    netdev_poll(net, 0);
+    fake_stack_poll(net, 0);
     assert_int_equal(released, 1);
 }
 
@@ -428,13 +428,13 @@ static void never_sent(void **state)
     assert_int_equal(netdev_send(net, 0, &frame[TX_RING - 1]), -EAGAIN);
     assert_int_equal(card.reg[TDT / 4], TX_RING - 1); /* it was told */
     assert_true(card.mask & SENT);
-    netdev_poll(net, 0);
+    fake_stack_poll(net, 0);
     assert_int_equal(released + fake_stack.writable, 0);
     tx(1)->status = DONE; /* out of order: waits for the first */
-    netdev_poll(net, 0);
+    fake_stack_poll(net, 0);
     assert_int_equal(released, 0);
     tx(0)->status = DONE;
-    netdev_poll(net, 0);
+    fake_stack_poll(net, 0);
     assert_int_equal(released, 2);
     assert_int_equal(fake_stack.writable, 1);
     assert_int_equal(netdev_send(net, 0, &frame[TX_RING - 1]), 0);
@@ -444,7 +444,7 @@ static void never_sent(void **state)
     for (unsigned i = 0; i < TX_RING; i++)
         tx(i)->status = DONE;
     assert_int_equal(netdev_open(net), 0); /* later it has sent them */
-    netdev_poll(net, 0);
+    fake_stack_poll(net, 0);
     assert_int_equal(released, TX_RING);
 }
 
@@ -468,7 +468,7 @@ static void interrupts(void **state)
     fill(0, 60, DONE | WHOLE, 0);
     assert_true(net->ops->rx_irq(net, 0, true)); /* came meanwhile */
     assert_false(card.mask & RECEIVED);
-    netdev_poll(net, 0);
+    fake_stack_poll(net, 0);
     frame.flags = NETBUF_RELEASE_SOON;
     assert_int_equal(netdev_send(net, 0, &frame), 0);
     assert_true(card.mask & SENT);
@@ -486,7 +486,7 @@ static void link_changes(void **state)
     card.reg[STATUS / 4] = 0;
     card.handler(card.handler_arg);
     assert_false(net->link_up);
-    netdev_poll(net, 0);
+    fake_stack_poll(net, 0);
     card.reg[STATUS / 4] = 2;
     card.causes = LINK | RECEIVED;
     assert_false(net->ops->rx_irq(net, 0, true)); /* the cause was read there */
@@ -497,7 +497,7 @@ static void link_changes(void **state)
         card.handler(card.handler_arg);
     }
     assert_true(net->link_up);
-    assert_int_equal(netdev_poll(net, 0), 0);
+    assert_int_equal(fake_stack_poll(net, 0), 0);
 }
 
 static void not_open(void **state)
@@ -507,7 +507,7 @@ static void not_open(void **state)
     card.causes = ~0U;
     card.handler(card.handler_arg);
     assert_false(net->queue[0].pending);
-    assert_int_equal(netdev_poll(net, 0), 0);
+    assert_int_equal(fake_stack_poll(net, 0), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -117,6 +117,24 @@ void fake_stack_start(void)
     is_set = true;
 }
 
+unsigned fake_stack_poll(struct netdev *device, unsigned queue)
+{
+    struct netdev_queue *q = &device->queue[queue];
+    unsigned count = device->is_open ? device->ops->poll(device, queue, NETDEV_BUDGET) : 0;
+
+    if (q->first != NULL) {
+        *q->last = NULL;
+        input(device, queue, q->first);
+        q->first = NULL;
+        q->last = &q->first;
+    }
+    if (q->writable) {
+        q->writable = false;
+        writable(device, queue);
+    }
+    return count;
+}
+
 void fake_stack_free(void)
 {
     while (fake_stack.got != NULL) {

@@ -16,6 +16,8 @@ extern struct fake_stack fake_stack;
 
 /* Forgets what was. */
 void fake_stack_start(void);
+/* One batch of a queue that is open, on the test's own thread; how many frames came. */
+unsigned fake_stack_poll(struct netdev *device, unsigned queue);
 /* Gives back the frames that it has. */
 void fake_stack_free(void);
 

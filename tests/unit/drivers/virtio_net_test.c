@@ -70,7 +70,7 @@ static void receives(void **state)
     assert_int_equal(net_fake_start(ALL_FEATURES), 0);
     assert_true(net_fake_receive(&plain, bytes, 1514));
     assert_true(net_fake_receive(&plain, bytes + 1, 14));
-    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 2);
+    assert_int_equal(fake_stack_poll(fake_stack.netdev, 0), 2);
     assert_int_equal(fake_stack.got_count, 2);
     assert_int_equal(fake_stack.got->total, 1514);
     assert_int_equal(netbuf_copy_out(fake_stack.got, 10, out, sizeof(out)), 1504);
@@ -107,7 +107,7 @@ static void merges(void **state)
             fake_write(&net.virtio, 0, (unsigned)head, bytes + i * room - sizeof(header), part);
             fake_use(&net.virtio, 0, (uint32_t)head, part);
         }
-        assert_int_equal(netdev_poll(fake_stack.netdev, 0), 1);
+        assert_int_equal(fake_stack_poll(fake_stack.netdev, 0), 1);
     }
     assert_int_equal(fake_stack.got_count, 1);
     assert_int_equal(fake_stack.got->total, size);
@@ -148,7 +148,7 @@ static void refuses_nonsense(void **state)
         fake_use(&net.virtio, 0, (uint32_t)head,
                  lies[i].written ? lies[i].written
                                  : lies[i].size + (uint32_t)sizeof(struct net_header));
-        netdev_poll(fake_stack.netdev, 0);
+        fake_stack_poll(fake_stack.netdev, 0);
         assert_int_equal(fake_stack.got_count, 0);
         assert_int_equal(stats()->rx_errors, i + 1);
         assert_int_equal(fake_offered(&net.virtio, 0), 32);
@@ -165,10 +165,10 @@ static void wrong_ids_break_the_queue(void **state)
 
         assert_int_equal(net_fake_start(ALL_FEATURES), 0);
         assert_true(net_fake_receive(&plain, bytes, 60));
-        assert_int_equal(netdev_poll(fake_stack.netdev, 0), 1);
+        assert_int_equal(fake_stack_poll(fake_stack.netdev, 0), 1);
         id = i == 0 ? 0 : i == 1 ? 64 : UINT32_MAX;
         fake_use(&net.virtio, 0, id, 72);
-        assert_int_equal(netdev_poll(fake_stack.netdev, 0), 0);
+        assert_int_equal(fake_stack_poll(fake_stack.netdev, 0), 0);
         assert_true(net.virtio.queue[0]->is_broken);
         assert_non_null(strstr(unit_log, "queue 0"));
         assert_false(fake_stack.netdev->ops->rx_irq(fake_stack.netdev, 0,
@@ -183,7 +183,7 @@ static void survives_unread_frames(void **state)
     assert_int_equal(net_fake_start(ALL_FEATURES), 0);
     for (unsigned i = 0; i < 500; i++) {
         assert_true(net_fake_receive(&plain, bytes, i % 2 ? 1514 : 60));
-        netdev_poll(fake_stack.netdev, 0);
+        fake_stack_poll(fake_stack.netdev, 0);
     }
     assert_true(fake_offered(&net.virtio, 0) >= 15);
     assert_true(stats()->rx_dropped > 200);
@@ -192,7 +192,7 @@ static void survives_unread_frames(void **state)
     fake_stack_free();
     for (unsigned i = 0; i < 2; i++) {
         assert_true(net_fake_receive(&plain, bytes, 1514));
-        netdev_poll(fake_stack.netdev, 0);
+        fake_stack_poll(fake_stack.netdev, 0);
     }
     assert_true(fake_stack.got_count >= 1);
     assert_true(fake_offered(&net.virtio, 0) >= 28);
@@ -252,7 +252,7 @@ static void sends(void **state)
     assert_memory_equal(out + 12 + 54, bytes, 1000);
     fake_use(&net.virtio, 1, (uint32_t)head, 0);
     assert_false(fake_wants_interrupt(&net.virtio, 1));
-    netdev_poll(fake_stack.netdev, 0);
+    fake_stack_poll(fake_stack.netdev, 0);
     assert_int_equal(released, 1);
     assert_int_equal(stats()->tx_packets, 1);
     assert_int_equal(stats()->tx_bytes, 1054);
@@ -297,7 +297,7 @@ static void fills_up(void **state)
     assert_true(fake_wants_interrupt(&net.virtio, 1));
     net.virtio.device.interrupt(&net.virtio.device);
     assert_true(fake_stack.netdev->queue[0].pending);
-    netdev_poll(fake_stack.netdev, 0);
+    fake_stack_poll(fake_stack.netdev, 0);
     assert_int_equal(fake_stack.writable, 1);
     assert_int_equal(released, 1);
     assert_int_equal(netdev_send(fake_stack.netdev, 0, &frames[64]), 0);
@@ -305,7 +305,7 @@ static void fills_up(void **state)
         head = fake_next(&net.virtio, 1);
         fake_use(&net.virtio, 1, (uint32_t)head, 0);
     }
-    netdev_poll(fake_stack.netdev, 0);
+    fake_stack_poll(fake_stack.netdev, 0);
     assert_int_equal(released, 65);
     net_fake_stop();
 }
@@ -326,7 +326,7 @@ static void release_soon_interrupts(void **state)
     fake_use(&net.virtio, 1, (uint32_t)fake_next(&net.virtio, 1), 0);
     fake_use(&net.virtio, 1, (uint32_t)fake_next(&net.virtio, 1), 0);
     assert_true(fake_stack.netdev->ops->rx_irq(fake_stack.netdev, 0, true));
-    netdev_poll(fake_stack.netdev, 0);
+    fake_stack_poll(fake_stack.netdev, 0);
     assert_int_equal(released, 2);
     assert_false(fake_stack.netdev->ops->rx_irq(fake_stack.netdev, 0, true));
     net_fake_stop();
@@ -350,7 +350,7 @@ static void old_device(void **state)
     fake_use(&net.virtio, 1, (uint32_t)head, 0);
     head = net_fake_fill(&header, 10, bytes, 1514);
     fake_use(&net.virtio, 0, (uint32_t)head, 1524);
-    netdev_poll(fake_stack.netdev, 0);
+    fake_stack_poll(fake_stack.netdev, 0);
     assert_int_equal(fake_stack.got->total, 1514);
     assert_memory_equal(fake_stack.got->data, bytes, 1514);
     net_fake_stop();
@@ -368,10 +368,10 @@ static void link_and_close(void **state)
     assert_true(fake_stack.netdev->link_changed);
     netdev_close(fake_stack.netdev);
     assert_int_equal(netdev_send(fake_stack.netdev, 0, &frame), -ENETDOWN);
-    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 0);
+    assert_int_equal(fake_stack_poll(fake_stack.netdev, 0), 0);
     assert_int_equal(netdev_open(fake_stack.netdev), 0);
     assert_true(net_fake_receive(&plain, bytes, 60));
-    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 1);
+    assert_int_equal(fake_stack_poll(fake_stack.netdev, 0), 1);
     net_fake_stop();
     assert_int_equal(fake_pages, 0);
 }
@@ -399,22 +399,22 @@ static void uses_a_pair_for_each_cpu(void **state)
     assert_int_equal(fake_stack.netdev->queue_count, 2);
     assert_memory_equal(net.command, "\4\0\2\0", 4); /* class, command, pairs */
     receive_on(2);
-    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 0);
+    assert_int_equal(fake_stack_poll(fake_stack.netdev, 0), 0);
     fake_stack.netdev->queue[1].pending = false;
     net.virtio.device.interrupt(&net.virtio.device);
     assert_true(fake_stack.netdev->queue[1].pending);
-    assert_int_equal(netdev_poll(fake_stack.netdev, 1), 1);
+    assert_int_equal(fake_stack_poll(fake_stack.netdev, 1), 1);
     assert_int_equal(fake_stack.netdev->queue[1].stats.rx_packets, 1);
     receive_on(2);
     fake_stack.netdev->queue[0].pending = fake_stack.netdev->queue[1].pending = false;
     net.virtio.queue[2]->interrupt(net.virtio.queue[2]); /* a vector of its own */
     assert_true(fake_stack.netdev->queue[1].pending && !fake_stack.netdev->queue[0].pending);
-    assert_int_equal(netdev_poll(fake_stack.netdev, 1), 1);
+    assert_int_equal(fake_stack_poll(fake_stack.netdev, 1), 1);
     assert_int_equal(netdev_send(fake_stack.netdev, 1, &frame), 0);
     assert_int_equal(fake_offered(&net.virtio, 3), 1);
     assert_int_equal(fake_offered(&net.virtio, 1), 0);
     fake_use(&net.virtio, 3, (uint32_t)fake_next(&net.virtio, 3), 0);
-    netdev_poll(fake_stack.netdev, 1);
+    fake_stack_poll(fake_stack.netdev, 1);
     net_fake_stop();
     assert_int_equal(fake_pages, 0);
 }
@@ -455,7 +455,7 @@ static void control_queue_is_silent(void **state)
     assert_int_equal(net_fake_start_pairs(PAIRS, 2, false, 0), 0);
     assert_int_equal(fake_stack.netdev->ops->set_mac(fake_stack.netdev, mac), -EOPNOTSUPP);
     receive_on(0);
-    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 1);
+    assert_int_equal(fake_stack_poll(fake_stack.netdev, 0), 1);
     net_fake_stop();
     assert_int_equal(fake_pages, 0);
 }
@@ -475,7 +475,7 @@ static void comes_back_after_an_error(void **state)
     assert_int_equal(netdev_send(fake_stack.netdev, 1, &frames[1]), 0);
     receive_on(0);
     fake_use(&net.virtio, 0, 12345, 7); /* the error: a buffer that there is not */
-    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 1);
+    assert_int_equal(fake_stack_poll(fake_stack.netdev, 0), 1);
     assert_true(net.virtio.queue[0]->is_broken);
     net.virtio.needs_reset = true;
     memset(net.command, 0, sizeof(net.command));
@@ -490,11 +490,11 @@ static void comes_back_after_an_error(void **state)
     assert_int_equal(fake_offered(&net.virtio, 1), 0);
     receive_on(0);
     receive_on(2);
-    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 1);
-    assert_int_equal(netdev_poll(fake_stack.netdev, 1), 1);
+    assert_int_equal(fake_stack_poll(fake_stack.netdev, 0), 1);
+    assert_int_equal(fake_stack_poll(fake_stack.netdev, 1), 1);
     assert_int_equal(netdev_send(fake_stack.netdev, 0, &frames[2]), 0);
     fake_use(&net.virtio, 1, (uint32_t)fake_next(&net.virtio, 1), 0);
-    netdev_poll(fake_stack.netdev, 0);
+    fake_stack_poll(fake_stack.netdev, 0);
     assert_int_equal(released, 3);
     net_fake_stop();
     assert_int_equal(fake_pages, 0);
@@ -512,11 +512,11 @@ static void stays_away_if_it_refuses(void **state)
     net_fake_work();
     assert_int_equal(released, 1);
     assert_int_equal(netdev_send(fake_stack.netdev, 0, &frame), -ENETDOWN);
-    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 0);
+    assert_int_equal(fake_stack_poll(fake_stack.netdev, 0), 0);
     net.virtio.refuses = false;
     assert_int_equal(netdev_open(fake_stack.netdev), 0); /* later it does */
     assert_true(net_fake_receive(&plain, bytes, 60));
-    assert_int_equal(netdev_poll(fake_stack.netdev, 0), 1);
+    assert_int_equal(fake_stack_poll(fake_stack.netdev, 0), 1);
     net_fake_stop();
     assert_int_equal(fake_pages, 0);
 }

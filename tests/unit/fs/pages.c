@@ -181,7 +181,7 @@ struct page *pagecache_next(struct vm_object *object, uint64_t *index, uint64_t 
     return tree->slot[i].page;
 }
 
-int pagecache_insert(struct vm_object *object, uint64_t index, struct page *page)
+static void insert(struct vm_object *object, uint64_t index, struct page *page)
 {
     struct tree *tree = object->tree;
     size_t i;
@@ -202,7 +202,6 @@ int pagecache_insert(struct vm_object *object, uint64_t index, struct page *page
     page->object = object;
     page->index = index;
     page_ref(page);
-    return 0;
 }
 
 int pagecache_get(struct vm_object *object, uint64_t index, unsigned flags, struct page **page,
@@ -219,7 +218,8 @@ int pagecache_get(struct vm_object *object, uint64_t index, unsigned flags, stru
         (*page)->flags |= PAGE_UPTODATE;
     else
         memset(page_virt(*page), 0xaa, PAGE_SIZE);
-    return pagecache_insert(object, index, *page);
+    insert(object, index, *page);
+    return 0;
 }
 
 static void drop(struct vm_object *object, size_t i)

@@ -370,13 +370,6 @@ void netdev_set_stack(const struct netdev_stack *new_stack)
     stack->added(&device);
 }
 
-unsigned netdev_poll(struct netdev *netdev, unsigned queue)
-{
-    (void)netdev;
-    (void)queue;
-    return 0;
-}
-
 /* ---- steps ---- */
 
 void stack_fake_receive(const uint8_t *frame, size_t size, unsigned flags)

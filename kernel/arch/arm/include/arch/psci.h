@@ -11,7 +11,7 @@
  * numbers come from the tree. 0 or -EOPNOTSUPP.
  */
 struct psci_functions {
-    uint32_t cpu_on, cpu_off; /* 0: not there */
+    uint32_t cpu_on; /* 0: not there */
 };
 int psci_init(enum smccc_conduit conduit, const struct psci_functions *old);
 bool psci_available(void);
@@ -20,7 +20,6 @@ uint32_t psci_version(void); /* major << 16 | minor; 0: none */
 /* Starts a CPU at `entry` (physical, MMU off) with `context` in x0. 0; -EALREADY: it is on;
  * -EINVAL; -EPERM; -EIO. */
 int psci_cpu_on(uint64_t mpidr, paddr_t entry, reg_t context);
-void psci_cpu_off(void);    /* this CPU; returns only on failure */
 void psci_system_off(void); /* returns only on failure */
 void psci_system_reset(void);
 

@@ -12,9 +12,4 @@ static inline uint64_t counter_read(void)
     return sysreg_read(cntvct_el0);
 }
 
-static inline uint64_t counter_frequency(void)
-{
-    return sysreg_read(cntfrq_el0);
-}
-
 #endif

@@ -46,7 +46,4 @@ void features_cpu_enable(void);
 /* Registers as a program sees them through MRS (HWCAP_CPUID). */
 uint64_t id_user_view(enum id_register which);
 
-/* "Cortex-A72 r0p3" from MIDR_EL1 of this CPU. */
-void cpu_describe(char *text, size_t size);
-
 #endif
