@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <lib/endian.h>
+
 #include "../../kernel/net/inet_proc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -46,28 +48,11 @@ static size_t take_bytes(uint8_t *to, size_t size)
     return size;
 }
 
-static void put16(uint8_t *to, unsigned value)
-{
-    to[0] = (uint8_t)(value >> 8);
-    to[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *to, uint32_t value)
-{
-    put16(to, value >> 16);
-    put16(to + 2, value & 0xffff);
-}
-
-static uint32_t get32(const uint8_t *from)
-{
-    return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
-}
-
 static void ethernet(unsigned type)
 {
     memcpy(frame, stack_fake_mac, 6);
     memcpy(frame + 6, "\2peer!", 6);
-    put16(frame + 12, type);
+    store_be16(frame + 12, type);
 }
 
 /* An IPv4 header for `size` bytes behind it, with a right sum. */
@@ -79,8 +64,8 @@ static void ipv4(unsigned protocol, size_t size, unsigned fragment)
     ethernet(0x0800);
     memset(ip, 0, 20);
     ip[0] = 0x45;
-    put16(ip + 2, (unsigned)size + 20);
-    put16(ip + 6, fragment);
+    store_be16(ip + 2, (unsigned)size + 20);
+    store_be16(ip + 6, fragment);
     ip[8] = 64;
     ip[9] = (uint8_t)protocol;
     memcpy(ip + 12, stack_fake_peer, 4);
@@ -88,7 +73,7 @@ static void ipv4(unsigned protocol, size_t size, unsigned fragment)
     for (unsigned i = 0; i < 20; i += 2)
         sum += (unsigned)ip[i] << 8 | ip[i + 1];
     sum = (sum & 0xffff) + (sum >> 16);
-    put16(ip + 10, ~(sum + (sum >> 16)) & 0xffff);
+    store_be16(ip + 10, ~(sum + (sum >> 16)) & 0xffff);
 }
 
 /* The sum of an ICMPv6 packet, which nobody leaves out. */
@@ -102,7 +87,7 @@ static void sum_icmp6(size_t size)
     for (size_t i = 8; i < 40 + size; i += 2)
         sum += (unsigned)ip[i] << 8 | ip[i + 1];
     sum = (sum & 0xffff) + (sum >> 16);
-    put16(icmp + 2, ~(sum + (sum >> 16)) & 0xffff);
+    store_be16(icmp + 2, ~(sum + (sum >> 16)) & 0xffff);
 }
 
 static void ipv6(unsigned protocol, size_t size)
@@ -112,7 +97,7 @@ static void ipv6(unsigned protocol, size_t size)
     ethernet(0x86dd);
     memset(ip, 0, 40);
     ip[0] = 0x60;
-    put16(ip + 4, (unsigned)size);
+    store_be16(ip + 4, (unsigned)size);
     ip[6] = (uint8_t)protocol;
     ip[7] = 255;
     ip[8] = 0xfe;
@@ -165,10 +150,10 @@ static void datagram(void)
     uint8_t *udp = frame + (is_v6 ? 54 : 34);
     size_t size = take_bytes(udp + 8, take_byte() * 5u);
 
-    put16(udp, take_word());
-    put16(udp + 2, port);
-    put16(udp + 4, (unsigned)size + 8);
-    put16(udp + 6, 0);
+    store_be16(udp, take_word());
+    store_be16(udp + 2, port);
+    store_be16(udp + 4, (unsigned)size + 8);
+    store_be16(udp + 6, 0);
     receive_ip(is_v6, 17, size + 8);
 }
 
@@ -179,8 +164,8 @@ static void fragments(void)
 
     for (unsigned i = 0; i < count; i++) {
         memset(frame + 34, take_byte(), size);
-        put16(frame + 36, STACK_FAKE_PORT);
-        put16(frame + 38, take_word());
+        store_be16(frame + 36, STACK_FAKE_PORT);
+        store_be16(frame + 38, take_word());
         ipv4(17, size, offset | (i + 1 < count) << 13);
         stack_fake_receive(frame, 34 + size, NETBUF_CSUM_VALID);
         offset += size / 8;
@@ -197,7 +182,7 @@ static void icmp_error(void)
 
     icmp[0] = (uint8_t)type;
     icmp[1] = (uint8_t)code;
-    put32(icmp + 4, take_word());
+    store_be32(icmp + 4, take_word());
     memcpy(icmp + 8, stack_fake_frame + 14, size);
     if (cut < size)
         icmp[8 + cut] ^= take_byte();
@@ -215,7 +200,7 @@ static void advertisement(void)
     memset(icmp, 0, size);
     icmp[0] = 134;
     icmp[4] = 64;
-    put16(icmp + 6, take_word());
+    store_be16(icmp + 6, take_word());
     for (unsigned count = take_byte() % 5; count != 0 && size < 1000; count--) {
         static const uint8_t kinds[8] = {1, 3, 5, 24, 25, 25, 31, 2};
         unsigned kind = take_byte(), units = take_byte() % 7;
@@ -241,15 +226,15 @@ static void lease(void)
     memcpy(dhcp + 4, stack_fake_dhcp_id, 4);
     memcpy(dhcp + 16, stack_fake_address, 4);
     memcpy(dhcp + 28, stack_fake_mac, 6);
-    put32(dhcp + 236, 0x63825363);
+    store_be32(dhcp + 236, 0x63825363);
     dhcp[240] = 53;
     dhcp[241] = 1;
     dhcp[242] = take_byte() % 9;
     options = take_bytes(dhcp + 243, take_byte());
-    put16(frame + 34, 67);
-    put16(frame + 36, 68);
-    put16(frame + 38, (unsigned)options + 243 + 8);
-    put16(frame + 40, 0);
+    store_be16(frame + 34, 67);
+    store_be16(frame + 36, 68);
+    store_be16(frame + 38, (unsigned)options + 243 + 8);
+    store_be16(frame + 40, 0);
     ipv4(17, options + 243 + 8, 0);
     stack_fake_receive(frame, 42 + 243 + options, NETBUF_CSUM_VALID);
 }
@@ -268,19 +253,19 @@ static void segment(void)
         memcpy(tcp, sent + 2, 2);
         memcpy(tcp + 2, sent, 2);
         memcpy(tcp + 4, sent + 8, 4);
-        put32(tcp + 8, get32(sent + 4) + stack_fake_segment_length);
+        store_be32(tcp + 8, load_be32(sent + 4) + stack_fake_segment_length);
     } else { /* somebody new */
-        put16(tcp, 1000 + (skew & 0x3f));
-        put16(tcp + 2, STACK_FAKE_PORT);
-        put32(tcp + 4, 0x1000u * skew);
+        store_be16(tcp, 1000 + (skew & 0x3f));
+        store_be16(tcp + 2, STACK_FAKE_PORT);
+        store_be32(tcp + 4, 0x1000u * skew);
     }
     if (skew & 0x40) {
-        put32(tcp + 4, get32(tcp + 4) + (uint32_t)(int8_t)take_byte() * 16);
-        put32(tcp + 8, get32(tcp + 8) + (uint32_t)(int8_t)take_byte() * 64);
+        store_be32(tcp + 4, load_be32(tcp + 4) + (uint32_t)(int8_t)take_byte() * 16);
+        store_be32(tcp + 8, load_be32(tcp + 8) + (uint32_t)(int8_t)take_byte() * 64);
     }
     tcp[12] = (uint8_t)((20 + options) / 4 << 4);
     tcp[13] = (uint8_t)flags;
-    put16(tcp + 14, take_word());
+    store_be16(tcp + 14, take_word());
     memset(tcp + 20, 1, options);
     take_bytes(tcp + 20, options);
     size = take_byte() * (skew & 0x20 ? 200u : 8u);
@@ -295,7 +280,7 @@ static void selective(void)
     uint8_t *tcp = frame + (is_v6 ? 54 : 34);
     const uint8_t *sent = stack_fake_segment;
     unsigned before = take_byte(), blocks = 1 + take_byte() % 4;
-    uint32_t last = get32(sent + 4), from;
+    uint32_t last = load_be32(sent + 4), from;
 
     if (stack_fake_segment_size < 20)
         return;
@@ -303,16 +288,16 @@ static void selective(void)
     memcpy(tcp, sent + 2, 2);
     memcpy(tcp + 2, sent, 2);
     memcpy(tcp + 4, sent + 8, 4);
-    put32(tcp + 8, last - before * 100);
+    store_be32(tcp + 8, last - before * 100);
     tcp[13] = 0x10;
-    put16(tcp + 14, 0xffff);
+    store_be16(tcp + 14, 0xffff);
     memset(tcp + 20, 1, 40);
     tcp[22] = 5;
     tcp[23] = (uint8_t)(2 + 8 * blocks);
     for (unsigned i = 0; i < blocks; i++) {
         from = last - take_byte() * 100;
-        put32(tcp + 24 + 8 * i, from);
-        put32(tcp + 28 + 8 * i, from + take_byte() * 100);
+        store_be32(tcp + 24 + 8 * i, from);
+        store_be32(tcp + 28 + 8 * i, from + take_byte() * 100);
     }
     tcp[12] = (uint8_t)((24 + 8 * blocks) / 4 << 4);
     receive_ip(is_v6, 6, 24 + 8 * blocks);

@@ -178,6 +178,11 @@ void *kzalloc_array(size_t count, size_t size)
     return calloc(count, size);
 }
 
+void *krealloc(void *old, size_t size)
+{
+    return realloc(old, size);
+}
+
 void kfree(void *block)
 {
     free(block);

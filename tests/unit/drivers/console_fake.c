@@ -95,26 +95,7 @@ void pseudo_printf(struct pseudo_text *text, const char *format, ...)
     (void)text, (void)format;
 }
 
-size_t copy_to_user_partial(vaddr_t to, const void *from, size_t n)
-{
-    (void)to, (void)from;
-    return n; /* none of it can be reached */
-}
-
-size_t copy_from_user_partial(void *to, vaddr_t from, size_t n)
-{
-    (void)to, (void)from;
-    return n;
-}
-
-size_t clear_user_partial(vaddr_t to, size_t n)
-{
-    (void)to;
-    return n;
-}
-
-/* --- around.terminals and the console
- * ------------------------------------------------------------------
+/* --- terminals and the console ------------------------------------------------------------------
  */
 
 int tty_init(struct tty *tty, const struct tty_ops *ops)

@@ -73,25 +73,6 @@ void file_signal(int signal)
     host.signals++;
 }
 
-/* No user memory is reached. */
-size_t copy_to_user_partial(vaddr_t to, const void *from, size_t n)
-{
-    (void)to, (void)from;
-    return n;
-}
-
-size_t copy_from_user_partial(void *to, vaddr_t from, size_t n)
-{
-    (void)to, (void)from;
-    return n;
-}
-
-size_t clear_user_partial(vaddr_t to, size_t n)
-{
-    (void)to;
-    return n;
-}
-
 int put_user32(vaddr_t to, uint32_t value)
 {
     (void)to, (void)value;

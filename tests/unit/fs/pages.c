@@ -301,8 +301,3 @@ void object_clean_mappings(struct vm_object *object, uint64_t first, uint64_t co
     (void)first;
     (void)count;
 }
-
-void *krealloc(void *old, size_t size)
-{
-    return realloc(old, size);
-}

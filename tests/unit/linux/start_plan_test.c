@@ -5,28 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <device/firmware.h>
-#include <fs/open.h>
 #include <lib/errno.h>
 #include <mm/slab.h>
 
 #include "../../../kernel/linux/start_plan.h"
-
-/* The reading parts are not under test. */
-const char *fw_boot_arguments(void)
-{
-    return "";
-}
-
-int fs_read_text(const char *name, size_t limit, char **out)
-{
-    return -ENOENT;
-}
-
-void *krealloc(void *old, size_t size)
-{
-    return realloc(old, size);
-}
 
 static struct start_plan *plan_of(const char *manifest, const char *bootargs, int expected)
 {

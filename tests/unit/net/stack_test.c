@@ -6,29 +6,13 @@
 
 #include <string.h>
 
+#include <lib/endian.h>
 #include <lib/errno.h>
 
 #define PEER_PORT 1000
 
 static uint8_t frame[2048];
 static struct socket sockets[2];
-
-static void put16(uint8_t *to, unsigned value)
-{
-    to[0] = (uint8_t)(value >> 8);
-    to[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *to, uint32_t value)
-{
-    put16(to, value >> 16);
-    put16(to + 2, value & 0xffff);
-}
-
-static uint32_t get32(const uint8_t *from)
-{
-    return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
-}
 
 static unsigned sum(const uint8_t *bytes, size_t size, uint32_t start)
 {
@@ -49,15 +33,16 @@ static void receive(unsigned protocol, size_t size, size_t summed, size_t field)
     memcpy(frame, ethernet, sizeof(ethernet));
     memset(ip, 0, 20);
     ip[0] = 0x45;
-    put16(ip + 2, (unsigned)size + 20);
+    store_be16(ip + 2, (unsigned)size + 20);
     ip[8] = 64;
     ip[9] = (uint8_t)protocol;
     memcpy(ip + 12, stack_fake_peer, 4);
     memcpy(ip + 16, stack_fake_address, 4);
-    put16(ip + 10, sum(ip, 20, 0));
-    put16(transport + field, 0);
-    put16(transport + field,
-          sum(transport, summed, (uint32_t)(protocol + summed) + (~sum(ip + 12, 8, 0) & 0xffff)));
+    store_be16(ip + 10, sum(ip, 20, 0));
+    store_be16(transport + field, 0);
+    store_be16(
+        transport + field,
+        sum(transport, summed, (uint32_t)(protocol + summed) + (~sum(ip + 12, 8, 0) & 0xffff)));
     stack_fake_receive(frame, 34 + size, 0);
 }
 
@@ -119,9 +104,9 @@ static int received_of(struct inet_sock *sock, size_t size, unsigned said, size_
     unsigned flags = 0;
 
     memset(udp, 0x31, 8 + size);
-    put16(udp, PEER_PORT);
-    put16(udp + 2, STACK_FAKE_PORT);
-    put16(udp + 4, said);
+    store_be16(udp, PEER_PORT);
+    store_be16(udp + 2, STACK_FAKE_PORT);
+    store_be16(udp + 4, said);
     receive(17, 8 + size, summed, 6);
     return (int)sock->transport->receive(sock, &io, &from, &flags);
 }
@@ -155,14 +140,14 @@ static void segment(unsigned flags, uint32_t sequence, const uint8_t *options, s
     size_t header = 20 + options_size;
 
     memset(tcp, 'x', header + size);
-    put16(tcp, PEER_PORT);
-    put16(tcp + 2, STACK_FAKE_PORT);
-    put32(tcp + 4, sequence);
-    put32(tcp + 8, flags & 0x10 ? get32(sent + 4) + stack_fake_segment_length : 0);
+    store_be16(tcp, PEER_PORT);
+    store_be16(tcp + 2, STACK_FAKE_PORT);
+    store_be32(tcp + 4, sequence);
+    store_be32(tcp + 8, flags & 0x10 ? load_be32(sent + 4) + stack_fake_segment_length : 0);
     tcp[12] = (uint8_t)(header / 4 << 4);
     tcp[13] = (uint8_t)flags;
-    put16(tcp + 14, 0xffff);
-    put16(tcp + 18, 0);
+    store_be16(tcp + 14, 0xffff);
+    store_be16(tcp + 18, 0);
     if (options_size != 0)
         memcpy(tcp + 20, options, options_size);
     receive(6, header + size, broken ? header + size - 1 : header + size, 16);
@@ -244,7 +229,7 @@ static void tell_mtu(unsigned mtu)
     memset(icmp, 0, 8);
     icmp[0] = 3;
     icmp[1] = 4;
-    put16(icmp + 6, mtu);
+    store_be16(icmp + 6, mtu);
     memcpy(icmp + 8, stack_fake_frame + 14, size);
     receive(1, 8 + size, 8 + size, 2);
 }
