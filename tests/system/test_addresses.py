@@ -27,6 +27,12 @@ def test_dhcp_and_name_servers(build):
     assert re.search(r"^eth0\t0002000A\t00000000\t0001\t.*\t00FFFFFF\t", text, re.M), result
 
 
+def test_log_says_it_once(build):
+    """Although the IPv6 addresses that come in the first seconds are changes of the interface, too."""
+    _, result = run(build, ["sleep", "3"], arguments="remora.log=info")
+    assert re.findall(rb"eth0: address ([^\r\n]*)", result.log) == [b"10.0.2.15, gateway 10.0.2.2, by DHCP"], result
+
+
 def test_static_address(build):
     text, result = run(build, ["cat", "/etc/resolv.conf", "/proc/net/route", "/proc/net/dev"],
                        arguments="ip=10.0.2.77::10.0.2.9:255.255.0.0::eth0:off:10.0.2.5:10.0.2.6")

@@ -227,11 +227,12 @@ def test_iperf3(build, tmp_path, place, family):
     out = ["--net", "user,out"] if place == "user" else []     # else QEMU drops answers to datagrams
     with serve(build, place, 5201, ["deb:iperf3", "iperf3", "-s"], tmp_path, out) as served:
         address = served.network.guest6("server") if family == "-6" else "{}"
-        for kind in ([], ["-u", "-b", "8M", "-l", "1400"]):
+        for kind in ([], ["-u", "-b", "2M", "-l", "1400"]):
             for way in ([], ["-R"]):
                 end = iperf3(served, family, "-c", address, "-p", str(served.ports[5201]), "-t", "1", *kind, *way)
                 if kind:
-                    assert end["sum"]["packets"] > 300 and end["sum"]["lost_packets"] * 20 < end["sum"]["packets"], end["sum"]
+                    # A host that stops QEMU for half a second overruns a socket's buffer at this rate.
+                    assert end["sum"]["packets"] > 100 and end["sum"]["lost_packets"] * 20 < end["sum"]["packets"], end["sum"]
                 else:
                     assert end["sum_received"]["bytes"] > 1 << 20, end["sum_received"]
 

@@ -21,6 +21,7 @@ struct interface {
     struct netif netif;
     struct netdev *device;
     bool kick; /* something was sent since the last kick */
+    ip4_addr_t logged_address, logged_gateway;
     struct neighbour neighbours[NEIGHBOURS];
 };
 

@@ -143,17 +143,24 @@ static void input(struct netdev *device, unsigned queue, struct netbuf *frames)
 
 /* ---- interfaces come up ---- */
 
+/* lwIP tells changes of IPv6 addresses in the same way. */
 static __cold void status_changed(struct netif *netif)
 {
+    struct interface *interface = netif->state;
     const struct dhcp *dhcp = netif_dhcp_data(netif);
-    char address[IP4ADDR_STRLEN_MAX], gateway[IP4ADDR_STRLEN_MAX];
+    const ip4_addr_t *address = netif_ip4_addr(netif), *gateway = netif_ip4_gw(netif);
+    char text[IP4ADDR_STRLEN_MAX], gateway_text[IP4ADDR_STRLEN_MAX];
 
-    if (ip4_addr_isany(netif_ip4_addr(netif)))
+    if (ip4_addr_isany(address) || (ip4_addr_cmp(address, &interface->logged_address) &&
+                                    ip4_addr_cmp(gateway, &interface->logged_gateway)))
         return;
-    ip4addr_ntoa_r(netif_ip4_addr(netif), address, sizeof(address));
-    ip4addr_ntoa_r(netif_ip4_gw(netif), gateway, sizeof(gateway));
-    log_info("%s: address %s, gateway %s%s", ((struct interface *)netif->state)->device->name,
-             address, gateway, dhcp != NULL ? ", by DHCP" : "");
+    interface->logged_address = *address;
+    interface->logged_gateway = *gateway;
+    ip4addr_ntoa_r(address, text, sizeof(text));
+    ip4addr_ntoa_r(gateway, gateway_text, sizeof(gateway_text));
+    log_info("%s: address %s, %s%s%s", interface->device->name, text,
+             ip4_addr_isany(gateway) ? "no gateway" : "gateway ",
+             ip4_addr_isany(gateway) ? "" : gateway_text, dhcp != NULL ? ", by DHCP" : "");
 }
 
 static err_t interface_init(struct netif *netif)
