@@ -47,9 +47,10 @@ int command_build(char *const argv[])
             root.manifest.memory_mib = options.memory_mib;
         if (options.cpus)
             root.manifest.cpus = options.cpus;
-        root_seal(&root);
-        status = write_image(&root, &options);
+        status = root_seal(&root);
     }
+    if (status == 0)
+        status = write_image(&root, &options);
     for (size_t i = 0; status == 0 && i < root.manifest.notes.count; i++)
         message_warn("%s", root.manifest.notes.item[i]);
     message_progress_end();

@@ -39,8 +39,12 @@ int make_folders(const char *path)
         slash = strchr(slash, '/');
         if (slash)
             *slash = '\0';
-        if (mkdir(copy, 0777) < 0 && errno != EEXIST && errno != EROFS)
-            result = -errno;
+        if (mkdir(copy, 0777) < 0 && errno != EEXIST) {
+            int error = errno;
+
+            if (error != EROFS || access(copy, F_OK) < 0)
+                result = -error;
+        }
         if (slash == NULL)
             break;
         *slash = '/';

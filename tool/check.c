@@ -123,10 +123,11 @@ int command_check(char *const argv[])
         tree_walk(&root.tree, "/", check_file, &check);
         for (size_t i = 0; i < root.manifest.notes.count; i++)
             printf("note: %s\n", root.manifest.notes.item[i]);
-        printf("%u programs, %u libraries; %u with LSE atomics, which libraries use where the CPU "
+        printf("%u program%s, %u librar%s; %u with LSE atomics, which libraries use where the CPU "
                "has them\n",
-               check.programs, check.libraries, check.lse);
-        printf("%u problems\n", check.problems);
+               check.programs, check.programs == 1 ? "" : "s", check.libraries,
+               check.libraries == 1 ? "y" : "ies", check.lse);
+        printf("%u problem%s\n", check.problems, check.problems == 1 ? "" : "s");
         status = check.problems ? 1 : 0;
     }
     message_progress_end();

@@ -62,12 +62,23 @@ static enum elf_verdict verdict(struct elf *elf, enum elf_verdict kind, char *me
     return kind;
 }
 
+static char *not_elf(const struct view *view)
+{
+    if (view->size == 0)
+        return text_copy("it is empty, and Remora runs arm64 ELF programs");
+    if (view->size > 2 && memcmp(view->data, "#!", 2) == 0)
+        return text_copy("it is a script, not an ELF file; run what interprets it, with the script "
+                         "in a shared folder (-v) or in a folder with remora.conf, as in "
+                         "remora run -v .:/srv deb:python3 python3 /srv/FILE");
+    return text_copy("it is not an ELF file, and Remora runs arm64 ELF programs");
+}
+
 static enum elf_verdict check_header(struct elf *elf, struct view *view)
 {
     const Elf64_Ehdr *header = &view->header;
 
     if (view->size < SELFMAG || memcmp(view->data, ELFMAG, SELFMAG) != 0)
-        return verdict(elf, ELF_NONE, text_copy("it is not an ELF file"));
+        return verdict(elf, ELF_NONE, not_elf(view));
     if (view->size < 20)
         return verdict(elf, ELF_DAMAGED, text_copy("it is cut off within its ELF header"));
     memcpy(&view->header, view->data,

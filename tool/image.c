@@ -250,8 +250,10 @@ int file_begin(const char *path, char **temporary)
     struct stat info;
     int fd;
 
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
-        message_error("%s: is a folder; name a file in it", path);
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        message_error("%s: is a %s", path,
+                      S_ISDIR(info.st_mode) ? "folder; name a file in it"
+                                            : "device, pipe or socket; name a file");
         return -1;
     }
     *temporary = text_format("%s.XXXXXX", path);

@@ -43,6 +43,12 @@ int kernel_open(struct image *kernel, const struct options *options)
             "no kernel Image beside this command; build it with `make`, or name one "
             "with --kernel FILE");
     status = image_open(kernel, path);
+    if (status)
+        message_error("%s was to be the kernel, as %s says; it is the file `Image` of a build",
+                      path,
+                      options->kernel ? "--kernel"
+                      : named         ? "REMORA_KERNEL"
+                                      : "its place beside this command");
     if (status == 0)
         message_verbose("kernel %s", path);
     free(path);

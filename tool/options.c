@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The command line. Options come before SOURCE; all behind SOURCE belongs to the program. A value
- * follows its option as the next word or after '='.
+ * follows its option as the next word or after '='. Behind `--` no word is an option.
  */
 #include "options.h"
 
@@ -19,6 +19,8 @@
 #define SHOW  COMMAND_INSPECT
 #define CHECK COMMAND_CHECK
 #define MAKE  (RUN | BUILD | CHECK)
+
+#define CPUS_MAX 128 /* the kernel's first look at a device tree has no room for many more */
 
 #define HELP_COLUMN 27 /* where the texts of `remora help COMMAND` begin */
 
@@ -49,8 +51,8 @@ static int set_cpus(struct options *options, const char *value)
     char *end;
     unsigned long number = strtoul(value, &end, 10);
 
-    if (end == value || *end || number == 0 || number > 512)
-        return message_error("--cpus %s: give a number from 1 to 512", value);
+    if (end == value || *end || number == 0 || number > CPUS_MAX)
+        return message_error("--cpus %s: give a number from 1 to %d", value, CPUS_MAX);
     options->cpus = (unsigned)number;
     return 0;
 }
@@ -84,14 +86,21 @@ static int add_env_file(struct options *options, const char *value)
 {
     FILE *file = fopen(value, "re");
     char *line = NULL;
-    size_t room = 0;
+    size_t room = 0, number = 0;
+    ssize_t length;
     int status = 0;
 
     if (file == NULL)
         return message_error("--env-file %s: %s", value, strerror(errno));
-    while (status == 0 && getline(&line, &room, file) >= 0) {
+    while (status == 0 && (length = getline(&line, &room, file)) >= 0) {
+        number++;
+        if (line[0] == '=' || strlen(line) != (size_t)length)
+            status =
+                message_error("--env-file %s: line %zu %s; give NAME=VALUE, or NAME to pass on "
+                              "the host's",
+                              value, number, line[0] == '=' ? "has no name" : "holds a zero byte");
         line[strcspn(line, "\r\n")] = '\0';
-        if (line[0] && line[0] != '#')
+        if (status == 0 && line[0] && line[0] != '#')
             status = add_env(options, line);
     }
     if (status == 0 && ferror(file))
@@ -329,7 +338,7 @@ int options_parse(struct options *options, enum command command, char *const arg
                 break;
             continue;
         }
-        if (options->source && strcmp(*argv, "--") == 0)
+        if (strcmp(*argv, "--") == 0)
             break;
         if (options->source && !(strcmp(*argv, "-o") == 0 && command == COMMAND_BUILD)) {
             words_add(&options->args, *argv++);
@@ -342,6 +351,8 @@ int options_parse(struct options *options, enum command command, char *const arg
     }
     if (*argv && strcmp(*argv, "--") == 0)
         argv++;
+    if (options->source == NULL && *argv)
+        options->source = *argv++;
     while (*argv)
         words_add(&options->args, *argv++);
     message_set_level(options->level);

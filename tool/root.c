@@ -115,14 +115,20 @@ static void set_default_environment(struct manifest *manifest)
         environment_set(&manifest->env, "HOME=/root");
 }
 
-void root_seal(struct root *root)
+int root_seal(struct root *root)
 {
     struct buffer text = {0};
+    int status = 0;
 
     manifest_write(&root->manifest, &text);
+    if (text.length > MANIFEST_SIZE_MAX)
+        status = message_error("arguments and environment take %zu bytes, at most %d fit; put them "
+                               "into a file that the program reads",
+                               text.length, MANIFEST_SIZE_MAX);
     tree_add_directory(&root->tree, MANIFEST_DIRECTORY, 0755);
     tree_add_text(&root->tree, MANIFEST_PATH, 0444, text.data);
     buffer_free(&text);
+    return status;
 }
 
 int root_read(struct root *root, int fd, uint64_t offset, uint64_t size, const char *name)

@@ -47,8 +47,9 @@ int root_choose_program(struct root *root, const struct options *options);
 /* Sets the user by what the root's /etc/passwd and /etc/group say, and HOME. Reports. */
 int root_set_user(struct root *root, const char *wanted);
 
-/* Writes the manifest into the tree; the last step before the tree is written. */
-void root_seal(struct root *root);
+/* Writes the manifest into the tree; the last step before the tree is written. Reports one that is
+ * longer than the kernel reads. */
+int root_seal(struct root *root);
 
 /* Reads a root that lies in a file: its tree and manifest. Reports; name is for messages. */
 int root_read(struct root *root, int fd, uint64_t offset, uint64_t size, const char *name);

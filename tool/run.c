@@ -496,7 +496,7 @@ int command_run(char *const argv[])
     if (status == 0)
         status = root_choose_program(&root, &options);
     if (status == 0 && root.fd < 0)
-        root_seal(&root);
+        status = root_seal(&root);
     if (status == 0 && root.image && options.kernel == NULL) {
         image_fd = open(root.image, O_RDONLY);
         if (image_fd < 0)

@@ -309,9 +309,10 @@ static int make_root(struct root *root, const char *text, const struct words *na
         made.manifest.name = memory_copy(text, strcspn(text, ",="));
         environment_set(&made.manifest.env, ROOT_DEFAULT_PATH);
         environment_set(&made.manifest.env, "HOME=/root");
-        root_seal(&made);
-        status = write_root(&made, path);
+        status = root_seal(&made);
     }
+    if (status == 0)
+        status = write_root(&made, path);
     root_free(&made);
     return status ? status : open_root(root, path);
 }

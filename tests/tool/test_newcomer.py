@@ -4,6 +4,7 @@ full disks, signals while files are written."""
 import os
 import re
 import signal
+import stat
 import subprocess
 import time
 
@@ -51,6 +52,50 @@ def test_wrong_values(tool, programs):
     tool.fails(126, "run", "/dev/null", text="a device, pipe or socket")
     tool.fails(125, "inspect", programs["static"], text="`remora check`")
     tool.fails(125, "build", programs["static"], "-o", tool.folder, text="is a folder; name a file in it")
+
+
+def test_output_that_is_no_file(tool, programs):
+    """A device, pipe or socket is not replaced by the image, whoever asks for it."""
+    fifo, link = tool.path("fifo"), tool.path("link")
+    os.mkfifo(fifo)
+    os.symlink(fifo, link)
+    for place in (fifo, link):
+        tool.fails(125, "build", programs["static"], "-o", place, text="is a device, pipe or socket; name a file")
+    assert stat.S_ISFIFO(os.lstat(fifo).st_mode) and os.path.islink(link)
+
+
+def test_double_dash(tool, programs):
+    """Behind -- no word is an option: a program's name may begin with a dash."""
+    os.symlink(programs["static"], tool.path("-x"))
+    for words in (["--", "-x", "-q"], ["-q", "--", "-x", "-q"]):
+        image = tool.path("dash.img")
+        tool.ok("build", "-o", image, *words, cwd=tool.folder)
+        assert b"command   -x -q\n" in tool.ok("inspect", image).stdout
+    tool.fails(125, "run", "--", text="no SOURCE given")
+
+
+def test_environment_files(tool, programs):
+    for text, line in (("A=1\n=2\n", "line 2 has no name"), ("A=1\n\nB=\0\n", "line 3 holds a zero byte")):
+        tool.fails(125, "run", "--env-file", tool.write("env", text), programs["static"], text=line)
+
+
+def test_more_arguments_than_fit(tool, programs):
+    """The kernel reads 256 KiB of manifest; more is told here, not by a guest that finds none."""
+    long = ["x" * 100000] * 3
+    tool.fails(125, "run", programs["static"], *long, text="at most 262144 fit")
+    tool.fails(125, "build", "-o", tool.path("long.img"), programs["static"], *long, text="at most 262144 fit")
+    assert not os.path.exists(tool.path("long.img"))
+
+
+def test_what_is_no_program(tool):
+    tool.fails(126, "run", tool.write("empty", ""), text="it is empty")
+    tool.fails(126, "run", tool.write("script", "#!/bin/sh\necho\n"), text=["it is a script", "-v .:/srv"])
+
+
+def test_what_is_no_kernel(tool, programs):
+    text = "was to be the kernel, as --kernel says"
+    for path in (programs["static"], tool.path("nothing")):
+        tool.fails(125, "run", "--kernel", path, programs["static"], text=text)
 
 
 def test_volume_of_docker(tool, programs):
