@@ -77,4 +77,16 @@ uninstall:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all everything configure setup run test test-all bench check format menuconfig gdb install uninstall clean
+help:
+	@echo "make            the command, the kernel and our programs, in $(BUILD)/"
+	@echo "make run        install what is missing, build, run our web server; APP=deb:sqlite3 ARGS='...' runs another program"
+	@echo "make test       all tests but the long ones; TEST=unit:rbtree runs one; test-all: the long ones too"
+	@echo "make bench      figures beside a Linux guest"
+	@echo "make check      formatting, include direction, licence lines; format: bring files into form"
+	@echo "make menuconfig choose drivers and options"
+	@echo "make gdb        boot hello under gdb, stopped at the kernel's start"
+	@echo "make install    the command and the kernel, to PREFIX=/usr/local; uninstall"
+	@echo "make clean      remove $(BUILD)/"
+	@echo "Variables: ARCH CROSS_PREFIX CC LD STRIP OBJCOPY HOST_CC BUILD CONFIG JOBS (README.md)"
+
+.PHONY: all everything configure setup run test test-all bench check format menuconfig gdb install uninstall clean help

@@ -66,6 +66,9 @@ def generate(options):
 
 
 def menu(options):
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        sys.exit("menuconfig needs a terminal; without one write the answers, as in "
+                 f"`echo CONFIG_INET=n >>{os.path.relpath(options.answers)}` (kernel/**/Kconfig has the names)")
     os.chdir(TOP)
     os.environ["KCONFIG_CONFIG"] = options.answers
     import menuconfig

@@ -37,6 +37,11 @@ def test_architecture_is_printed(tmp_path):
         assert "architecture arm64" in result.stdout
 
 
+def test_menu_without_a_terminal(tmp_path):
+    result = make("menuconfig", f"CONFIG={tmp_path}/answers")
+    assert result.returncode != 0 and "needs a terminal" in result.stderr and "Traceback" not in result.stderr
+
+
 @pytest.mark.long
 def test_clang(tmp_path):
     """Without warnings, which are errors for the compiler; the linker's are looked for."""
