@@ -39,11 +39,13 @@ void defer_read_end(void)
     preempt_enable();
 }
 
-/* Preemption off and no reading section: noted with a release, after all reads of the section. */
+/* Preemption off and no reading section: noted with a release, after all reads of the last section;
+ * read with an acquire, before those of the next, which then see what was unlinked before that
+ * period. */
 void defer_quiescent(void)
 {
     struct cpu *cpu = this_cpu();
-    uint64_t now = (uint64_t)atomic64_read(&period);
+    uint64_t now = (uint64_t)smp_load_acquire(&period.v);
 
     if (cpu->defer.seen != now)
         smp_store_release(&cpu->defer.seen, now);
@@ -79,7 +81,7 @@ void defer_free(struct deferred *deferred, void (*run)(struct deferred *deferred
 
 static bool passed(const struct cpu *cpu, uint64_t number)
 {
-    return smp_load_acquire(&cpu->defer.seen) > number || READ_ONCE(cpu->defer.idle);
+    return smp_load_acquire(&cpu->defer.seen) > number || smp_load_acquire(&cpu->defer.idle);
 }
 
 /* Waits until no reading section is left that began before now. */

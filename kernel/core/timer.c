@@ -69,10 +69,11 @@ static void insert(struct cpu *cpu, struct timer *timer)
     rb_insert(&cpu->timers.tree, &timer->node, parent, link);
 }
 
-/* Whose tree it is in; stays so only under that tree's lock. */
+/* Whose tree it is in; stays so only under that tree's lock. Who finds it in none sees who took it
+ * out to run it: pairs with leave_tree(). */
 static struct cpu *home_of(const struct timer *timer)
 {
-    return (struct cpu *)(uintptr_t)atomic64_read(&timer->cpu);
+    return (struct cpu *)(uintptr_t)smp_load_acquire(&timer->cpu.v);
 }
 
 /*
