@@ -104,7 +104,7 @@ int block_cache_peek(struct block_cache *cache, uint64_t index, struct page **pa
     *page = pagecache_find(&cache->object, index);
     if (*page == NULL)
         return -EAGAIN;
-    if (READ_ONCE((*page)->flags) & PAGE_UPTODATE)
+    if (pagecache_is_filled(*page))
         return 0;
     page_unref(*page);
     return -EAGAIN;

@@ -226,7 +226,7 @@ static int page_copied(struct erofs_inode *own, uint64_t index, unsigned want, s
         *page = pagecache_find(&own->object, index);
         if (*page == NULL)
             return -EAGAIN;
-        if ((*page)->flags & PAGE_UPTODATE)
+        if (pagecache_is_filled(*page))
             return 1;
         page_unref(*page);
         return -EAGAIN;

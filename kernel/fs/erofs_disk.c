@@ -101,7 +101,7 @@ static int find(struct erofs_inode *own, uint64_t index, struct page **page)
     *page = pagecache_find(&own->object, index);
     if (*page == NULL)
         return -EAGAIN;
-    if (READ_ONCE((*page)->flags) & PAGE_UPTODATE)
+    if (pagecache_is_filled(*page))
         return 0;
     page_unref(*page);
     return -EAGAIN;

@@ -172,7 +172,7 @@ static int p9_get_page(struct vm_object *object, uint64_t index, unsigned want, 
         return -EIO;
     if (want & OBJECT_NOWAIT) {
         *page = pagecache_find(object, index);
-        if (*page != NULL && (READ_ONCE((*page)->flags) & PAGE_UPTODATE))
+        if (*page != NULL && pagecache_is_filled(*page))
             return 1;
         if (*page != NULL)
             page_unref(*page);

@@ -62,7 +62,7 @@ int tmpfs_page(struct tmpfs_inode *own, uint64_t index, struct page **page)
     int error;
 
     *page = pagecache_find(&own->object, index);
-    if (*page != NULL && ((*page)->flags & PAGE_UPTODATE))
+    if (*page != NULL && pagecache_is_filled(*page))
         return 0;
     if (*page != NULL)
         page_unref(*page);
@@ -120,7 +120,7 @@ static int tmpfs_get(struct vm_object *object, uint64_t index, unsigned want, un
         return -EFAULT;
     *page = pagecache_find(object, index);
     if (*page != NULL) {
-        if ((*page)->flags & PAGE_UPTODATE)
+        if (pagecache_is_filled(*page))
             return 1;
         page_unref(*page);
         if (want & OBJECT_NOWAIT)

@@ -33,7 +33,7 @@ static ssize_t read_piece(struct tmpfs_inode *own, struct io *io, uint64_t lengt
     }
     page = own->object.page_count != 0 ? pagecache_find(&own->object, index) : NULL;
     count = 1;
-    if (page != NULL && !(page->flags & PAGE_UPTODATE)) {
+    if (page != NULL && !pagecache_is_filled(page)) {
         page_unref(page);
         count = tmpfs_page(own, index, &page);
         if (count < 0)

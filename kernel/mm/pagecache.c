@@ -160,7 +160,7 @@ int pagecache_get(struct vm_object *object, uint64_t index, unsigned flags, stru
             *created = error == 0;
             return error;
         }
-        if (READ_ONCE(page->flags) & PAGE_UPTODATE) {
+        if (pagecache_is_filled(page)) {
             *out = page;
             return 0;
         }

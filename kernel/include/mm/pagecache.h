@@ -7,6 +7,7 @@
 #ifndef MM_PAGECACHE_H
 #define MM_PAGECACHE_H
 
+#include <arch/barrier.h>
 #include <lib/types.h>
 #include <mm/object.h>
 #include <mm/page.h>
@@ -18,6 +19,12 @@ struct page *pagecache_find(struct vm_object *object, uint64_t index);
 /* First page at or after *index (below `end`), with a reference; *index is set to its place. NULL:
  * none. */
 struct page *pagecache_next(struct vm_object *object, uint64_t *index, uint64_t end);
+
+/* Are its contents there? What they are is read after this: pairs with pagecache_filled(). */
+static inline bool pagecache_is_filled(const struct page *page)
+{
+    return smp_load_acquire(&page->flags) & PAGE_UPTODATE;
+}
 
 /* Finds or adds. A new page is PAGE_LOCKED, not PAGE_UPTODATE, contents undefined (zeroed with
  * PAGE_ZERO in `flags`: then up to date and unlocked); *created tells. A found one is waited for
