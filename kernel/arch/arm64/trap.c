@@ -258,6 +258,8 @@ void trap_serror(struct trapframe *frame, uint64_t esr)
     unsigned severity = esr >> 10 & 7; /* AET */
 
     if (ras && (severity == 2 || severity == 6)) {
+        if (!trapframe_user(frame) && (frame->pstate & DAIF_IRQ_MASKED))
+            return; /* the log's own lock may be held */
         log_warn("SError passed over: the error was %s (ESR_EL1 %#lx)",
                  severity == 6 ? "corrected" : "restartable", esr);
         return;

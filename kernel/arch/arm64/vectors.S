@@ -126,7 +126,7 @@ user_sync:
     lsr     x25, x24, #ESR_EC_SHIFT
     cmp     x25, #EC_SVC64
     b.ne    1f
-    msr     daifclr, #0xb                   /* D, I, F; SErrors are open already */
+    msr     daifclr, #0xf
     mov     x0, sp
     bl      trap_syscall
     b       return_to_user
@@ -156,11 +156,11 @@ user_serror:
     b       return_to_user
 
 /*
- * The frame is at SP. Nothing may become pending between the test of the work word and ERET. No C code
- * follows the program's IA key, but for an SError's, which ends before what it interrupted goes on.
+ * The frame is at SP. Nothing may become pending between the test of the work word and ERET, no C code
+ * follow the program's IA key, and no SError write over ELR_EL1 and SPSR_EL1.
  */
 direct_function return_to_user
-    msr     daifset, #3
+    msr     daifset, #7
     mrs     x20, tpidr_el1
     ldr     w2, [x20, #THREAD_WORK]
     cbnz    w2, 4f
@@ -210,7 +210,7 @@ kernel_serror:
     bl      trap_serror
 
 return_to_kernel:
-    msr     daifset, #3
+    msr     daifset, #7
     ldp     x22, x23, [sp, #FRAME_PC]
     ldr     x30, [sp, #FRAME_X30]
     msr     elr_el1, x22

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Masking of interrupts on this CPU: PSTATE.I and .F (Arm ARM C5.2.2). SErrors stay unmasked. */
+/*
+ * Masking of interrupts on this CPU: PSTATE.I and .F (Arm ARM C5.2.2). SErrors (.A) are masked from
+ * an exception's entry until interrupts are first enabled, and on the way out.
+ */
 #ifndef ARCH_IRQFLAGS_H
 #define ARCH_IRQFLAGS_H
 
@@ -22,7 +25,7 @@ static inline void irq_disable(void)
 
 static inline void irq_enable(void)
 {
-    __asm__ volatile("msr daifclr, #3" ::: "memory");
+    __asm__ volatile("msr daifclr, #7" ::: "memory");
 }
 
 /* Masks interrupts and returns what irq_restore() needs to undo just that. Nests. */
