@@ -140,6 +140,7 @@ static void *map_range(paddr_t pa, size_t size, unsigned prot)
         va = 0;
     }
     spin_unlock(&window_lock);
+    isb();
     return va == 0 ? NULL : (void *)(va + offset);
 }
 

@@ -208,6 +208,31 @@ static bool authentication_failed(unsigned class, vaddr_t address)
     return class == EC_INSTRUCTION_SAME && address != pac_strip(address);
 }
 
+/* What an address of the kernel's is mapped to, as the CPU translates it (PAR_EL1). */
+static __noinline bool physical_address(vaddr_t address, paddr_t *physical)
+{
+    uint64_t result;
+
+    __asm__ volatile("at s1e1r, %0" ::"r"(address) : "memory");
+    isb();
+    result = sysreg_read(par_el1);
+    *physical = (result & 0xffffffffff000UL) | (address & 0xfff);
+    return (result & 1) == 0;
+}
+
+/*
+ * Another CPU has mapped it, and this one's walk began before: without FEAT_ETS a walk is not
+ * ordered by what ordered the access, only by a context synchronisation (Arm ARM D8.2.3), as this
+ * exception is one.
+ */
+static bool mapped_by_now(uint64_t esr, vaddr_t address)
+{
+    paddr_t physical;
+
+    return (address >> 55 & 1) && (esr & FSC_LEVEL_MASK) == FSC_TRANSLATION &&
+           physical_address(address, &physical);
+}
+
 /* From vectors.S: an exception of the kernel's own code. */
 void trap_kernel_sync(struct trapframe *frame, uint64_t esr, vaddr_t address);
 void trap_kernel_sync(struct trapframe *frame, uint64_t esr, vaddr_t address)
@@ -225,6 +250,8 @@ void trap_kernel_sync(struct trapframe *frame, uint64_t esr, vaddr_t address)
         struct fault fault = fault_decode(esr, address, user);
 
         if (fault_is_page_fault(esr)) {
+            if (unlikely(mapped_by_now(esr, address)))
+                return;
             if (!(frame->pstate & DAIF_IRQ_MASKED))
                 irq_enable();
             trap_fault(frame, &fault);
@@ -277,18 +304,6 @@ static void print_registers(const struct trapframe *frame)
     log_error("lr  %016lx  sp  %016lx  pc  %016lx", frame->x[30], frame->sp, frame->pc);
     log_error("pstate %lx  esr %lx  far %lx", frame->pstate, sysreg_read(esr_el1),
               sysreg_read(far_el1));
-}
-
-/* What an address of the kernel's is mapped to, as the CPU translates it (PAR_EL1). */
-static bool physical_address(vaddr_t address, paddr_t *physical)
-{
-    uint64_t result;
-
-    __asm__ volatile("at s1e1r, %0" ::"r"(address) : "memory");
-    isb();
-    result = sysreg_read(par_el1);
-    *physical = (result & 0xffffffffff000UL) | (address & 0xfff);
-    return (result & 1) == 0;
 }
 
 static const char *abort_name(uint64_t esr)
