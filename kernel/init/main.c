@@ -153,10 +153,9 @@ static void start_machine(void)
 
     start_other_cpus();
     alternatives_apply();
-    if (cpu_has(CAP_BTI)) {
+    if (cpu_has(CAP_BTI))
         image_guard_text();
-        features_cpu_enable();
-    }
+    features_cpu_enable();
     pac_new_kernel_key(&current()->context);
     pac_cpu_start(&current()->context);
     cpu_release_all();

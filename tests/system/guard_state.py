@@ -26,11 +26,12 @@ def pair(value):
 
 
 def cpus():
-    """Of every CPU: its key, its control register, and the key of the thread that it runs."""
+    """Of every CPU: its key, its control register, its tables for programs, its state, and the key of the thread that it runs."""
     found = []
     for cpu in sorted(gdb.selected_inferior().threads(), key=lambda thread: thread.num):
         cpu.switch()
         found.append({"key": key(), "sctlr": register("SCTLR"), "kernel": register("pc") >> 63 == 1,
+                      "tables": register("TTBR0_EL1"), "pstate": register("cpsr"),
                       "thread_key": pair(current()["context"]["kernel_key"])})
     return found
 
@@ -81,6 +82,7 @@ state = {
     "thread_keys": [pair(thread["context"]["kernel_key"]) for thread in threads()],
     "map": gdb.execute("remora-map", to_string=True).splitlines(),
     "program_code": list(executable(sleeper["vmspace"])),
+    "identity": int(gdb.parse_and_eval("boot_entry.image + (unsigned long)&idmap_root_table - (unsigned long)&__image_start")),
     "text": [int(gdb.parse_and_eval(f"(unsigned long)&{name}")) for name in ("__image_start", "__text_end")],
 }
 if int(gdb.parse_and_eval("$forge")):

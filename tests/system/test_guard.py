@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pointer authentication and BTI of the kernel itself, by registers, page tables and a forged return address."""
+"""Pointer authentication, BTI and what else guards the kernel itself, by registers, page tables and a forged return address."""
 import json
 import os
 import re
@@ -12,7 +12,8 @@ import debugger
 from conftest import TOP
 from guest import Machine
 
-ENIA, BT0, BT1 = 1 << 31, 1 << 35, 1 << 36  # of SCTLR_EL1
+ENIA, BT0, BT1, SPAN = 1 << 31, 1 << 35, 1 << 36, 1 << 23  # of SCTLR_EL1
+SERROR_MASKED = 1 << 8  # of PSTATE
 WITH = ("cpu=max cpus=1", "cpu=max gic=3 cpus=4", "cpu=max cpus=8 virtualization=on",
         "cpu=max cpus=1 secure=on", "cpu=max gic=3 cpus=1 secure=on virtualization=on")
 WITHOUT = ("cpu=cortex-a53 cpus=2", "cpu=neoverse-n1 gic=3 cpus=2", "cpu=a64fx gic=3 cpus=2", "cpu=max,pauth=off cpus=2")
@@ -65,6 +66,17 @@ def test_absent(build, tmp_path, machine):
     for cpu in state["cpus"]:
         assert cpu["sctlr"] & (ENIA | BT0 | BT1) == (BT0 | BT1 if targets else 0), hex(cpu["sctlr"])
     assert guarded(state)[0] == ([tuple(state["text"])] if targets else [])
+
+
+@pytest.mark.parametrize("machine", ("cpu=max gic=3 cpus=4", "cpu=cortex-a72 cpus=4", "cpu=max cpus=2 virtualization=on"))
+def test_idle_state(build, tmp_path, machine):
+    """Idle CPUs have left the map that they were started on, take SErrors, and have SPAN as the CPU asks for."""
+    state, result = look(build, str(tmp_path / "gdb"), machine)
+    assert result.status == 0, result
+    for cpu in state["cpus"]:
+        assert cpu["kernel"] and cpu["tables"] & (1 << 48) - 1 not in (0, state["identity"]), cpu
+        assert not cpu["pstate"] & SERROR_MASKED, hex(cpu["pstate"])
+        assert bool(cpu["sctlr"] & SPAN) == ("max" not in machine), hex(cpu["sctlr"])
 
 
 @pytest.mark.parametrize("machine", ("cpu=max cpus=1", "cpu=max cpus=4", "cpu=cortex-a72 cpus=1"))

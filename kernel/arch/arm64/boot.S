@@ -54,6 +54,21 @@ image_remora_header:
     .quad   FEATURE_NETWORK | FEATURE_9P | FEATURE_PORTS | FEATURE_DISK
     .fill   48, 1, 0
 
+/*
+ * TTBR0 from the identity map to no map. The former's entry is global: were it left in the TLB, it would
+ * answer for a program's page of the same address (Arm ARM D8.14.1). Uses x1.
+ */
+    .macro leave_idmap physical, virtual
+    adr_l   x1, empty_table
+    sub     x1, x1, \virtual
+    add     x1, x1, \physical
+    msr     ttbr0_el1, x1
+    isb
+    tlbi    vmalle1
+    dsb     nsh
+    isb
+    .endm
+
     .text
     .balign 64
 
@@ -94,7 +109,7 @@ primary_high:
     mov     x29, xzr
     adr_l   x1, vectors
     msr     vbar_el1, x1
-    isb
+    leave_idmap x21, x22
     adr_l   x0, __bss_start
     adr_l   x2, __bss_end
     sub     x2, x2, x0
@@ -174,7 +189,7 @@ secondary_high:
     msr     tpidr_el1, x3
     mov     sp, x4
     mov     x29, xzr
-    isb
+    leave_idmap x8, x10
     mov     x0, x3
     bl      secondary_main
     b       .
@@ -207,7 +222,21 @@ leave_el3:
     orr     x1, x1, x3
     cbz     x1, 6f
     orr     x0, x0, #SCR_EL3_API | SCR_EL3_APK
-6:  msr     scr_el3, x0
+6:  mrs     x1, id_aa64mmfr0_el1
+    ubfx    x1, x1, #ID_AA64MMFR0_FGT_SHIFT, #4
+    cbz     x1, 10f
+    orr     x0, x0, #SCR_EL3_FGTEN
+10: mrs     x1, id_aa64mmfr1_el1
+    ubfx    x1, x1, #ID_AA64MMFR1_HCX_SHIFT, #4
+    cbz     x1, 11f
+    orr     x0, x0, #SCR_EL3_HXEN
+11: msr     scr_el3, x0
+    mov     x0, #HCR_EL2_RW                 /* what reset leaves in these is unknown: MMU off */
+    msr     hcr_el2, x0
+    mov_l   x0, SCTLR_EL2_OFF
+    msr     sctlr_el2, x0
+    mov_l   x0, SCTLR_EL1_OFF
+    msr     sctlr_el1, x0
     mov     x0, #CPTR_EL3_EZ
     msr     cptr_el3, x0
     msr     mdcr_el3, xzr
@@ -234,7 +263,11 @@ leave_el3:
     isb
     eret
 
-/* EL2 -> EL1: nothing of EL1 is trapped, counters are open, stage 2 is off, EL2 stays free. */
+/*
+ * EL2 -> EL1: nothing of EL1 is trapped, counters are open, stage 2 is off, EL2 stays free. Some CPUs have
+ * HCR_EL2.E2H as one for good (without FEAT_E2H0): x4 tells, and CNTHCTL_EL2, CPTR_EL2 and the name
+ * SCTLR_EL1 then mean something else (Arm ARM D13.2).
+ */
 leave_el2:
     mrs     x1, id_aa64isar1_el1
     mov_l   x2, ID_AA64ISAR1_PAUTH
@@ -248,8 +281,12 @@ leave_el2:
     orr     x0, x0, x3
 1:  msr     hcr_el2, x0
     isb
-    mov     x0, #3
-    msr     cnthctl_el2, x0
+    mrs     x4, hcr_el2
+    and     x4, x4, #HCR_EL2_E2H
+    mov     x0, #3                          /* EL1PCTEN, EL1PCEN */
+    cbz     x4, 7f
+    lsl     x0, x0, #10
+7:  msr     cnthctl_el2, x0
     msr     cntvoff_el2, xzr
     mrs     x0, midr_el1
     msr     vpidr_el2, x0
@@ -258,10 +295,11 @@ leave_el2:
     msr     vttbr_el2, xzr
     msr     hstr_el2, xzr
     mrs     x1, id_aa64dfr0_el1
-    ubfx    x2, x1, #8, #4                  /* PMUVer */
-    cbz     x2, 2f
-    cmp     x2, #0xf
-    b.eq    2f
+    ubfx    x3, x1, #8, #4                  /* PMUVer: 0 and 15 are none */
+    sub     x3, x3, #1
+    mov     x2, #0
+    cmp     x3, #14
+    b.hs    2f
     mrs     x2, pmcr_el0
     ubfx    x2, x2, #11, #5                 /* all event counters to EL1 */
 2:  msr     mdcr_el2, x2
@@ -270,7 +308,9 @@ leave_el2:
     ubfx    x2, x1, #ID_AA64PFR0_SVE_SHIFT, #4
     cbz     x2, 3f
     bic     x0, x0, #CPTR_EL2_TZ
-3:  msr     cptr_el2, x0
+3:  cbz     x4, 8f
+    mov     x0, #CPACR_FP_OPEN | CPACR_SVE_OPEN
+8:  msr     cptr_el2, x0
     isb
     cbz     x2, 4f
     mov     x2, #0xf
@@ -282,9 +322,15 @@ leave_el2:
     orr     x2, x2, x3
     msr     S3_4_C12_C9_5, x2
     isb
+    mrs     x2, S3_4_C12_C9_5
+    tbz     x2, #0, 5f                      /* kept off by EL3: then the next one is undefined */
     msr     S3_4_C12_C11_0, xzr             /* ICH_HCR_EL2 */
-5:  mrs     x1, id_aa64mmfr0_el1
-    ubfx    x2, x1, #56, #4                 /* fine-grained traps */
+5:  mrs     x1, id_aa64mmfr1_el1
+    ubfx    x2, x1, #ID_AA64MMFR1_HCX_SHIFT, #4
+    cbz     x2, 9f
+    msr     S3_4_C1_C2_2, xzr               /* HCRX_EL2 */
+9:  mrs     x1, id_aa64mmfr0_el1
+    ubfx    x2, x1, #ID_AA64MMFR0_FGT_SHIFT, #4
     cbz     x2, 6f
     msr     S3_4_C1_C1_4, xzr               /* HFGRTR_EL2 */
     msr     S3_4_C1_C1_5, xzr               /* HFGWTR_EL2 */
@@ -294,8 +340,11 @@ leave_el2:
 6:  adr_l   x2, monitor_vectors
     msr     vbar_el2, x2
     mov_l   x0, SCTLR_EL1_OFF
-    msr     sctlr_el1, x0
-    msr     elr_el2, lr
+    cbz     x4, 10f
+    msr     S3_5_C1_C0_0, x0                /* SCTLR_EL12 */
+    b       11f
+10: msr     sctlr_el1, x0
+11: msr     elr_el2, lr
     mov     x0, #SPSR_EL1H_MASKED
     msr     spsr_el2, x0
     isb

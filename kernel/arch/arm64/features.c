@@ -211,12 +211,14 @@ bool cpu_has(unsigned capability)
 
 void features_cpu_enable(void)
 {
-    if (cpu_has(CAP_BTI)) {
-        reg_t control = sysreg_read(sctlr_el1);
+    reg_t control = sysreg_read(sctlr_el1);
 
-        sysreg_write(sctlr_el1, control | SCTLR_BT0 | SCTLR_BT1);
-        isb();
-    }
+    if (cpu_has(CAP_PAN))
+        control &= ~(reg_t)SCTLR_SPAN; /* every exception to EL1 sets PSTATE.PAN */
+    if (cpu_has(CAP_BTI))
+        control |= SCTLR_BT0 | SCTLR_BT1;
+    sysreg_write(sctlr_el1, control);
+    isb();
 }
 
 /* What a program may see of each register; the rest reads as `fixed`, as Linux has it. */

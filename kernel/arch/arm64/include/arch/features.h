@@ -40,7 +40,7 @@ bool cpu_has(unsigned capability);
 /* Puts the better forms into place (alternative.h); once, when all CPUs have reported. */
 void alternatives_apply(void);
 
-/* On each CPU once all have reported: switches on what all of them have (BTI). */
+/* On each CPU once all have reported: switches on what all of them have (BTI, PAN). */
 void features_cpu_enable(void);
 
 /* Registers as a program sees them through MRS (HWCAP_CPUID). */

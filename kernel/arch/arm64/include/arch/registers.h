@@ -25,31 +25,31 @@
 #define PMU_INST_RETIRED 8
 
 /* SCTLR_EL1: bits that are RES1 where their feature is missing, then what Remora chooses. */
-#define SCTLR_RES1    0x30500980 /* LSMAOE nTLSMD EIS TSCXT EOS SED ITD */
-#define SCTLR_EL1_OFF (SCTLR_RES1 | 0x00800000)
-#define SCTLR_M       (1 << 0)
-#define SCTLR_C       (1 << 2)
-#define SCTLR_SA      (1 << 3) /* SP alignment checked at EL1 */
-#define SCTLR_SA0     (1 << 4) /* and at EL0 */
-#define SCTLR_I       (1 << 12)
-#define SCTLR_DZE     (1 << 14) /* EL0 may DC ZVA */
-#define SCTLR_UCT     (1 << 15) /* EL0 may read CTR_EL0 */
-#define SCTLR_ENDB    (1 << 13) /* the keys DB, DA, IB, IA are in use; at EL0 and EL1 */
-#define SCTLR_NTWI    (1 << 16) /* WFI, WFE at EL0 are not trapped */
-#define SCTLR_NTWE    (1 << 18)
-#define SCTLR_UCI     (1 << 26) /* EL0 cache maintenance */
-#define SCTLR_ENDA    (1 << 27)
-#define SCTLR_ENIB    (1 << 30)
-#define SCTLR_ENIA    0x80000000
-#define SCTLR_BT0     0x0800000000 /* BR by other than x16, x17 may not land on PACIxSP: EL0, EL1 */
-#define SCTLR_BT1     0x1000000000
+#define SCTLR_RES1 0x30500980 /* LSMAOE nTLSMD EIS TSCXT EOS SED ITD */
+#define SCTLR_SPAN 0x00800000 /* exceptions leave PSTATE.PAN as it is; RES1 without FEAT_PAN */
+#define SCTLR_M    (1 << 0)
+#define SCTLR_C    (1 << 2)
+#define SCTLR_SA   (1 << 3) /* SP alignment checked at EL1 */
+#define SCTLR_SA0  (1 << 4) /* and at EL0 */
+#define SCTLR_I    (1 << 12)
+#define SCTLR_DZE  (1 << 14) /* EL0 may DC ZVA */
+#define SCTLR_UCT  (1 << 15) /* EL0 may read CTR_EL0 */
+#define SCTLR_ENDB (1 << 13) /* the keys DB, DA, IB, IA are in use; at EL0 and EL1 */
+#define SCTLR_NTWI (1 << 16) /* WFI, WFE at EL0 are not trapped */
+#define SCTLR_NTWE (1 << 18)
+#define SCTLR_UCI  (1 << 26) /* EL0 cache maintenance */
+#define SCTLR_ENDA (1 << 27)
+#define SCTLR_ENIB (1 << 30)
+#define SCTLR_ENIA 0x80000000
+#define SCTLR_BT0  0x0800000000 /* BR by other than x16, x17 may not land on PACIxSP: EL0, EL1 */
+#define SCTLR_BT1  0x1000000000
 
 #define SCTLR_ENIA_SHIFT 31
 #define SCTLR_PAC_REST   0x48002000 /* EnIB, EnDA, EnDB: keys that only programs use */
 
-/* SPAN (23) stays 0: every exception to EL1 sets PSTATE.PAN. */
-#define SCTLR_EL1_ON                                                                           \
-    (SCTLR_RES1 | SCTLR_M | SCTLR_C | SCTLR_SA | SCTLR_SA0 | SCTLR_I | SCTLR_DZE | SCTLR_UCT | \
+#define SCTLR_EL1_OFF (SCTLR_RES1 | SCTLR_SPAN)
+#define SCTLR_EL1_ON                                                                              \
+    (SCTLR_EL1_OFF | SCTLR_M | SCTLR_C | SCTLR_SA | SCTLR_SA0 | SCTLR_I | SCTLR_DZE | SCTLR_UCT | \
      SCTLR_NTWI | SCTLR_NTWE | SCTLR_UCI)
 
 #define CPACR_TRAP_EL0_FP (1 << 20) /* FPEN = 0b01: EL1 may, EL0 is trapped */
@@ -64,17 +64,23 @@
 #define SCR_EL3_VALUE   0x531
 #define SCR_EL3_APK     (1 << 16)
 #define SCR_EL3_API     (1 << 17)
+#define SCR_EL3_FGTEN   (1 << 27)    /* EL2 may set fine-grained traps */
+#define SCR_EL3_HXEN    0x4000000000 /* and HCRX_EL2 */
 #define CPTR_EL3_EZ     (1 << 8)
 #define HCR_EL2_RW      (1 << 31)
+#define HCR_EL2_E2H     (1 << 34)
 #define HCR_EL2_API_APK (3 << 40)
+#define SCTLR_EL2_OFF   0x30c50830 /* bits that are RES1 */
 #define CPTR_EL2_OPEN   0x33ff
 #define CPTR_EL2_TZ     (1 << 8)
 
-#define ID_AA64ISAR1_PAUTH    0xff000ff0 /* GPI GPA, API APA */
-#define ID_AA64ISAR2_PAUTH    0x0000ff00 /* APA3 GPA3 */
-#define ID_AA64PFR0_EL2_SHIFT 8
-#define ID_AA64PFR0_GIC_SHIFT 24
-#define ID_AA64PFR0_SVE_SHIFT 32
+#define ID_AA64ISAR1_PAUTH     0xff000ff0 /* GPI GPA, API APA */
+#define ID_AA64ISAR2_PAUTH     0x0000ff00 /* APA3 GPA3 */
+#define ID_AA64MMFR0_FGT_SHIFT 56
+#define ID_AA64MMFR1_HCX_SHIFT 40
+#define ID_AA64PFR0_EL2_SHIFT  8
+#define ID_AA64PFR0_GIC_SHIFT  24
+#define ID_AA64PFR0_SVE_SHIFT  32
 
 #define MPIDR_AFFINITY 0xff00ffffff
 
