@@ -139,7 +139,8 @@ static void count_inside(struct unix_sock *carried)
 
 static void count_outside(struct unix_sock *carried)
 {
-    carried->outside++;
+    if (carried->outside++ == 0) /* behind the walk of spare_the_living(), perhaps */
+        list_move_tail(&in_flight, &carried->flight_node);
 }
 
 /* Suspects are those that only messages refer to; `outside` then counts messages outside their
@@ -160,22 +161,18 @@ static void find_suspects(void)
     }
 }
 
-/* Whoever is carried from outside is alive, with what it carries; until nothing changes. */
+/* Whoever is carried from outside is alive, with what it carries: each moves to the end of the
+ * list that is walked. */
 static void spare_the_living(void)
 {
     struct unix_sock *sock;
-    bool has_changed;
 
-    do {
-        has_changed = false;
-        list_for_each_entry (sock, &in_flight, flight_node) {
-            if (sock->is_alive || sock->outside == 0)
-                continue;
-            sock->is_alive = true;
-            has_changed = true;
-            visit_all(sock, count_outside);
-        }
-    } while (has_changed);
+    list_for_each_entry (sock, &in_flight, flight_node) {
+        if (sock->is_alive || sock->outside == 0)
+            continue;
+        sock->is_alive = true;
+        visit_all(sock, count_outside);
+    }
 }
 
 static void empty_queue(struct unix_sock *sock, struct list_node *garbage)

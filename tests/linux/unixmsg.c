@@ -559,3 +559,30 @@ CHECK(garbage_is_collected)
     }
     EXPECT_EQ(count_open(), before);
 }
+
+// The innermost is in flight first, and alive only by what carries it.
+CHECK(what_the_living_carry_is_not_collected)
+{
+    struct parcel out, in;
+    int inner[2], middle[2], fd, next;
+    EXPECT_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, inner));
+    EXPECT_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, middle));
+    make_pair(SOCK_STREAM);
+    EXPECT_EQ(sendmsg(inner[0], parcel(&out, SCM_RIGHTS, (int[]){1}, sizeof(int)), 0), 1);
+    EXPECT_EQ(sendmsg(middle[0], parcel(&out, SCM_RIGHTS, &inner[1], sizeof(int)), 0), 1);
+    EXPECT_EQ(sendmsg(a, parcel(&out, SCM_RIGHTS, &middle[1], sizeof(int)), 0), 1);
+    close(inner[1]);
+    close(middle[1]);
+    close(middle[0]); // looks for garbage
+    EXPECT_EQ(recvmsg(b, room(&in, CMSG_LEN(sizeof(int))), 0), 1);
+    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&in.header)), sizeof fd);
+    EXPECT_EQ(recvmsg(fd, room(&in, CMSG_LEN(sizeof(int))), MSG_DONTWAIT), 1);
+    memcpy(&next, CMSG_DATA(CMSG_FIRSTHDR(&in.header)), sizeof next);
+    EXPECT_EQ(recvmsg(next, room(&in, CMSG_LEN(sizeof(int))), MSG_DONTWAIT), 1);
+    close(fd);
+    close(next);
+    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&in.header)), sizeof fd);
+    EXPECT_OK(close(fd));
+    close(inner[0]);
+    close_pair();
+}
