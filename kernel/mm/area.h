@@ -4,6 +4,7 @@
 #ifndef MM_AREA_H
 #define MM_AREA_H
 
+#include <arch/trap.h>
 #include <arch/uaccess.h>
 #include <mm/page.h>
 #include <mm/vmspace.h>
@@ -61,6 +62,13 @@ void vm_free_tables(struct vmspace *vs, vaddr_t first, vaddr_t end, vaddr_t floo
 static inline bool area_is_private_writable(const struct vm_area *area)
 {
     return (area->prot & VM_WRITE) && !(area->flags & (VM_SHARED | VM_GROWSDOWN));
+}
+
+/* What a page is asked for ahead of its use: one that is private and can be written is made the
+ * program's own. */
+static inline unsigned populate_access(unsigned prot, unsigned flags)
+{
+    return (prot & VM_WRITE) && !(flags & VM_SHARED) ? FAULT_WRITE : FAULT_READ;
 }
 
 static inline size_t area_size(const struct vm_area *area)

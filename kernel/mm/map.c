@@ -273,11 +273,9 @@ int vm_map_request(struct vmspace *vs, const struct vm_request *request, vaddr_t
     if (!list_empty(&dead))
         areas_release(&dead);
     if (error == 0 && populate) {
-        unsigned access =
-            request->prot & VM_WRITE && !(request->flags & VM_SHARED) ? FAULT_WRITE : FAULT_READ;
-
-        if (request->prot != 0)
-            (void)vm_populate(vs, *addr, request->len, access); /* mmap(2): failure is not told */
+        if (request->prot != 0) /* mmap(2): failure is not told */
+            (void)vm_populate(vs, *addr, request->len,
+                              populate_access(request->prot, request->flags));
     }
     return error;
 }

@@ -46,11 +46,34 @@ static int set_flags(struct vmspace *vs, vaddr_t addr, vaddr_t end, unsigned fla
     return error;
 }
 
-/* Inaccessible and device areas are passed over, as mlock(2) has it for PROT_NONE: -ENOMEM after
- * the rest. */
+/* Area by area, up to the first error; or past all errors. */
+static int populate(struct vmspace *vs, vaddr_t addr, vaddr_t end, bool goes_on)
+{
+    int error = 0;
+
+    while (addr < end && (error == 0 || goes_on)) {
+        const struct vm_area *area;
+        unsigned access = FAULT_READ;
+        vaddr_t start = end, stop = end;
+
+        rwlock_read_lock(&vs->lock);
+        area = area_find(vs, addr);
+        if (area != NULL && area->start < end) {
+            start = max(addr, area->start);
+            stop = min(area->end, end);
+            access = populate_access(area->prot, area->flags);
+        }
+        rwlock_read_unlock(&vs->lock);
+        error = vm_populate(vs, start, stop - start, access);
+        addr = stop;
+    }
+    return error;
+}
+
+/* As mlock(2) has it for what lies in the range and is inaccessible or a device's: -ENOMEM. */
 static int populate_locked(struct vmspace *vs, vaddr_t addr, vaddr_t end)
 {
-    int error = vm_populate(vs, addr, end - addr, FAULT_READ);
+    int error = populate(vs, addr, end, false);
 
     return error == 0 ? 0 : error == -ENOMEM ? -EAGAIN : -ENOMEM;
 }
@@ -98,8 +121,6 @@ static int lock_current(struct vmspace *vs, unsigned flags, struct list_node *de
 int vm_lock_all(struct vmspace *vs, unsigned flags, bool current_areas, bool future)
 {
     struct list_node dead = LIST_INIT(dead);
-    struct vm_area *area;
-    vaddr_t addr = 0;
     int error = 0;
 
     rwlock_write_lock(&vs->lock);
@@ -108,24 +129,7 @@ int vm_lock_all(struct vmspace *vs, unsigned flags, bool current_areas, bool fut
     if (error == 0)
         vs->lock_future = future ? flags : 0;
     rwlock_write_unlock(&vs->lock);
-    while (error == 0 && current_areas && (flags & LOCK_FLAGS) == VM_LOCKED) {
-        vaddr_t start = 0, end = 0;
-        bool accessible = false;
-
-        rwlock_read_lock(&vs->lock);
-        area = area_find(vs, addr);
-        if (area != NULL) {
-            start = area->start;
-            end = area->end;
-            accessible = area->prot != 0;
-        }
-        rwlock_read_unlock(&vs->lock);
-        if (area == NULL)
-            break;
-        if (accessible)
-            (void)vm_populate(vs, start, end - start,
-                              FAULT_READ); /* mlockall(2) tells nothing of it */
-        addr = end;
-    }
+    if (error == 0 && current_areas && (flags & LOCK_FLAGS) == VM_LOCKED)
+        (void)populate(vs, 0, USER_TOP, true); /* mlockall(2) tells nothing of it */
     return error;
 }

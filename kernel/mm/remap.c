@@ -179,7 +179,7 @@ int vm_remap(struct vmspace *vs, vaddr_t old, size_t old_len, size_t new_len, un
                       .flags = flags,
                       .fixed = fixed,
                       .dead = &dead};
-    bool populate = false;
+    unsigned access = 0;
     int error = check(&r);
 
     if (error != 0)
@@ -189,12 +189,13 @@ int vm_remap(struct vmspace *vs, vaddr_t old, size_t old_len, size_t new_len, un
     if (error == 0 && r.new_len > r.old_len) {
         const struct vm_area *area = area_find(vs, *addr);
 
-        populate = area != NULL && (area->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED;
+        if (area != NULL && (area->flags & (VM_LOCKED | VM_LOCKONFAULT)) == VM_LOCKED)
+            access = populate_access(area->prot, area->flags);
     }
     rwlock_write_unlock(&vs->lock);
     if (!list_empty(&dead))
         areas_release(&dead);
-    if (populate)
-        (void)vm_populate(vs, *addr + r.old_len, r.new_len - r.old_len, FAULT_READ);
+    if (access != 0)
+        (void)vm_populate(vs, *addr + r.old_len, r.new_len - r.old_len, access);
     return error;
 }

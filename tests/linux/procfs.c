@@ -419,3 +419,27 @@ CHECK(sys_node)
     EXPECT(slurp("/sys/devices/system/node/has_memory") != NULL);
     EXPECT_STR(text, "0\n");
 }
+
+static long resident_pages(void)
+{
+    return slurp("/proc/self/statm") ? strtol(strchr(text, ' '), NULL, 10) : -1;
+}
+
+// Locked memory needs no more than it has: pages that can be written are there, the program's own.
+CHECK(locked_memory_is_resident)
+{
+    size_t size = 4ul << 20;
+    char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    long before = resident_pages();
+    EXPECT(p != MAP_FAILED);
+    EXPECT_OK(mlock(p, size));
+    EXPECT(resident_pages() - before > 800);
+    munmap(p, size);
+
+    p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    before = resident_pages();
+    EXPECT_OK(mlockall(MCL_CURRENT));
+    EXPECT(resident_pages() - before > 800);
+    EXPECT_OK(munlockall());
+    munmap(p, size);
+}
