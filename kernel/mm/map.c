@@ -11,6 +11,7 @@
 #define ZAP_STEP       (32UL << 20) /* unmapped under one hold of the page table's lock */
 #define KEPT_FLAGS     (~(VM_FIXED | VM_NOREPLACE | VM_POPULATE))
 #define AREA_COUNT_MAX 65530U /* vm.max_map_count */
+#define TABLES_KEPT    64U
 
 static bool vm_range_ok(vaddr_t addr, size_t len)
 {
@@ -46,17 +47,21 @@ void vm_free_tables(struct vmspace *vs, vaddr_t first, vaddr_t end, vaddr_t floo
     spin_unlock(&vs->pt_lock);
 }
 
-/* Small holes keep their table: the next mapping will want it. */
+/* Of a program with few tables small holes keep theirs: the next mapping will want it. */
 static void free_tables_around(struct vmspace *vs, vaddr_t start, vaddr_t end)
 {
-    struct vm_area *next, *previous;
+    const struct vm_area *next, *previous;
+    vaddr_t floor, ceiling;
 
-    if (end - start < HUGE_SIZE)
+    if (end - start < HUGE_SIZE && vs->pagetable.table_count < TABLES_KEPT)
         return;
     next = area_find(vs, start);
     previous = area_before(vs, next);
-    vm_free_tables(vs, start, end, previous == NULL ? 0 : previous->end,
-                   next == NULL ? USER_TOP : next->start);
+    floor = previous == NULL ? 0 : previous->end;
+    ceiling = next == NULL ? USER_TOP : next->start;
+    if (max(align_up(floor, HUGE_SIZE), align_down(start, HUGE_SIZE)) <
+        min(align_down(ceiling, HUGE_SIZE), align_up(end, HUGE_SIZE)))
+        vm_free_tables(vs, start, end, floor, ceiling);
 }
 
 /* Cuts [start, end) off one area that overlaps it. */

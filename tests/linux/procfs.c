@@ -443,3 +443,27 @@ CHECK(locked_memory_is_resident)
     EXPECT_OK(munlockall());
     munmap(p, size);
 }
+
+// Each page needs a table of its own, which goes with it.
+CHECK(page_tables_of_small_mappings_return)
+{
+    const size_t step = 2ul << 20, count = 1000;
+    char *base = mmap(NULL, step * count, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    long before;
+    EXPECT(base != MAP_FAILED);
+    EXPECT(slurp("/proc/meminfo") != NULL);
+    before = number_after("PageTables:");
+    EXPECT_OK(munmap(base, step * count));
+    for (size_t i = 0; i < count; i++) {
+        char *p = mmap(base + i * step, 4096, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        EXPECT(p == base + i * step);
+        *p = 1;
+    }
+    EXPECT(slurp("/proc/meminfo") != NULL);
+    EXPECT(number_after("PageTables:") - before > 3000);
+    for (size_t i = 0; i < count; i++)
+        EXPECT_OK(munmap(base + i * step, 4096));
+    EXPECT(slurp("/proc/meminfo") != NULL);
+    EXPECT(number_after("PageTables:") - before < 600);
+}
