@@ -20,8 +20,6 @@
 #define CHECK COMMAND_CHECK
 #define MAKE  (RUN | BUILD | CHECK)
 
-#define CPUS_MAX 128 /* the kernel's first look at a device tree has no room for many more */
-
 #define HELP_COLUMN 27 /* where the texts of `remora help COMMAND` begin */
 
 struct option_rule {
@@ -40,7 +38,7 @@ static int set_size(struct options *options, const char *value)
     if (*end == 'G' || *end == 'g')
         number *= 1024;
     if (end == value || (*end && strchr("GgMm", *end) == NULL) || (*end && end[1]) || number == 0 ||
-        number > 1u << 24)
+        number > MEMORY_MIB_MAX)
         return message_error("-m %s: give the memory in MiB, as in -m 512 or -m 2G", value);
     options->memory_mib = (unsigned)number;
     return 0;
@@ -52,7 +50,7 @@ static int set_cpus(struct options *options, const char *value)
     unsigned long number = strtoul(value, &end, 10);
 
     if (end == value || *end || number == 0 || number > CPUS_MAX)
-        return message_error("--cpus %s: give a number from 1 to %d", value, CPUS_MAX);
+        return message_error("--cpus %s: give a number from 1 to %u", value, CPUS_MAX);
     options->cpus = (unsigned)number;
     return 0;
 }

@@ -10,6 +10,9 @@
 #include "buffer.h"
 #include "message.h"
 
+#define MEMORY_MIB_MAX (1u << 24)
+#define CPUS_MAX       128u /* the kernel's first look at a device tree has no room for many more */
+
 struct options {
     const char *source;
     struct words args;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "library.h"
 #include "root.h"
@@ -274,17 +275,26 @@ static int check_program(struct root *root, const char *path)
     return status;
 }
 
+static bool is_folder(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 static int report_no_command(const struct root *root, const struct options *options)
 {
     const struct words *choices = &root->manifest.choices;
     struct buffer text = {0};
 
     for (size_t i = 0; i < choices->count && i < 40; i++)
-        buffer_format(&text, "%s%s", i ? ", " : "", choices->item[i]);
+        buffer_format(&text, "%s%s", i ? ", " : "; there are ", choices->item[i]);
     if (choices->count > 40)
         buffer_format(&text, " and %zu more", choices->count - 40);
-    message_error("%s: which program? Name it: remora run %s PROGRAM ...%s%s", options->source,
-                  options->source, text.length ? "; there are " : "", text.length ? text.data : "");
+    else if (is_folder(options->source))
+        buffer_add_text(&text, ", or as `command` under [program] of its remora.conf");
+    message_error("%s: which program? Name it: remora run %s PROGRAM ...%s", options->source,
+                  options->source, text.length ? text.data : "");
     buffer_free(&text);
     return STATUS_ERROR;
 }

@@ -53,13 +53,14 @@ static int bad_line(struct configuration *configuration, char *problem)
 }
 
 static int set_number(struct configuration *configuration, const char *name, const char *value,
-                      unsigned *number)
+                      unsigned *number, unsigned most)
 {
     char *end;
     unsigned long parsed = strtoul(value, &end, 10);
 
-    if (end == value || *end || parsed == 0 || parsed > 1u << 24)
-        return bad_line(configuration, text_format("%s = %s: give a number above 0", name, value));
+    if (end == value || *end || parsed == 0 || parsed > most)
+        return bad_line(configuration,
+                        text_format("%s = %s: give a number from 1 to %u", name, value, most));
     *number = (unsigned)parsed;
     return 1;
 }
@@ -96,9 +97,9 @@ static int take_setting(void *context, const char *section, const char *name, co
     } else if (strcmp(key, "machine.name") == 0) {
         good = set_text(&c->name, value);
     } else if (strcmp(key, "machine.memory") == 0) {
-        good = set_number(c, name, value, &c->memory_mib);
+        good = set_number(c, name, value, &c->memory_mib, MEMORY_MIB_MAX);
     } else if (strcmp(key, "machine.cpus") == 0) {
-        good = set_number(c, name, value, &c->cpus);
+        good = set_number(c, name, value, &c->cpus, CPUS_MAX);
     } else if (strcmp(key, "root.base") == 0) {
         words_add(&c->bases, value);
     } else {
@@ -255,7 +256,8 @@ int source_directory_load(struct root *root, const char *path, const struct opti
             message_error("%s: %s; a folder needs it to say what to run", file, strerror(errno));
     else if (line > 0)
         status = message_error("%s:%d: %s", file, line,
-                               configuration.problem ? configuration.problem : "not understood");
+                               configuration.problem ? configuration.problem
+                                                     : "neither [SECTION] nor NAME = VALUE");
     if (status == 0)
         status = add_bases(root, path, &configuration, options);
     if (status == 0)

@@ -92,6 +92,13 @@ def test_what_is_no_program(tool):
     tool.fails(126, "run", tool.write("script", "#!/bin/sh\necho\n"), text=["it is a script", "-v .:/srv"])
 
 
+def test_folders_that_do_not_say_enough(tool):
+    for text, message in (("", "or as `command` under [program]"), ("hello\n", "remora.conf:1: neither [SECTION] nor NAME = VALUE"),
+                          ("[machine]\ncpus = 200\n", "remora.conf:2: cpus = 200: give a number from 1 to 128")):
+        tool.write("folder/remora.conf", text)
+        tool.fails(125, "run", tool.path("folder"), text=message)
+
+
 def test_what_is_no_kernel(tool, programs):
     text = "was to be the kernel, as --kernel says"
     for path in (programs["static"], tool.path("nothing")):
