@@ -128,6 +128,16 @@ void netbuf_free_chain(struct netbuf *first)
     }
 }
 
+void netbuf_release_list(struct netbuf *list)
+{
+    while (list != NULL) {
+        struct netbuf *next = list->next;
+
+        list->release(list);
+        list = next;
+    }
+}
+
 uint32_t netbuf_copy_out(const struct netbuf *first, uint32_t offset, void *to, uint32_t size)
 {
     uint32_t done = 0;

@@ -101,13 +101,7 @@ int block_cache_peek(struct block_cache *cache, uint64_t index, struct page **pa
 {
     if (index >= block_cache_pages(cache))
         return -EFAULT;
-    *page = pagecache_find(&cache->object, index);
-    if (*page == NULL)
-        return -EAGAIN;
-    if (pagecache_is_filled(*page))
-        return 0;
-    page_unref(*page);
-    return -EAGAIN;
+    return pagecache_peek(&cache->object, index, page);
 }
 
 int block_cache_read(struct block_cache *cache, uint64_t index, unsigned ahead, struct page **page)

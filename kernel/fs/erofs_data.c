@@ -223,13 +223,8 @@ static int page_copied(struct erofs_inode *own, uint64_t index, unsigned want, s
     int error;
 
     if (want & OBJECT_NOWAIT) {
-        *page = pagecache_find(&own->object, index);
-        if (*page == NULL)
-            return -EAGAIN;
-        if (pagecache_is_filled(*page))
-            return 1;
-        page_unref(*page);
-        return -EAGAIN;
+        error = pagecache_peek(&own->object, index, page);
+        return error != 0 ? error : 1;
     }
     error = pagecache_get(&own->object, index, 0, page, &created);
     if (error != 0 || !created)

@@ -96,17 +96,6 @@ const struct file_ops erofs_disk_file_ops = {
     .sync = erofs_sync,
 };
 
-static int find(struct erofs_inode *own, uint64_t index, struct page **page)
-{
-    *page = pagecache_find(&own->object, index);
-    if (*page == NULL)
-        return -EAGAIN;
-    if (pagecache_is_filled(*page))
-        return 0;
-    page_unref(*page);
-    return -EAGAIN;
-}
-
 static int disk_get_page(struct vm_object *object, uint64_t index, unsigned want, unsigned order,
                          struct page **page)
 {
@@ -118,7 +107,8 @@ static int disk_get_page(struct vm_object *object, uint64_t index, unsigned want
         return -EFAULT;
     if (want & OBJECT_WRITE)
         return -EIO; /* nothing of this file system is ever opened for writing */
-    error = want & OBJECT_NOWAIT ? find(own, index, page) : get(own, index, MAP_AHEAD, page);
+    error = want & OBJECT_NOWAIT ? pagecache_peek(object, index, page)
+                                 : get(own, index, MAP_AHEAD, page);
     return error != 0 ? error : 1;
 }
 

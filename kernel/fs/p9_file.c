@@ -171,12 +171,8 @@ static int p9_get_page(struct vm_object *object, uint64_t index, unsigned want, 
     if (want & OBJECT_WRITE)
         return -EIO;
     if (want & OBJECT_NOWAIT) {
-        *page = pagecache_find(object, index);
-        if (*page != NULL && pagecache_is_filled(*page))
-            return 1;
-        if (*page != NULL)
-            page_unref(*page);
-        return -EAGAIN;
+        error = pagecache_peek(object, index, page);
+        return error != 0 ? error : 1;
     }
     error = pagecache_get(object, index, 0, page, &created);
     if (error != 0 || !created)

@@ -207,16 +207,6 @@ static struct netbuf *take_sent(struct e1000 *e)
     return list;
 }
 
-static void release_all(struct netbuf *list)
-{
-    while (list != NULL) {
-        struct netbuf *next = list->next;
-
-        list->release(list);
-        list = next;
-    }
-}
-
 /* False: nothing was sent since. */
 static bool release_sent(struct e1000 *e)
 {
@@ -231,7 +221,7 @@ static bool release_sent(struct e1000 *e)
     if (e->tx_clean == e->tx_next)
         e->send_armed = false;
     spin_unlock(&e->send_lock);
-    release_all(sent);
+    netbuf_release_list(sent);
     return sent != NULL;
 }
 
@@ -307,7 +297,7 @@ static int e1000_send(struct netdev *netdev, unsigned queue, struct netbuf *fram
         stats->tx_errors++;
     }
     spin_unlock(&e->send_lock);
-    release_all(sent);
+    netbuf_release_list(sent);
     return error;
 }
 

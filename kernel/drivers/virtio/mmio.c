@@ -191,10 +191,7 @@ static void mmio_interrupt(void *arg)
     uint32_t status = get(device, INTERRUPT_STATUS);
 
     set(device, INTERRUPT_ACK, status);
-    if ((status & 1) && device->interrupt != NULL)
-        device->interrupt(device);
-    if ((status & 2) && device->config_changed != NULL)
-        device->config_changed(device);
+    virtio_interrupted(device, status);
 }
 
 /* Slots come in order of address: the page of the one before is usually the page of this one. */

@@ -209,16 +209,6 @@ static struct netbuf *take_sent(struct net_pair *pair)
     return list;
 }
 
-static void release_all(struct netbuf *list)
-{
-    while (list != NULL) {
-        struct netbuf *next = list->next;
-
-        list->release(list);
-        list = next;
-    }
-}
-
 static void release_sent(struct net_pair *pair)
 {
     struct netbuf *sent;
@@ -232,7 +222,7 @@ static void release_sent(struct net_pair *pair)
         netdev_writable(&pair->net->netdev, pair->index);
     }
     spin_unlock(&pair->send_lock);
-    release_all(sent);
+    netbuf_release_list(sent);
 }
 
 static bool fill_header(const struct net_pair *pair, const struct netbuf *frame)
@@ -336,7 +326,7 @@ static int net_send(struct netdev *netdev, unsigned queue, struct netbuf *frame)
         stats->tx_errors++;
     }
     spin_unlock(&pair->send_lock);
-    release_all(sent);
+    netbuf_release_list(sent);
     return error;
 }
 
@@ -465,7 +455,7 @@ void net_pair_clear(struct net_pair *pair)
         lost = buffer;
     }
     spin_unlock(&pair->send_lock);
-    release_all(lost);
+    netbuf_release_list(lost);
 }
 
 const struct netdev_ops net_ops = {

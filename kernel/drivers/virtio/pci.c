@@ -354,12 +354,8 @@ static const struct virtio_transport_ops vpci_ops = {
 static void vpci_interrupt(void *arg)
 {
     struct virtio_pci *v = arg;
-    uint8_t status = readb(v->isr);
 
-    if ((status & 1) && v->virtio.interrupt != NULL)
-        v->virtio.interrupt(&v->virtio);
-    if ((status & 2) && v->virtio.config_changed != NULL)
-        v->virtio.config_changed(&v->virtio);
+    virtio_interrupted(&v->virtio, readb(v->isr));
 }
 
 /* Maps the first structure of a type; NULL if there is none or it does not lie inside a BAR. */

@@ -73,6 +73,15 @@ int virtio_add(struct virtio_device *device);
  * themselves. -EIO: the device refuses. */
 int virtio_accept(struct virtio_device *device, uint64_t wanted);
 
+/* For transports: what the interrupt status says (sections 4.1.4.5 and 4.2.2). */
+static inline void virtio_interrupted(struct virtio_device *device, unsigned status)
+{
+    if ((status & 1) && device->interrupt != NULL) /* a queue was used */
+        device->interrupt(device);
+    if ((status & 2) && device->config_changed != NULL)
+        device->config_changed(device);
+}
+
 static inline bool virtio_has(const struct virtio_device *device, unsigned feature)
 {
     return device->accepted >> feature & 1;

@@ -66,6 +66,9 @@ struct netbuf {
 void netbuf_free(struct netbuf *buffer);
 void netbuf_free_chain(struct netbuf *first);
 
+/* For drivers: calls `release` of each of the sent frames that `next` links; without locks. */
+void netbuf_release_list(struct netbuf *list);
+
 /* Copies up to `size` bytes of a frame from `offset` on; returns how many there were. */
 uint32_t netbuf_copy_out(const struct netbuf *first, uint32_t offset, void *to, uint32_t size);
 

@@ -8,6 +8,7 @@
 #define MM_PAGECACHE_H
 
 #include <arch/barrier.h>
+#include <lib/errno.h>
 #include <lib/types.h>
 #include <mm/object.h>
 #include <mm/page.h>
@@ -24,6 +25,19 @@ struct page *pagecache_next(struct vm_object *object, uint64_t *index, uint64_t 
 static inline bool pagecache_is_filled(const struct page *page)
 {
     return smp_load_acquire(&page->flags) & PAGE_UPTODATE;
+}
+
+/* The page of this index with its contents, and a reference; -EAGAIN: it has to be read, or is
+ * being read. Any context but interrupts. */
+static inline int pagecache_peek(struct vm_object *object, uint64_t index, struct page **page)
+{
+    *page = pagecache_find(object, index);
+    if (*page == NULL)
+        return -EAGAIN;
+    if (pagecache_is_filled(*page))
+        return 0;
+    page_unref(*page);
+    return -EAGAIN;
 }
 
 /* Finds or adds. A new page is PAGE_LOCKED, not PAGE_UPTODATE, contents undefined (zeroed with
