@@ -114,7 +114,6 @@ void futex_wake_locked(struct futex_waiter *waiter)
     struct thread *thread = waiter->thread;
 
     list_del(&waiter->node);
-    WRITE_ONCE(waiter->bucket, NULL);
     smp_store_release(&waiter->state, FUTEX_WOKEN);
     thread_wake(thread);
 }
@@ -166,23 +165,26 @@ int futex_wake_address(vaddr_t address, unsigned count)
     return (int)futex_wake(address, false, (int)count, FUTEX_BITSET_ANY);
 }
 
+/* What tells that it was woken is the last word that the waker writes: the caller may give up its
+ * memory. */
 bool futex_unqueue(struct futex_waiter *waiter)
 {
-    for (;;) {
+    while (smp_load_acquire(&waiter->state) != FUTEX_WOKEN) {
         struct futex_bucket *bucket = READ_ONCE(waiter->bucket);
+        bool waits;
 
-        if (!bucket)
-            return false;
         spin_lock(&bucket->lock);
-        if (waiter->bucket == bucket) {
+        waits = waiter->bucket == bucket && waiter->state != FUTEX_WOKEN;
+        if (waits) {
             list_del(&waiter->node);
             if (waiter->is_pi)
                 futex_inherit_end(waiter);
-            spin_unlock(&bucket->lock);
-            return true;
         }
         spin_unlock(&bucket->lock);
+        if (waits)
+            return true;
     }
+    return false;
 }
 
 void futex_queue_locked(struct futex_waiter *waiter, struct futex_bucket *bucket)

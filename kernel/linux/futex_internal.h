@@ -36,7 +36,7 @@ enum futex_state {
 
 struct futex_waiter {
     struct list_node node;
-    struct futex_bucket *bucket; /* NULL once woken; READ_ONCE without its lock */
+    struct futex_bucket *bucket; /* where it is or was last; READ_ONCE without its lock */
     struct futex_key key;
     struct thread *thread;
     uint32_t bitset;
