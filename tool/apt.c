@@ -23,6 +23,7 @@
 #include "sha256.h"
 
 #define LISTS_FRESH_SECONDS (24 * 3600)
+#define LISTS_ROOM          (32ull << 20) /* apt waits for ever on a disk that they fill */
 #define ATTEMPTS            3
 
 struct apt {
@@ -169,20 +170,20 @@ static int apt_get(const struct apt *apt, const struct words *arguments, struct 
 }
 
 /* A full disk is no reason to try again. */
-static bool report_full(const char *errors)
+static bool tells_full(const char *errors)
 {
-    char *room;
+    return errors && (strstr(errors, "No space left") || strstr(errors, "enough free space"));
+}
 
-    if (errors == NULL ||
-        (!strstr(errors, "No space left") && !strstr(errors, "enough free space")))
-        return false;
-    room = cache_room();
+static void report_full(void)
+{
+    char *room = cache_room();
+
     message_error(
         "the disk is full: %s; make room (`remora cache prune` throws away what was fetched "
         "before), or set XDG_CACHE_HOME to a folder of a larger disk",
         room);
     free(room);
-    return true;
 }
 
 static bool lists_are_fresh(const struct apt *apt)
@@ -202,6 +203,10 @@ static int update(struct apt *apt)
     bool full = false;
     int status = 0;
 
+    if (!cache_has_room(LISTS_ROOM)) {
+        report_full();
+        return STATUS_ERROR;
+    }
     words_add(&arguments, "update");
     for (int i = 0; i < ATTEMPTS && !full; i++) {
         buffer_free(&output);
@@ -212,14 +217,16 @@ static int update(struct apt *apt)
         if (status == 0 && (errors.data == NULL || strstr(errors.data, "Failed to fetch") == NULL))
             break;
         status = STATUS_ERROR;
-        full = report_full(errors.data);
+        full = tells_full(errors.data);
     }
-    if (status && !full) {
+    if (full) {
+        report_full();
+    } else if (status) {
         report_lines(errors.data ? errors.data : "");
         message_error(
             "the package lists could not be fetched; check the network and "
             "/etc/apt/sources.list, or use --offline if the packages were fetched before");
-    } else if (status == 0) {
+    } else {
         status = write_file(apt->folder, "updated", "");
     }
     message_progress_end();
@@ -456,11 +463,13 @@ static int fetch_missing(struct apt *apt, struct closure *closure)
             break;
         message_progress("%zu packages%s", closure->count, i ? " (again)" : "");
         download(apt, closure, &errors);
-        full = report_full(errors.data);
+        full = tells_full(errors.data);
     }
     message_progress_end();
-    if (full)
+    if (full) {
+        report_full();
         status = STATUS_ERROR;
+    }
     if (status == 0 && !all_present(apt, closure, &missing)) {
         report_lines(errors.data ? errors.data : "");
         status = message_error(

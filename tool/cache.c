@@ -95,6 +95,16 @@ int cache_spool(void)
 }
 
 /* "12 MiB are free in FOLDER" for messages. */
+bool cache_has_room(uint64_t bytes)
+{
+    char *cache = cache_path();
+    struct statvfs info;
+    bool known = cache && statvfs(cache, &info) == 0;
+
+    free(cache);
+    return !known || (uint64_t)info.f_bavail * info.f_frsize >= bytes;
+}
+
 char *cache_room(void)
 {
     char *cache = cache_path(), *text = NULL;

@@ -10,6 +10,9 @@
 #ifndef TOOL_CACHE_H
 #define TOOL_CACHE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* Path of a folder of the cache, made if missing (name "" is the cache itself); owned by the
  * caller. NULL after a report. */
 char *cache_folder(const char *name);
@@ -17,6 +20,9 @@ char *cache_folder(const char *name);
 /* An open file of the cache without a name, for what is gone when the command ends. -1 after a
  * report. */
 int cache_spool(void);
+
+/* True if so much is free where the cache is, or that cannot be told. */
+bool cache_has_room(uint64_t bytes);
 
 /* "12 MiB are free in FOLDER", for reports of a full disk. */
 char *cache_room(void);

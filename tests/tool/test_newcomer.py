@@ -188,6 +188,20 @@ def test_full_disk(tool):
     assert open(tool.path("log")).read().count("--download-only") == 1
 
 
+def test_disk_too_small_for_the_lists(tool):
+    """apt waits for ever on a disk that fills while it fetches them, so it is not asked."""
+    cache = tool.path("small")
+    os.mkdir(cache)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", cache], capture_output=True).returncode:
+        pytest.skip("mounting takes root")
+    try:
+        play_apt(tool)
+        tool.fails(125, "run", "deb:a", environment={"XDG_CACHE_HOME": cache}, text=["the disk is full", f"are free in {cache}"])
+        assert not os.path.exists(tool.path("log"))
+    finally:
+        subprocess.run(["umount", cache], check=True)
+
+
 def test_versions(tool):
     play_apt(tool, simulate="echo \"E: Version '9' for 'a' was not found\" >&2; exit 100",
              madison="echo '  a | 1.6-2.1 | http://x'; echo '  a | 1.5 | http://x'")
