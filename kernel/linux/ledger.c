@@ -47,13 +47,16 @@ long ledger_absent(unsigned number, vaddr_t pc)
 void ledger_print(void)
 {
     for (unsigned i = 0; i < LEDGER_SLOTS; i++) {
-        int number = atomic_read(&slots[i].number_plus_one) - 1;
+        int number = atomic_read(&slots[i].number_plus_one) - 1, count;
 
         if (number < 0)
             break;
-        log_warn("absent system call %s (%d): %d times, first from %s%s",
-                 abi64_syscall_name((unsigned)number), number, atomic_read(&slots[i].count),
+        count = atomic_read(&slots[i].count);
+        log_warn("absent system call %s (%d): %d time%s, first from %s%s",
+                 abi64_syscall_name((unsigned)number), number, count, count == 1 ? "" : "s",
                  slots[i].caller,
-                 number == __NR_clone ? "; a guest has one process, so it has no fork" : "");
+                 number == __NR_clone
+                     ? "; a guest has one process: look for an option that keeps the program in one"
+                     : "");
     }
 }
