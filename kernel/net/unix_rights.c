@@ -9,14 +9,21 @@
 #include <core/lock.h>
 #include <lib/compiler.h>
 #include <lib/errno.h>
+#include <lib/minmax.h>
 #include <lib/string.h>
 #include <mm/slab.h>
 
 #include "unix.h"
 
-/* Guards in_flight, the list, and the files of messages in queues. */
+/* What is closed while it is in flight calls nobody: garbage is looked for when so many descriptors
+ * fly (as on Linux), later when twice as many do as were left. */
+#define COLLECT_MIN 16000U
+
+/* Guards in_flight, the list and the count, and the files of messages in queues. */
 static struct mutex rights_lock = MUTEX_INIT(RANK_SOCKET);
 static struct list_node in_flight = LIST_INIT(in_flight);
+static unsigned flight_count; /* of descriptors of local sockets */
+static unsigned collect_at = COLLECT_MIN;
 
 struct unix_sock *unix_sock_of_file(struct file *file)
 {
@@ -29,7 +36,10 @@ static void fly(struct file *file)
 {
     struct unix_sock *sock = unix_sock_of_file(file);
 
-    if (sock != NULL && sock->in_flight++ == 0)
+    if (sock == NULL)
+        return;
+    flight_count++;
+    if (sock->in_flight++ == 0)
         list_add_tail(&in_flight, &sock->flight_node);
 }
 
@@ -37,12 +47,17 @@ static void land(struct file *file)
 {
     struct unix_sock *sock = unix_sock_of_file(file);
 
-    if (sock != NULL && --sock->in_flight == 0)
+    if (sock == NULL)
+        return;
+    flight_count--;
+    if (--sock->in_flight == 0)
         list_del(&sock->flight_node);
 }
 
 void unix_rights_attach(struct unix_message *message, struct file **files, unsigned count)
 {
+    if (READ_ONCE(flight_count) >= READ_ONCE(collect_at))
+        unix_rights_collect();
     mutex_lock(&rights_lock);
     message->files = files;
     message->file_count = count;
@@ -205,4 +220,5 @@ void unix_rights_collect(void)
     }
     mutex_unlock(&rights_lock);
     unix_messages_free(&garbage);
+    WRITE_ONCE(collect_at, max(COLLECT_MIN, 2 * READ_ONCE(flight_count)));
 }

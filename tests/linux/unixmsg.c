@@ -4,6 +4,7 @@
 // and pipes into sockets.
 #include "unix.h"
 #include <sys/sendfile.h>
+#include <sys/sysinfo.h>
 
 #define INPUT_QUEUE  0x541b // SIOCINQ
 #define OUTPUT_QUEUE 0x5411 // SIOCOUTQ
@@ -585,4 +586,25 @@ CHECK(what_the_living_carry_is_not_collected)
     EXPECT_OK(close(fd));
     close(inner[0]);
     close_pair();
+}
+
+// Closed while it is in flight itself, a pair is found by those who send, not by who closes.
+CHECK(garbage_does_not_fill_the_memory)
+{
+    struct parcel out;
+    struct sysinfo before, after;
+    int many[200];
+    EXPECT_OK(sysinfo(&before));
+    for (int i = 0; i < 800; i++) {
+        int pair[2];
+        EXPECT_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+        for (int k = 0; k < 200; k++)
+            many[k] = pair[k & 1];
+        EXPECT_EQ(sendmsg(pair[0], parcel(&out, SCM_RIGHTS, many, sizeof many), 0), 1);
+        EXPECT_EQ(sendmsg(pair[1], parcel(&out, SCM_RIGHTS, many, sizeof many), 0), 1);
+        close(pair[0]);
+        close(pair[1]);
+    }
+    EXPECT_OK(sysinfo(&after));
+    EXPECT(after.freeram + (5ul << 19) > before.freeram);
 }
