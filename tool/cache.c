@@ -94,7 +94,6 @@ int cache_spool(void)
     return fd;
 }
 
-/* "12 MiB are free in FOLDER" for messages. */
 bool cache_has_room(uint64_t bytes)
 {
     char *cache = cache_path();
@@ -105,6 +104,7 @@ bool cache_has_room(uint64_t bytes)
     return !known || (uint64_t)info.f_bavail * info.f_frsize >= bytes;
 }
 
+/* "12 MiB are free in FOLDER" for messages. */
 char *cache_room(void)
 {
     char *cache = cache_path(), *text = NULL;
