@@ -30,6 +30,7 @@ static bool leave_process(struct task *task)
     thread_cpu_time(&task->thread, &user, &kernel);
     process->dead_utime_ns += user;
     process->dead_stime_ns += kernel;
+    task->thread.vmspace = NULL; /* an execve() that waits for this one frees it next */
     signal_pending_flush_locked(process, &task->pending, ~(sigset_t)0);
     list_del(&task->sibling);
     last = --process->task_count == 0;
